@@ -1,0 +1,126 @@
+//! Which account an attempt is for, without keeping its name.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// The longest account name that is accepted, in bytes of UTF-8.
+///
+/// An e-mail address has at most 254 (RFC 5321 §4.5.3.1 with erratum 1690); the rest is room for
+/// directory names. Longer ones are somebody filling memory.
+pub const MAX_ACCOUNT_BYTES: usize = 1024;
+
+/// A keyed hash of an account's normalised name. Tells nothing about the name without the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountKey(u64);
+
+impl AccountKey {
+    /// The 64 bits, for counters and audit events.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// A key from 64 bits that already are one: a simulation's account, or a stored event's.
+    pub const fn from_u64(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// 32 of its bits, to tell the accounts of one counter apart.
+    pub(crate) const fn short(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// Why a name can't be an account's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAccount {
+    /// Nothing is left after trimming. Counting it would let one empty form lock everybody out.
+    #[error("the account name is empty")]
+    Empty,
+    /// Over [`MAX_ACCOUNT_BYTES`].
+    #[error("the account name is longer than {MAX_ACCOUNT_BYTES} bytes")]
+    TooLong,
+}
+
+/// Turns names into [`AccountKey`]s.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct AccountKeyer {
+    key: [u8; 32],
+}
+
+impl std::fmt::Debug for AccountKeyer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AccountKeyer(redacted)")
+    }
+}
+
+impl AccountKeyer {
+    /// A keyer under 32 random bytes. Keys under different keyers have nothing in common.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self { key }
+    }
+
+    /// The key of a name. Names that most applications treat as one account share a key: NFKC,
+    /// surrounding space and case make no difference.
+    ///
+    /// Whether an account exists is never asked: an unknown name is counted like a known one.
+    pub fn key(&self, name: &str) -> Result<AccountKey, InvalidAccount> {
+        if name.len() > MAX_ACCOUNT_BYTES {
+            return Err(InvalidAccount::TooLong);
+        }
+        let normalised: String = name.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+        let normalised = normalised.trim();
+        if normalised.is_empty() {
+            return Err(InvalidAccount::Empty);
+        }
+        Ok(AccountKey(keyed_hash(&self.key, normalised.as_bytes())))
+    }
+}
+
+/// The first 64 bits of HMAC-SHA256.
+pub(crate) fn keyed_hash(key: &[u8; 32], message: &[u8]) -> u64 {
+    // HMAC pads a short key with zeros to SHA-256's block (RFC 2104 §2); done here, so that the
+    // length is right by type.
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    block.zeroize();
+    mac.update(message);
+    let tag = mac.finalize().into_bytes();
+    u64::from_be_bytes([
+        tag[0], tag[1], tag[2], tag[3], tag[4], tag[5], tag[6], tag[7],
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_account_has_one_key() {
+        let keyer = AccountKeyer::new([7; 32]);
+        let alice = keyer.key("alice").unwrap();
+        for variant in ["Alice", " alice\t", "ALICE", "ａｌｉｃｅ"] {
+            assert_eq!(keyer.key(variant).unwrap(), alice, "{variant}");
+        }
+        assert_ne!(keyer.key("alice2").unwrap(), alice);
+        assert_ne!(AccountKeyer::new([8; 32]).key("alice").unwrap(), alice);
+    }
+
+    #[test]
+    fn empty_and_endless_names_are_refused() {
+        let keyer = AccountKeyer::new([7; 32]);
+        assert_eq!(keyer.key(" \t\n"), Err(InvalidAccount::Empty));
+        let long = "a".repeat(MAX_ACCOUNT_BYTES + 1);
+        assert_eq!(keyer.key(&long), Err(InvalidAccount::TooLong));
+    }
+
+    #[test]
+    fn the_key_is_not_printed() {
+        assert_eq!(
+            format!("{:?}", AccountKeyer::new([7; 32])),
+            "AccountKeyer(redacted)"
+        );
+    }
+}

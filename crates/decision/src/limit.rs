@@ -1,0 +1,202 @@
+//! Limits in the words that people know: `"5 per minute"`, `"5/minute;100/day"`.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize, de};
+
+/// At most `count` in any `window`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limit {
+    /// How many; at least 1.
+    pub count: u32,
+    /// How long the window is; whole seconds, at most 366 days.
+    pub window: Duration,
+}
+
+/// Several limits that hold together. The grammar is that of the `limits` package, which
+/// Flask-Limiter and slowapi use: `COUNT per|/ [N] UNIT`, joined by `;`, `,` or `|`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits(Vec<Limit>);
+
+/// Why words are no limit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLimit {
+    /// Not of the grammar.
+    #[error(
+        "`{0}` is not a limit; write \"5 per minute\", \"10 per 15 minutes\" or \"5/minute;100/day\""
+    )]
+    Grammar(String),
+    /// Zero, or more than fits.
+    #[error("`{0}` is out of range: a limit counts from 1 to 1000000 in at most 366 days")]
+    Range(String),
+}
+
+const MAX_COUNT: u32 = 1_000_000;
+const MAX_WINDOW: Duration = Duration::from_secs(366 * 86_400);
+
+/// More than this many limits on one key are a mistake, and each costs a counter.
+const MAX_LIMITS: usize = 8;
+
+impl Limits {
+    /// The limits, in the order they were written.
+    pub fn iter(&self) -> impl Iterator<Item = Limit> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+impl FromStr for Limits {
+    type Err = InvalidLimit;
+
+    fn from_str(words: &str) -> Result<Self, InvalidLimit> {
+        let limits = words
+            .split([';', ',', '|'])
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::parse)
+            .collect::<Result<Vec<Limit>, _>>()?;
+        if limits.is_empty() || limits.len() > MAX_LIMITS {
+            return Err(InvalidLimit::Grammar(words.to_owned()));
+        }
+        Ok(Self(limits))
+    }
+}
+
+impl FromStr for Limit {
+    type Err = InvalidLimit;
+
+    fn from_str(words: &str) -> Result<Self, InvalidLimit> {
+        let grammar = || InvalidLimit::Grammar(words.to_owned());
+        let range = || InvalidLimit::Range(words.to_owned());
+        let lower = words.trim().to_lowercase();
+        let (count, rest) = lower
+            .split_once('/')
+            .or_else(|| lower.split_once(" per "))
+            .ok_or_else(grammar)?;
+        let count: u32 = number(count.trim())
+            .ok_or_else(grammar)?
+            .map_err(|()| range())?;
+        let rest = rest.trim();
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (multiple, unit) = rest.split_at(digits);
+        let multiple = match multiple {
+            "" => 1,
+            digits => number(digits).ok_or_else(grammar)?.map_err(|()| range())?,
+        };
+        let window = seconds_of(unit.trim())
+            .ok_or_else(grammar)?
+            .checked_mul(u64::from(multiple))
+            .map(Duration::from_secs)
+            .ok_or_else(range)?;
+        if count == 0 || count > MAX_COUNT || window.is_zero() || window > MAX_WINDOW {
+            return Err(range());
+        }
+        Ok(Self { count, window })
+    }
+}
+
+/// `None` when it isn't digits, `Some(Err)` when they don't fit.
+fn number(digits: &str) -> Option<Result<u32, ()>> {
+    let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    all_digits.then(|| digits.parse().map_err(|_| ()))
+}
+
+const UNITS: [(&str, u64); 6] = [
+    ("year", 365 * 86_400),
+    ("month", 30 * 86_400),
+    ("day", 86_400),
+    ("hour", 3_600),
+    ("minute", 60),
+    ("second", 1),
+];
+
+fn seconds_of(unit: &str) -> Option<u64> {
+    let singular = unit.strip_suffix('s').unwrap_or(unit);
+    UNITS
+        .iter()
+        .find(|(name, _)| *name == singular)
+        .map(|(_, seconds)| *seconds)
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.window.as_secs();
+        let (name, unit) = UNITS
+            .into_iter()
+            .find(|(_, unit)| seconds.is_multiple_of(*unit))
+            .unwrap_or(("second", 1));
+        match seconds / unit {
+            1 => write!(f, "{} per {name}", self.count),
+            n => write!(f, "{} per {n} {name}s", self.count),
+        }
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, limit) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "; " };
+            write!(f, "{separator}{limit}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Limits {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limits {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = String::deserialize(deserializer)?;
+        words.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(words: &str) -> (u32, u64) {
+        let limit: Limit = words.parse().unwrap();
+        (limit.count, limit.window.as_secs())
+    }
+
+    #[test]
+    fn words_that_people_write() {
+        assert_eq!(one("5 per minute"), (5, 60));
+        assert_eq!(one("5/minute"), (5, 60));
+        assert_eq!(one("10 per 15 minutes"), (10, 900));
+        assert_eq!(one("10/15 Minutes"), (10, 900));
+        assert_eq!(one("1 per 1 month"), (1, 2_592_000));
+        let both: Limits = "5/minute;100/day".parse().unwrap();
+        assert_eq!(both.to_string(), "5 per minute; 100 per day");
+        assert_eq!(both.to_string().parse::<Limits>().unwrap(), both);
+    }
+
+    #[test]
+    fn words_that_are_no_limit() {
+        for words in [
+            "",
+            ";",
+            "five per minute",
+            "5",
+            "5 per",
+            "5 per fortnight",
+            "5//minute",
+            "-1/day",
+        ] {
+            assert!(
+                matches!(words.parse::<Limits>(), Err(InvalidLimit::Grammar(_))),
+                "{words}"
+            );
+        }
+        for words in ["0/minute", "5/0 minutes", "99999999999/day", "1/99 years"] {
+            assert!(
+                matches!(words.parse::<Limits>(), Err(InvalidLimit::Range(_))),
+                "{words}"
+            );
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Password marks: enough to see one password tried on many accounts, too little to learn it.
+
+use unicode_normalization::UnicodeNormalization;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::account::keyed_hash;
+
+/// How many bits of the keyed hash a mark keeps.
+///
+/// 2²² cells: a mark says nothing about a password but that it falls in one of four million
+/// classes, and two of a day's 10,000 wrong passwords share one with odds of about 1 in 400 each.
+const MARK_BITS: u32 = 22;
+
+/// A few keyed bits of a password. Without the key, which lives in memory only and for two
+/// epochs, it says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mark(u64);
+
+impl Mark {
+    /// Epoch and bits as a counter's id.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// A mark made up for a simulation, which has password ranks instead of passwords.
+    pub const fn from_parts(epoch: u32, bits: u32) -> Self {
+        Self(((epoch as u64) << 32) | bits as u64)
+    }
+}
+
+/// The marks of one attempt: under this epoch's key, and under the previous one's while their
+/// windows overlap. Empty where the password was not seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Under the current key.
+    pub current: Option<Mark>,
+    /// Under the key before it.
+    pub previous: Option<Mark>,
+}
+
+impl Marks {
+    /// Those that there are.
+    pub fn iter(self) -> impl Iterator<Item = Mark> {
+        [self.current, self.previous].into_iter().flatten()
+    }
+}
+
+/// The key of one epoch's marks. Keep it in memory only and drop it after its second epoch.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct MarkKey {
+    key: [u8; 32],
+    epoch: u32,
+}
+
+impl std::fmt::Debug for MarkKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MarkKey(redacted, epoch {})", self.epoch)
+    }
+}
+
+impl MarkKey {
+    /// The key of `epoch`, from 32 random bytes that nothing else uses.
+    pub fn new(key: [u8; 32], epoch: u32) -> Self {
+        Self { key, epoch }
+    }
+
+    /// The mark of a password, in the NFKC form that SP 800-63B-4 §3.1.1.2 has verifiers compare.
+    pub fn mark(&self, password: &str) -> Mark {
+        let mut normalised: String = password.nfkc().collect();
+        let hash = keyed_hash(&self.key, normalised.as_bytes());
+        normalised.zeroize();
+        Mark::from_parts(self.epoch, (hash >> (64 - MARK_BITS)) as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_passwords_share_a_mark_and_keys_part_them() {
+        let key = MarkKey::new([1; 32], 3);
+        assert_eq!(key.mark("Ｗinter2026"), key.mark("Winter2026"));
+        assert_ne!(key.mark("Winter2026"), key.mark("Winter2027"));
+        assert_ne!(
+            key.mark("Winter2026"),
+            MarkKey::new([2; 32], 3).mark("Winter2026")
+        );
+    }
+
+    #[test]
+    fn a_mark_is_22_bits_in_its_epoch() {
+        let mark = MarkKey::new([1; 32], 3).mark("Winter2026").as_u64();
+        assert_eq!(mark >> 32, 3);
+        assert!(mark & 0xffff_ffff < 1 << MARK_BITS);
+    }
+}

@@ -1,0 +1,44 @@
+//! Where an attempt comes from.
+
+use std::net::IpAddr;
+
+/// What a client address is counted as: an IPv4 address, or the /64 of an IPv6 one.
+///
+/// One IPv6 subscriber owns at least a /64 (RFC 6177), so counting by full address counts
+/// nothing: that is a known hole of other limiters (grav #204, better-auth #7509).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SourceKey(u64);
+
+impl SourceKey {
+    /// The key of an address. An IPv4 address mapped into IPv6 counts as the IPv4 address.
+    pub fn new(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(u64::from(v4.to_bits())),
+            // 64 prefix bits; global unicast never has the upper 32 all zero, so that the two
+            // families can't meet.
+            IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64),
+        }
+    }
+
+    /// The 64 bits, for counters.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(address: &str) -> SourceKey {
+        SourceKey::new(address.parse().unwrap())
+    }
+
+    #[test]
+    fn a_subscriber_is_one_source() {
+        assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
+        assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+    }
+}

@@ -1,0 +1,173 @@
+//! Who asks: the peer, or what trusted proxies say of it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+/// The header that the trusted proxies write. Only this one is read: a proxy that maintains one
+/// passes the other through as the client wrote it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardingHeader {
+    /// `X-Forwarded-For`, a list of addresses.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// Which proxies stand in front, and what they write.
+#[derive(Clone, Debug, Default)]
+pub struct Proxies {
+    /// Their networks.
+    pub trusted: Vec<IpNet>,
+    /// The header that they maintain.
+    pub header: ForwardingHeader,
+}
+
+impl Proxies {
+    /// Whether an address is one of theirs.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted.iter().any(|net| net.contains(&address))
+    }
+
+    /// The client's address: the right-most hop that is not itself a trusted proxy. Without a
+    /// trusted peer the header is not looked at: anybody can write it (fastapi-limiter PR #11 is
+    /// what believing the left-most hop leads to).
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.to_canonical();
+        for hop in self.header.hops(headers).into_iter().rev() {
+            if !self.trusts(client) {
+                break;
+            }
+            // Something unreadable was written further out than the last proxy that we trust:
+            // stop there, and count what that proxy is.
+            let Some(address) = hop else { break };
+            client = address;
+        }
+        client
+    }
+}
+
+impl ForwardingHeader {
+    /// The hops, the nearest last; `None` for what is no address.
+    fn hops(self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+        let (name, read): (&str, fn(&str) -> Option<IpAddr>) = match self {
+            Self::XForwardedFor => ("x-forwarded-for", address),
+            Self::Forwarded => ("forwarded", forwarded_for),
+        };
+        let values = headers.get_all(name).iter();
+        values
+            .flat_map(|value| value.to_str().unwrap_or("").split(','))
+            .map(read)
+            .collect()
+    }
+}
+
+/// Headers that say where a request came from. From an untrusted peer they are removed, so that
+/// the application behind can't believe them either.
+pub const FORWARDING_HEADERS: [HeaderName; 7] = [
+    HeaderName::from_static("forwarded"),
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-client-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("x-cluster-client-ip"),
+];
+
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let is_for = name.trim().eq_ignore_ascii_case("for");
+        is_for.then(|| address(value.trim().trim_matches('"')))?
+    })
+}
+
+/// An address with or without brackets and port.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|t| t.strip_suffix(']'))
+        .unwrap_or(text);
+    let address = bare.parse().ok();
+    address
+        .or_else(|| text.parse().ok().map(|socket: SocketAddr| socket.ip()))
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, headers: &[(&'static str, &str)], trusted: &[&str]) -> String {
+        client_by(ForwardingHeader::XForwardedFor, peer, headers, trusted)
+    }
+
+    fn client_by(
+        header: ForwardingHeader,
+        peer: &str,
+        headers: &[(&'static str, &str)],
+        trusted: &[&str],
+    ) -> String {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        let proxies = Proxies {
+            trusted: trusted.iter().map(|net| net.parse().unwrap()).collect(),
+            header,
+        };
+        proxies.client(peer.parse().unwrap(), &map).to_string()
+    }
+
+    #[test]
+    fn an_untrusted_peer_is_the_client_whatever_it_says() {
+        let spoofed = [
+            ("x-forwarded-for", "203.0.113.9"),
+            ("x-real-ip", "203.0.113.9"),
+        ];
+        assert_eq!(client("198.51.100.7", &spoofed, &[]), "198.51.100.7");
+        assert_eq!(
+            client("198.51.100.7", &spoofed, &["10.0.0.0/8"]),
+            "198.51.100.7"
+        );
+    }
+
+    #[test]
+    fn the_right_most_untrusted_hop_is_the_client() {
+        let trusted = ["10.0.0.0/8"];
+        for (value, expected) in [
+            ("203.0.113.9", "203.0.113.9"),
+            ("6.6.6.6, 203.0.113.9", "203.0.113.9"),
+            ("6.6.6.6, 203.0.113.9, 10.2.2.2", "203.0.113.9"),
+            ("203.0.113.9:4711", "203.0.113.9"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("6.6.6.6, unknown", "10.0.0.1"),
+            ("6.6.6.6, , 10.2.2.2", "10.2.2.2"),
+            ("", "10.0.0.1"),
+        ] {
+            let headers = [("x-forwarded-for", value)];
+            assert_eq!(client("10.0.0.1", &headers, &trusted), expected, "{value}");
+        }
+        let two_lines = [
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "203.0.113.9"),
+        ];
+        assert_eq!(client("10.0.0.1", &two_lines, &trusted), "203.0.113.9");
+    }
+
+    #[test]
+    fn forwarded_is_read() {
+        let value = r#"for=6.6.6.6, For="[2001:db8::1]:80";proto=https"#;
+        let headers = [("forwarded", value)];
+        let by = |header| client_by(header, "10.0.0.1", &headers, &["10.0.0.0/8"]);
+        assert_eq!(by(ForwardingHeader::Forwarded), "2001:db8::1");
+        // Not maintained by the proxy, so the client wrote it.
+        assert_eq!(by(ForwardingHeader::XForwardedFor), "10.0.0.1");
+    }
+}

@@ -1,0 +1,441 @@
+//! Credentials out of a login request. What the application could read in two ways is refused:
+//! it might verify another password than the one that is counted.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use doorwarden_decision::{InvalidAccount, Login, Shape};
+use http::{
+    HeaderMap, HeaderName, StatusCode,
+    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE},
+};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::json::{DUPLICATE, Unambiguous};
+
+/// A name and a password, for as long as it takes to count them.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The account's name as it was sent.
+    pub account: String,
+    /// The password.
+    pub password: Password,
+}
+
+/// A password. Prints as nothing, and is wiped from memory when dropped.
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// Takes the password over.
+    pub fn new(password: String) -> Self {
+        Self(Zeroizing::new(password))
+    }
+
+    /// The password itself, to be marked and not to be kept.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(redacted)")
+    }
+}
+
+/// Where in a request a login's credentials stand: the placeholders of a template resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Two fields of a form.
+    Form {
+        /// The account's field.
+        account: String,
+        /// The password's field.
+        password: String,
+    },
+    /// Two JSON pointers.
+    Json {
+        /// The account's pointer.
+        account: String,
+        /// The password's pointer.
+        password: String,
+    },
+    /// `Authorization: Basic`.
+    Basic,
+}
+
+/// Why a login's template can't be read backwards.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the body template of `{0}` can't be read: {{{{account}}}} and {{{{password}}}} must each be a \
+     whole JSON string or a whole form value"
+)]
+pub struct UnreadableTemplate(String);
+
+/// Why a request holds no readable credentials. Worded for its sender; repeats nothing secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Another content type than the login's.
+    #[error("this login takes {0}; send it with that Content-Type")]
+    ContentType(&'static str),
+    /// A compressed body.
+    #[error("this login takes no Content-Encoding; send the body as it is")]
+    ContentEncoding,
+    /// A header that may stand once stands twice.
+    #[error("the header {0} stands more than once")]
+    RepeatedHeader(HeaderName),
+    /// Not JSON.
+    #[error("the body is not valid JSON (line {line}, column {column})")]
+    Json {
+        /// From 1.
+        line: usize,
+        /// From 1; 0 at a line's very start.
+        column: usize,
+    },
+    /// JSON with a key twice in one object.
+    #[error("the JSON body has the same key twice in one object (line {line}, column {column})")]
+    DuplicateKey {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// A form field twice.
+    #[error("the form has the field {0:?} more than once")]
+    DuplicateField(String),
+    /// Bytes that aren't UTF-8.
+    #[error("the body is not valid UTF-8")]
+    NotUtf8,
+    /// A field isn't there, or is no string.
+    #[error("{0:?} is missing or not a string")]
+    Missing(String),
+    /// No or broken Basic credentials.
+    #[error("the Authorization header holds no Basic credentials")]
+    Basic,
+    /// A name that can't be an account's.
+    #[error("{0}")]
+    Account(#[from] InvalidAccount),
+}
+
+impl Unreadable {
+    /// The status that says so: 415 for the wrong kind of body, else 400.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::ContentType(_) | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl Place {
+    /// Where the credentials of `login` stand.
+    pub fn of(login: &Login) -> Result<Self, UnreadableTemplate> {
+        match &login.shape {
+            Shape::Form { account, password } => Ok(Self::Form {
+                account: account.clone(),
+                password: password.clone(),
+            }),
+            Shape::Json { account, password } => Ok(Self::Json {
+                account: account.clone(),
+                password: password.clone(),
+            }),
+            Shape::Basic => Ok(Self::Basic),
+            Shape::Body(template) => place_in(template)
+                .ok_or_else(|| UnreadableTemplate(format!("{} {}", login.method, login.path))),
+        }
+    }
+
+    /// Reads the credentials of one request.
+    pub fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Credentials, Unreadable> {
+        if headers.contains_key(CONTENT_ENCODING) {
+            return Err(Unreadable::ContentEncoding);
+        }
+        match self {
+            Self::Form { account, password } => {
+                expect_type(headers, FORM)?;
+                from_form(body, account, password)
+            }
+            Self::Json { account, password } => {
+                expect_type(headers, JSON)?;
+                from_json(body, account, password)
+            }
+            Self::Basic => from_basic(headers),
+        }
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+fn place_in(template: &str) -> Option<Place> {
+    use doorwarden_decision::{ACCOUNT, PASSWORD};
+    if template.trim_start().starts_with(['{', '[']) {
+        let Unambiguous(value) = serde_json::from_str(template).ok()?;
+        Some(Place::Json {
+            account: pointer_to(&value, ACCOUNT)?,
+            password: pointer_to(&value, PASSWORD)?,
+        })
+    } else {
+        let fields = form_fields(template.as_bytes()).ok()?;
+        let field = |placeholder: &str| {
+            let found = fields
+                .iter()
+                .find(|(_, value)| value.as_str() == placeholder);
+            found.map(|(name, _)| name.clone())
+        };
+        Some(Place::Form {
+            account: field(ACCOUNT)?,
+            password: field(PASSWORD)?,
+        })
+    }
+}
+
+/// The JSON pointer of the string that is exactly `wanted`.
+fn pointer_to(value: &Value, wanted: &str) -> Option<String> {
+    let below = |(step, inner): (String, &Value)| {
+        let step = step.replace('~', "~0").replace('/', "~1");
+        pointer_to(inner, wanted).map(|rest| format!("/{step}{rest}"))
+    };
+    match value {
+        Value::String(text) => (text == wanted).then(String::new),
+        Value::Object(object) => object
+            .iter()
+            .map(|(key, v)| (key.clone(), v))
+            .find_map(below),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(i, v)| (i.to_string(), v))
+            .find_map(below),
+        _ => None,
+    }
+}
+
+fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Unreadable> {
+    let value = once(headers, CONTENT_TYPE)?.ok_or(Unreadable::ContentType(expected))?;
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    // A charset other than UTF-8 would make the application read other text than is counted.
+    let charset = value.to_ascii_lowercase();
+    let utf8 = !charset.contains("charset") || charset.contains("utf-8");
+    if essence.eq_ignore_ascii_case(expected) && utf8 {
+        Ok(())
+    } else {
+        Err(Unreadable::ContentType(expected))
+    }
+}
+
+fn once(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Unreadable> {
+    let mut values = headers.get_all(&name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Unreadable::RepeatedHeader(name));
+    }
+    first
+        .map(|value| value.to_str().map_err(|_| Unreadable::NotUtf8))
+        .transpose()
+}
+
+fn from_form(body: &[u8], account: &str, password: &str) -> Result<Credentials, Unreadable> {
+    let mut fields = form_fields(body)?;
+    let mut take = |wanted: &str| {
+        let matching = fields.iter().filter(|(name, _)| name == wanted).count();
+        match matching {
+            0 => Err(Unreadable::Missing(wanted.to_owned())),
+            1 => Ok(fields
+                .iter_mut()
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| std::mem::take(&mut **value))
+                .unwrap_or_default()),
+            _ => Err(Unreadable::DuplicateField(wanted.to_owned())),
+        }
+    };
+    Ok(Credentials {
+        account: take(account)?,
+        password: Password::new(take(password)?),
+    })
+}
+
+/// The fields of a form (WHATWG URL §5.1), except that what isn't UTF-8 is refused.
+fn form_fields(body: &[u8]) -> Result<Vec<(String, Zeroizing<String>)>, Unreadable> {
+    let text = std::str::from_utf8(body).map_err(|_| Unreadable::NotUtf8)?;
+    let decode = |part: &str| {
+        let spaced = Zeroizing::new(part.replace('+', " "));
+        let decoded = percent_decode_str(&spaced).decode_utf8();
+        decoded
+            .map(|text| text.into_owned())
+            .map_err(|_| Unreadable::NotUtf8)
+    };
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?, Zeroizing::new(decode(value)?)))
+        })
+        .collect()
+}
+
+fn from_json(body: &[u8], account: &str, password: &str) -> Result<Credentials, Unreadable> {
+    let Unambiguous(mut value) = serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        if error.to_string().starts_with(DUPLICATE) {
+            Unreadable::DuplicateKey { line, column }
+        } else {
+            Unreadable::Json { line, column }
+        }
+    })?;
+    let mut take = |pointer: &str| match value.pointer_mut(pointer) {
+        Some(Value::String(text)) => Ok(std::mem::take(text)),
+        _ => Err(Unreadable::Missing(pointer.to_owned())),
+    };
+    Ok(Credentials {
+        account: take(account)?,
+        password: Password::new(take(password)?),
+    })
+}
+
+fn from_basic(headers: &HeaderMap) -> Result<Credentials, Unreadable> {
+    let value = once(headers, AUTHORIZATION)?.ok_or(Unreadable::Basic)?;
+    let (scheme, token) = value.split_once(' ').ok_or(Unreadable::Basic)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(Unreadable::Basic);
+    }
+    let decoded = Zeroizing::new(
+        BASE64_STANDARD
+            .decode(token.trim())
+            .map_err(|_| Unreadable::Basic)?,
+    );
+    let text = std::str::from_utf8(&decoded).map_err(|_| Unreadable::NotUtf8)?;
+    let (account, password) = text.split_once(':').ok_or(Unreadable::Basic)?;
+    Ok(Credentials {
+        account: account.to_owned(),
+        password: Password::new(password.to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(login: &str, content_type: &str, body: &[u8]) -> Result<(String, String), Unreadable> {
+        let place = Place::of(&login.parse().unwrap()).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
+        let read = place.read(&headers, body)?;
+        Ok((read.account, read.password.expose().to_owned()))
+    }
+
+    const FORM_LOGIN: &str = "POST /token form:username form:password";
+    const JSON_LOGIN: &str = "POST /login json:/user/name json:/user/password";
+
+    fn pair(account: &str, password: &str) -> Result<(String, String), Unreadable> {
+        Ok((account.to_owned(), password.to_owned()))
+    }
+
+    #[test]
+    fn each_shape_is_read() {
+        let body = b"grant_type=password&username=al+ice%40x&password=p%26%C3%A9";
+        assert_eq!(read(FORM_LOGIN, FORM, body), pair("al ice@x", "p&é"));
+        let body = br#"{"user":{"name":"alice","password":"p","n":[1,null]}}"#;
+        assert_eq!(
+            read(JSON_LOGIN, "application/json; charset=utf-8", body),
+            pair("alice", "p")
+        );
+        let template = r#"POST /l body:{"a":[{"b/c":"{{account}}"}],"p":"{{password}}","x":1}"#;
+        let body = br#"{"a":[{"b/c":"alice"}],"p":"p","x":2}"#;
+        assert_eq!(read(template, JSON, body), pair("alice", "p"));
+        let template = "POST /l body:u={{account}}&p={{password}}&stay=1";
+        assert_eq!(read(template, FORM, b"u=alice&p=p"), pair("alice", "p"));
+    }
+
+    #[test]
+    fn basic_is_read() {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, "Basic YWxpY2U6cDpx".parse().unwrap());
+        let read = Place::Basic.read(&headers, b"").unwrap();
+        assert_eq!(
+            (read.account.as_str(), read.password.expose()),
+            ("alice", "p:q")
+        );
+        headers.append(AUTHORIZATION, "Basic Ym9iOng=".parse().unwrap());
+        let twice = Place::Basic.read(&headers, b"").unwrap_err();
+        assert_eq!(twice, Unreadable::RepeatedHeader(AUTHORIZATION));
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        use Unreadable as U;
+        let twice = br#"{"user":{"name":"a","password":"p","password":"q"}}"#;
+        assert!(matches!(
+            read(JSON_LOGIN, JSON, twice),
+            Err(U::DuplicateKey { line: 1, .. })
+        ));
+        let twice = b"username=a&password=p&password=q";
+        assert_eq!(
+            read(FORM_LOGIN, FORM, twice),
+            Err(U::DuplicateField("password".into()))
+        );
+        assert_eq!(
+            read(FORM_LOGIN, FORM, b"username=a&password=%ff"),
+            Err(U::NotUtf8)
+        );
+        assert_eq!(read(FORM_LOGIN, FORM, b"username=a\xff"), Err(U::NotUtf8));
+        assert_eq!(read(FORM_LOGIN, JSON, b"{}"), Err(U::ContentType(FORM)));
+        assert_eq!(
+            read(JSON_LOGIN, "application/json; charset=utf-16", b"{}"),
+            Err(U::ContentType(JSON))
+        );
+        assert_eq!(
+            read(JSON_LOGIN, JSON, b"{"),
+            Err(U::Json { line: 1, column: 1 })
+        );
+        let null = br#"{"user":{"name":null,"password":["p"]}}"#;
+        assert_eq!(
+            read(JSON_LOGIN, JSON, null),
+            Err(U::Missing("/user/name".into()))
+        );
+        assert_eq!(
+            read(FORM_LOGIN, FORM, b""),
+            Err(U::Missing("username".into()))
+        );
+    }
+
+    #[test]
+    fn a_template_that_can_not_be_read_backwards_is_refused() {
+        let login = r#"POST /l body:{"q":"login(u: {{account}}, p: {{password}})"}"#;
+        assert!(Place::of(&login.parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_password_is_not_printed() {
+        assert_eq!(
+            format!("{:?}", Password::new("canary".into())),
+            "Password(redacted)"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn untrusted_bytes_never_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read(FORM_LOGIN, FORM, &body);
+            let _ = read(JSON_LOGIN, JSON, &body);
+        }
+
+        #[test]
+        fn a_form_is_read_as_it_was_written(account in ".{1,20}", password in ".{0,20}") {
+            let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+            let body = format!("username={}&password={}", encode(&account), encode(&password));
+            prop_assert_eq!(read(FORM_LOGIN, FORM, body.as_bytes()), Ok((account, password)));
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_overflow() {
+        let body = "[".repeat(100_000);
+        assert!(matches!(
+            read(JSON_LOGIN, JSON, body.as_bytes()),
+            Err(Unreadable::Json { .. })
+        ));
+    }
+}

@@ -1,0 +1,10 @@
+//! Where counters live.
+//!
+//! A store applies each [`Charge`](doorwarden_decision::Charge) to the counter of its key and
+//! answers with the counts, in the order of the charges. Charges are independent: no transaction
+//! spans two keys. Its memory is bounded under keys that an attacker chooses, and when it is full
+//! it forgets what carries the least evidence first: a flood of invented names is no amnesty.
+
+mod memory;
+
+pub use memory::MemoryStore;
