@@ -37,7 +37,7 @@ pub use decide::{Decision, Reason, Verdict, decide, plan, settle};
 pub use limit::{InvalidLimit, Limit, Limits};
 pub use login::{ACCOUNT, InvalidLogin, Login, PASSWORD, Shape};
 pub use mark::{Mark, MarkKey, Marks};
-pub use policy::{InvalidPolicy, Policy};
+pub use policy::Policy;
 pub use signals::SignalId;
 pub use source::SourceKey;
 pub use timestamp::Timestamp;

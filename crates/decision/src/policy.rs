@@ -1,6 +1,6 @@
 //! How much is allowed.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::Limits;
 
@@ -20,6 +20,7 @@ pub struct Policy {
     /// Failures of one client address (IPv6: one /64), on any account.
     pub address: Limits,
     /// Distinct accounts on which one password has failed. Its count is from 5 to 64.
+    #[serde(deserialize_with = "heat")]
     pub heat: Limits,
     /// Failures of the whole site. It refuses nobody by itself: over it, the other limits tighten,
     /// to half at twice the count.
@@ -43,28 +44,16 @@ impl Default for Policy {
     }
 }
 
-/// Why a policy can't work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPolicy {
-    /// Heat outside its range.
-    #[error(
-        "heat counts {0} accounts; write a count from {LEAST_HEAT} to {MOST_HEAT}, such as \"5 per day\""
-    )]
-    Heat(u32),
-}
-
-impl Policy {
-    /// Whether each limit is one that its signal can hold.
-    pub fn validate(&self) -> Result<(), InvalidPolicy> {
-        let sensible = LEAST_HEAT..=MOST_HEAT;
-        match self
-            .heat
-            .iter()
-            .find(|limit| !sensible.contains(&limit.count))
-        {
-            Some(limit) => Err(InvalidPolicy::Heat(limit.count)),
-            None => Ok(()),
-        }
+fn heat<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limits, D::Error> {
+    let limits = Limits::deserialize(deserializer)?;
+    let sensible = LEAST_HEAT..=MOST_HEAT;
+    let outside = limits.iter().find(|limit| !sensible.contains(&limit.count));
+    match outside {
+        None => Ok(limits),
+        Some(limit) => Err(de::Error::custom(format!(
+            "heat counts {} accounts; write a count from {LEAST_HEAT} to {MOST_HEAT}, such as \"5 per day\"",
+            limit.count
+        ))),
     }
 }
 
@@ -72,11 +61,24 @@ impl Policy {
 mod tests {
     use super::*;
 
+    use serde::de::value::{Error, MapDeserializer};
+
+    fn policy(field: &str, words: &str) -> Result<Policy, Error> {
+        Policy::deserialize(MapDeserializer::new([(field, words)].into_iter()))
+    }
+
     #[test]
-    fn the_default_is_valid_and_heat_has_a_floor() {
-        let mut policy = Policy::default();
-        assert_eq!(policy.validate(), Ok(()));
-        policy.heat = "2 per day".parse().unwrap();
-        assert_eq!(policy.validate(), Err(InvalidPolicy::Heat(2)));
+    fn what_is_left_out_is_the_default() {
+        let read = policy("account", "3 per hour").unwrap();
+        assert_eq!(read.account.to_string(), "3 per hour");
+        assert_eq!(read.heat, Policy::default().heat);
+    }
+
+    #[test]
+    fn heat_has_a_floor_and_fields_have_names() {
+        let message = policy("heat", "2 per day").unwrap_err().to_string();
+        assert!(message.contains("from 5 to 64"), "{message}");
+        let message = policy("adress", "2 per day").unwrap_err().to_string();
+        assert!(message.contains("unknown field `adress`"), "{message}");
     }
 }

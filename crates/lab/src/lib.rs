@@ -1,1 +1,21 @@
-//! x
+//! Deliberately faulty and deliberately sound logins.
+//!
+//! For tests, demos and the scanner's oracle bench; never for use, never published. Each
+//! [`Specimen`] is a real HTTP login with a registration, an OpenAPI document and a password hash
+//! that takes its time. All are the same sound login with one thing missing or changed, so that
+//! what a check sees is that thing.
+//!
+//! ```text
+//! POST /register  {"username","password"}  -> 201
+//! POST /login     {"username","password"}  -> 200 {"access_token",…}
+//! GET  /me        Authorization: Bearer …  -> 200 {"username"}
+//! GET  /openapi.json
+//! ```
+
+mod limits;
+mod login;
+mod passwords;
+mod specimens;
+
+pub use login::{Running, start};
+pub use specimens::{Specimen, naive, sound, specimens};

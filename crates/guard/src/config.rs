@@ -1,0 +1,294 @@
+//! What `[guard]` in `doorwarden.toml` says.
+
+use std::{net::SocketAddr, time::Duration};
+
+use doorwarden_decision::Login;
+use doorwarden_gate::http::{client_addr::ForwardingHeader, credentials::Place};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, uri::Authority};
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::OutcomeRule;
+
+/// The guard's configuration. Every field but `upstream` and `login` has a default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen.
+    #[serde(default = "Config::default_listen")]
+    pub listen: SocketAddr,
+    /// The application.
+    pub upstream: Upstream,
+    /// The logins to protect.
+    pub login: Vec<ProtectedLogin>,
+    /// Whether other paths are forwarded.
+    #[serde(default)]
+    pub scope: Scope,
+    /// Networks of the proxies in front of the guard; their header is believed, nobody else's.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header that those proxies maintain.
+    #[serde(default)]
+    pub client_header: ForwardingHeader,
+    /// Compute and log everything, refuse and change nothing.
+    #[serde(default)]
+    pub shadow: bool,
+    /// The form of a failed login's answer.
+    #[serde(default)]
+    pub failure: FailureForm,
+    /// Room for counters, for each signal. One costs about 140 bytes.
+    #[serde(default = "Config::default_counters")]
+    pub counters: usize,
+    /// How long the application may take until its answer begins, in seconds.
+    #[serde(default = "Config::default_upstream_timeout")]
+    pub upstream_timeout_seconds: u64,
+}
+
+impl Config {
+    fn default_listen() -> SocketAddr {
+        ([127, 0, 0, 1], 8080).into()
+    }
+
+    fn default_counters() -> usize {
+        1 << 18
+    }
+
+    fn default_upstream_timeout() -> u64 {
+        30
+    }
+
+    /// A configuration with nothing but what has no default.
+    pub fn new(upstream: Upstream, login: Vec<ProtectedLogin>) -> Self {
+        Self {
+            listen: Self::default_listen(),
+            upstream,
+            login,
+            scope: Scope::default(),
+            trusted_proxies: Vec::new(),
+            client_header: ForwardingHeader::default(),
+            shadow: false,
+            failure: FailureForm::default(),
+            counters: Self::default_counters(),
+            upstream_timeout_seconds: Self::default_upstream_timeout(),
+        }
+    }
+}
+
+/// What is forwarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// The whole site.
+    #[default]
+    Site,
+    /// The logins only; anything else is answered 404, so that a front proxy that routes too much
+    /// here is noticed.
+    Logins,
+}
+
+/// Where the application listens: scheme, host and port, no path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    pub(crate) scheme: http::uri::Scheme,
+    pub(crate) authority: Authority,
+}
+
+/// Why words are no upstream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an upstream; write http://HOST:PORT or https://HOST without a path")]
+pub struct InvalidUpstream(String);
+
+impl std::str::FromStr for Upstream {
+    type Err = InvalidUpstream;
+
+    fn from_str(words: &str) -> Result<Self, InvalidUpstream> {
+        let invalid = || InvalidUpstream(words.to_owned());
+        let parts = words.parse::<Uri>().map_err(|_| invalid())?.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err(invalid());
+        };
+        let bare = parts.path_and_query.is_none_or(|path| path == "/");
+        let known = ["http", "https"].contains(&scheme.as_str());
+        // User information in an upstream would be a password in a configuration file.
+        if bare && known && !authority.as_str().contains('@') {
+            Ok(Self { scheme, authority })
+        } else {
+            Err(invalid())
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Upstream {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = String::deserialize(deserializer)?;
+        words.parse().map_err(de::Error::custom)
+    }
+}
+
+/// A login and how its answers are read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProtectedLogin {
+    /// Method, path and where the credentials stand.
+    #[serde(deserialize_with = "readable")]
+    pub route: Login,
+    /// Which answers mean that the password was right.
+    #[serde(default)]
+    pub success: OutcomeRule,
+}
+
+impl ProtectedLogin {
+    /// A login with the default outcome rule; fails when its body template can't be read.
+    pub fn new(
+        route: Login,
+    ) -> Result<Self, doorwarden_gate::http::credentials::UnreadableTemplate> {
+        Place::of(&route)?;
+        Ok(Self {
+            route,
+            success: OutcomeRule::default(),
+        })
+    }
+}
+
+fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Login, D::Error> {
+    let login = Login::deserialize(deserializer)?;
+    Place::of(&login).map_err(de::Error::custom)?;
+    Ok(login)
+}
+
+/// What every failed login is answered, instead of the application's own words.
+#[derive(Clone, Debug)]
+pub struct FailureForm {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+    pub(crate) quantum: Duration,
+}
+
+/// As written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FailureWords {
+    status: u16,
+    content_type: String,
+    body: String,
+    headers: std::collections::BTreeMap<String, String>,
+    quantum_ms: u64,
+}
+
+impl Default for FailureWords {
+    /// The words of FastAPI's tutorial, whose clients read `detail`; 401 names a scheme, as
+    /// RFC 9110 §11.6.1 wants.
+    fn default() -> Self {
+        Self {
+            status: 401,
+            content_type: "application/json".into(),
+            body: r#"{"detail":"Incorrect username or password"}"#.into(),
+            headers: [("www-authenticate".into(), "Bearer".into())].into(),
+            quantum_ms: 100,
+        }
+    }
+}
+
+impl FailureWords {
+    fn form(self) -> Result<FailureForm, String> {
+        let status = StatusCode::from_u16(self.status)
+            .ok()
+            .filter(|status| !status.is_server_error() && !status.is_informational());
+        let mut headers = HeaderMap::new();
+        let content_type = ("content-type".to_owned(), self.content_type);
+        for (name, value) in self.headers.into_iter().chain([content_type]) {
+            let name: HeaderName = name
+                .parse()
+                .map_err(|_| format!("`{name}` is not a header name"))?;
+            let value: HeaderValue = value
+                .parse()
+                .map_err(|_| format!("the value of `{name}` is not a header value"))?;
+            headers.insert(name, value);
+        }
+        headers.insert(
+            http::header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        );
+        if !(1..=5_000).contains(&self.quantum_ms) {
+            return Err("quantum_ms is from 1 to 5000".into());
+        }
+        Ok(FailureForm {
+            status: status.ok_or("status is a final status under 500, such as 401")?,
+            headers,
+            body: self.body,
+            quantum: Duration::from_millis(self.quantum_ms),
+        })
+    }
+}
+
+impl Default for FailureForm {
+    fn default() -> Self {
+        FailureWords::default()
+            .form()
+            .expect("the form written here")
+    }
+}
+
+impl<'de> Deserialize<'de> for FailureForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = FailureWords::deserialize(deserializer)?;
+        words.form().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_configuration_is_enough() {
+        let config: Config = toml::from_str(
+            r#"
+            upstream = "http://127.0.0.1:8000"
+            [[login]]
+            route = "POST /token form:username form:password"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.listen.port(), 8080);
+        assert_eq!(config.failure.status, 401);
+        assert!(!config.shadow);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        let login = "[[login]]\nroute = \"POST /t form:u form:p\"\n";
+        for (text, said) in [
+            ("upstream = \"127.0.0.1:8000\"\n", "http://HOST:PORT"),
+            ("upstream = \"http://a:1/path\"\n", "without a path"),
+            (
+                "upstream = \"http://a:1\"\nlissten = \"x\"\n",
+                "unknown field `lissten`",
+            ),
+            (
+                "upstream = \"http://a:1\"\nscope = \"all\"\n",
+                "`site` or `logins`",
+            ),
+            (
+                "upstream = \"http://a:1\"\nfailure = { status = 503 }\n",
+                "under 500",
+            ),
+            (
+                "upstream = \"http://a:1\"\ntrusted_proxies = [\"10.0.0.300/8\"]\n",
+                "line 2",
+            ),
+        ] {
+            let error = toml::from_str::<Config>(&format!("{text}{login}")).unwrap_err();
+            let message = error.to_string();
+            assert!(message.contains(said), "{message}");
+            assert!(message.contains("line "), "{message}");
+        }
+        let template = "upstream = \"http://a:1\"\n[[login]]\nroute = 'POST /t body:{\"q\":\"x {{account}}\",\"p\":\"{{password}}\"}'\n";
+        let message = toml::from_str::<Config>(template).unwrap_err().to_string();
+        assert!(
+            message.contains("line 3") && message.contains("whole JSON string"),
+            "{message}"
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! Headers that end at a proxy, and framing that is refused.
+
+use std::net::IpAddr;
+
+use doorwarden_gate::http::client_addr::{FORWARDING_HEADERS, Proxies};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Version,
+    header::{CONNECTION, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+};
+
+/// RFC 9110 §7.6.1 and its ancestors.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("proxy-authenticate"),
+    HeaderName::from_static("proxy-authorization"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+];
+
+/// Prefixes of end-to-end headers that a client must not have removed by naming them in
+/// `Connection`: the application would act without its caller's identity or origin.
+const END_TO_END: [&str; 7] = [
+    "authorization",
+    "content-",
+    "cookie",
+    "forwarded",
+    "host",
+    "x-forwarded-",
+    "x-real-ip",
+];
+
+/// Why a request is refused before it is forwarded; a sentence for its sender.
+pub(crate) fn objection<B>(request: &Request<B>) -> Option<&'static str> {
+    let headers = request.headers();
+    if request.method() == Method::CONNECT {
+        return Some("CONNECT is not served here");
+    }
+    let hosts = headers.get_all(HOST).iter().count();
+    if hosts > 1 || (request.version() == Version::HTTP_11 && hosts == 0) {
+        return Some("a request has one Host header");
+    }
+    if headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .any(|value| value.as_bytes() != b"chunked")
+    {
+        return Some("the only Transfer-Encoding that is served is chunked");
+    }
+    if headers.get_all(TRANSFER_ENCODING).iter().count() > 1 {
+        return Some("a request has one Transfer-Encoding");
+    }
+    let abused = |name: &str| END_TO_END.iter().any(|prefix| name.starts_with(prefix));
+    if named_in_connection(headers).any(|name| abused(name.as_str())) {
+        return Some("Connection names a header that is not hop-by-hop");
+    }
+    None
+}
+
+/// Whether the connection has to end with this request. A chunked request may have carried a
+/// Content-Length too, which the parser has dropped: what follows it on the connection can't be
+/// trusted to be a request (RFC 9112 §6.1 wants the connection closed).
+pub(crate) fn ends_connection<B>(request: &Request<B>) -> bool {
+    request.version() <= Version::HTTP_11 && request.headers().contains_key(TRANSFER_ENCODING)
+}
+
+/// Whether the client asks to leave HTTP.
+pub(crate) fn asks_upgrade<B>(request: &Request<B>) -> bool {
+    request.version() == Version::HTTP_11
+        && request.headers().contains_key(UPGRADE)
+        && named_in_connection(request.headers()).any(|name| name == UPGRADE)
+}
+
+/// Removes what ends here from a request or an answer. `Upgrade` stays only when `keep_upgrade`.
+pub(crate) fn strip(headers: &mut HeaderMap, keep_upgrade: bool) {
+    let named: Vec<HeaderName> = named_in_connection(headers).collect();
+    for name in HOP_BY_HOP
+        .iter()
+        .chain(&named)
+        .filter(|name| **name != UPGRADE)
+    {
+        headers.remove(name);
+    }
+    // hyper has answered `Expect: 100-continue` itself as soon as the body is read.
+    headers.remove(EXPECT);
+    if keep_upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    } else {
+        headers.remove(UPGRADE);
+    }
+}
+
+/// Tells the application where the request came from, and removes what others claim: forwarding
+/// headers of an untrusted peer, and our own names from anybody.
+pub(crate) fn tell_origin(headers: &mut HeaderMap, peer: IpAddr, proxies: &Proxies) {
+    let ours: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with("x-doorwarden-"))
+        .cloned()
+        .collect();
+    for name in &ours {
+        headers.remove(name);
+    }
+    let mut chain = String::new();
+    if proxies.trusts(peer) {
+        for value in headers.get_all("x-forwarded-for") {
+            chain.push_str(value.to_str().unwrap_or("unknown"));
+            chain.push_str(", ");
+        }
+    } else {
+        let proto = [
+            "x-forwarded-proto",
+            "x-forwarded-host",
+            "x-forwarded-port",
+            "x-forwarded-prefix",
+        ];
+        for name in FORWARDING_HEADERS
+            .iter()
+            .map(HeaderName::as_str)
+            .chain(proto)
+        {
+            headers.remove(name);
+        }
+    }
+    chain.push_str(&peer.to_canonical().to_string());
+    if let Ok(value) = HeaderValue::from_str(&chain) {
+        headers.insert("x-forwarded-for", value);
+    }
+    headers
+        .entry("x-forwarded-proto")
+        .or_insert(HeaderValue::from_static("http"));
+}
+
+fn named_in_connection(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> + '_ {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&'static str, &'static str)]) -> Request<()> {
+        let mut request = Request::new(());
+        for (name, value) in headers {
+            request
+                .headers_mut()
+                .append(*name, HeaderValue::from_static(value));
+        }
+        request
+    }
+
+    #[test]
+    fn doubtful_framing_is_refused() {
+        let host = ("host", "a");
+        assert_eq!(objection(&request(&[host])), None);
+        assert_eq!(
+            objection(&request(&[host, ("connection", "keep-alive, x-custom")])),
+            None
+        );
+        for headers in [
+            vec![],
+            vec![host, host],
+            vec![host, ("transfer-encoding", "gzip, chunked")],
+            vec![
+                host,
+                ("transfer-encoding", "chunked"),
+                ("transfer-encoding", "chunked"),
+            ],
+            vec![host, ("connection", "close, Authorization")],
+            vec![host, ("connection", "x-forwarded-for")],
+        ] {
+            assert!(objection(&request(&headers)).is_some(), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn hop_by_hop_ends_here() {
+        let mut request = request(&[
+            ("connection", "keep-alive, x-once"),
+            ("x-once", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("accept", "*/*"),
+        ]);
+        strip(request.headers_mut(), false);
+        let left: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["accept"]);
+    }
+
+    #[test]
+    fn an_untrusted_peer_claims_nothing() {
+        let proxies = Proxies {
+            trusted: vec!["10.0.0.0/8".parse().unwrap()],
+            ..Proxies::default()
+        };
+        let claims = [
+            ("x-forwarded-for", "6.6.6.6"),
+            ("forwarded", "for=6.6.6.6"),
+            ("x-real-ip", "6.6.6.6"),
+            ("x-doorwarden-decision", "allow"),
+        ];
+        let mut spoofed = request(&claims);
+        tell_origin(spoofed.headers_mut(), [203, 0, 113, 9].into(), &proxies);
+        assert_eq!(spoofed.headers()["x-forwarded-for"], "203.0.113.9");
+        assert_eq!(spoofed.headers().len(), 2, "{:?}", spoofed.headers());
+        let mut honest = request(&claims);
+        tell_origin(honest.headers_mut(), [10, 0, 0, 1].into(), &proxies);
+        assert_eq!(honest.headers()["x-forwarded-for"], "6.6.6.6, 10.0.0.1");
+        assert!(!honest.headers().contains_key("x-doorwarden-decision"));
+    }
+}

@@ -1,0 +1,153 @@
+//! What the application's answer to a login means.
+
+use doorwarden_decision::Outcome;
+use http::{
+    HeaderMap, StatusCode, Uri,
+    header::{LOCATION, SET_COOKIE},
+};
+use serde::Deserialize;
+
+use crate::path::canonical;
+
+/// Which answers mean that the password was right. All conditions that are given must hold.
+///
+/// Without any: 2xx, or a redirect elsewhere than to the login itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutcomeRule {
+    /// The status is one of these.
+    pub status: Option<Vec<u16>>,
+    /// The JSON body has something other than null or false at this pointer (RFC 6901).
+    pub json: Option<String>,
+    /// A cookie of this name is set.
+    pub cookie: Option<String>,
+}
+
+impl OutcomeRule {
+    /// Whether the body has to be read to tell.
+    pub(crate) fn reads_body(&self) -> bool {
+        self.json.is_some()
+    }
+
+    /// The outcome that an answer to a login at `login_path` tells of. 5xx and informational
+    /// answers tell nothing; whatever else is no success is a failure.
+    pub(crate) fn outcome(
+        &self,
+        login_path: &str,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Outcome {
+        if status.is_server_error() || status.is_informational() {
+            return Outcome::Unverified;
+        }
+        let status_fits = match &self.status {
+            Some(statuses) => statuses.contains(&status.as_u16()),
+            None => status.is_success() || leads_elsewhere(login_path, status, headers),
+        };
+        let json_fits = self.json.as_ref().is_none_or(|pointer| has(body, pointer));
+        let cookie_fits = self.cookie.as_ref().is_none_or(|name| sets(headers, name));
+        if status_fits && json_fits && cookie_fits {
+            Outcome::Success
+        } else {
+            Outcome::Failure
+        }
+    }
+}
+
+fn leads_elsewhere(login_path: &str, status: StatusCode, headers: &HeaderMap) -> bool {
+    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    let target = location.and_then(|location| location.parse::<Uri>().ok());
+    status.is_redirection()
+        && target.is_some_and(|target| canonical(target.path()) != canonical(login_path))
+}
+
+fn has(body: &[u8], pointer: &str) -> bool {
+    let value: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let found = value.as_ref().and_then(|value| value.pointer(pointer));
+    found.is_some_and(|found| !found.is_null() && found != &serde_json::Value::Bool(false))
+}
+
+fn sets(headers: &HeaderMap, name: &str) -> bool {
+    headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .filter_map(|cookie| cookie.split_once('='))
+        .any(|(cookie, _)| cookie.trim() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(
+        rule: &OutcomeRule,
+        status: u16,
+        headers: &[(&'static str, &str)],
+        body: &str,
+    ) -> Outcome {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        rule.outcome(
+            "/login",
+            StatusCode::from_u16(status).unwrap(),
+            &map,
+            body.as_bytes(),
+        )
+    }
+
+    #[test]
+    fn the_default_reads_statuses_and_redirects() {
+        let rule = OutcomeRule::default();
+        for (status, location, expected) in [
+            (200, None, Outcome::Success),
+            (204, None, Outcome::Success),
+            (303, Some("/home"), Outcome::Success),
+            (303, Some("https://site/login?failed=1"), Outcome::Failure),
+            (302, Some("/Login/"), Outcome::Failure),
+            (302, None, Outcome::Failure),
+            (400, None, Outcome::Failure),
+            (401, None, Outcome::Failure),
+            (422, None, Outcome::Failure),
+            (429, None, Outcome::Failure),
+            (500, None, Outcome::Unverified),
+            (503, None, Outcome::Unverified),
+        ] {
+            let headers: Vec<_> = location.map(|l| ("location", l)).into_iter().collect();
+            assert_eq!(
+                told(&rule, status, &headers, ""),
+                expected,
+                "{status} {location:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_may_hide_in_a_200() {
+        let rule = OutcomeRule {
+            json: Some("/token".into()),
+            ..OutcomeRule::default()
+        };
+        assert_eq!(told(&rule, 200, &[], r#"{"token":"x"}"#), Outcome::Success);
+        assert_eq!(
+            told(&rule, 200, &[], r#"{"status":"fail","token":null}"#),
+            Outcome::Failure
+        );
+        assert_eq!(told(&rule, 200, &[], "<html>"), Outcome::Failure);
+        let rule = OutcomeRule {
+            cookie: Some("session".into()),
+            ..OutcomeRule::default()
+        };
+        assert_eq!(
+            told(&rule, 200, &[("set-cookie", "session=x; Path=/")], ""),
+            Outcome::Success
+        );
+        assert_eq!(
+            told(&rule, 200, &[("set-cookie", "sessions=x")], ""),
+            Outcome::Failure
+        );
+    }
+}

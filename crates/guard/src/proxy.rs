@@ -1,0 +1,140 @@
+//! One request: a login goes through the gate, everything else streams through.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use doorwarden_gate::{
+    Gate,
+    http::{client_addr::Proxies, refusal},
+};
+use http::{
+    HeaderValue, Request, Response, StatusCode, Uri, Version, header::CONNECTION, header::HOST,
+};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+
+use crate::{Body, Scope, Upstream, full, hop, login::Door, upgrade};
+
+/// What the proxy is made of.
+pub(crate) struct Proxy {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) doors: Vec<Door>,
+    pub(crate) scope: Scope,
+    pub(crate) proxies: Proxies,
+    pub(crate) upstream: Upstream,
+    pub(crate) timeout: Duration,
+    pub(crate) client: Client<HttpsConnector<HttpConnector>, Body>,
+}
+
+impl Proxy {
+    /// Answers one request of `peer`.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        let ends = hop::ends_connection(&request);
+        let http1 = request.version() <= Version::HTTP_11;
+        let objection = hop::objection(&request);
+        let mut response = match objection {
+            Some(objection) => refuse(StatusCode::BAD_REQUEST, objection),
+            None => self.route(peer, request).await,
+        };
+        if http1 && (ends || objection.is_some()) {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        response
+    }
+
+    async fn route(self: &Arc<Self>, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+        match self.doors.iter().find(|door| door.matches(&request)) {
+            Some(door) => door.pass(self, peer, request).await,
+            None if self.scope == Scope::Logins => {
+                refuse(StatusCode::NOT_FOUND, "Only the login is served here.")
+            }
+            None => self.stream(peer, request).await,
+        }
+    }
+
+    /// Forwards without looking, both ways.
+    async fn stream(&self, peer: IpAddr, mut request: Request<Incoming>) -> Response<Body> {
+        let upgrading = hop::asks_upgrade(&request);
+        let client = upgrading.then(|| hyper::upgrade::on(&mut request));
+        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        let mut response = match self.forward(peer, request, upgrading).await {
+            Ok(response) => response,
+            Err(refusal) => return refusal,
+        };
+        match client {
+            Some(client) if upgrade::agreed(&response) => {
+                upgrade::join(client, &mut response);
+                pass_on(response, true)
+            }
+            _ => pass_on(response, false),
+        }
+    }
+
+    /// Sends a request to the application; an error is the answer that says so.
+    pub(crate) async fn forward(
+        &self,
+        peer: IpAddr,
+        mut request: Request<Body>,
+        upgrading: bool,
+    ) -> Result<Response<Incoming>, Response<Body>> {
+        self.address(&mut request)?;
+        hop::strip(request.headers_mut(), upgrading);
+        hop::tell_origin(request.headers_mut(), peer, &self.proxies);
+        match tokio::time::timeout(self.timeout, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(_)) => Err(refuse(
+                StatusCode::BAD_GATEWAY,
+                "The application can't be reached or broke off.",
+            )),
+            Err(_) => Err(refuse(
+                StatusCode::GATEWAY_TIMEOUT,
+                "The application did not answer in time.",
+            )),
+        }
+    }
+
+    /// Points a request at the application; the host that the client asked for stays in `Host`.
+    fn address(&self, request: &mut Request<Body>) -> Result<(), Response<Body>> {
+        let bad = |_| {
+            refuse(
+                StatusCode::BAD_REQUEST,
+                "The request's target is not valid.",
+            )
+        };
+        if let Some(authority) = request.uri().authority() {
+            // HTTP/2's :authority, or an absolute target, which outranks Host (RFC 9112 §3.2.2).
+            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| bad(()))?;
+            request.headers_mut().insert(HOST, host);
+        }
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
+        let uri = Uri::builder()
+            .scheme(self.upstream.scheme.clone())
+            .authority(self.upstream.authority.clone())
+            .path_and_query(target)
+            .build();
+        *request.uri_mut() = uri.map_err(|_| bad(()))?;
+        *request.version_mut() = Version::HTTP_11;
+        Ok(())
+    }
+}
+
+/// The application's answer, with what ends at this hop removed.
+pub(crate) fn pass_on(mut response: Response<Incoming>, upgraded: bool) -> Response<Body> {
+    hop::strip(response.headers_mut(), upgraded);
+    *response.version_mut() = Version::HTTP_11;
+    response.map(|body| body.map_err(Into::into).boxed_unsync())
+}
+
+/// A problem document as an answer.
+pub(crate) fn refuse(status: StatusCode, detail: &str) -> Response<Body> {
+    refusal::refused(status, detail).map(full)
+}

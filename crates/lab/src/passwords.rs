@@ -1,0 +1,50 @@
+//! A password hash that takes its time, and the traps around it.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+
+/// A salted Argon2id hash.
+#[derive(Clone, Debug)]
+pub(crate) struct Hash {
+    salt: Vec<u8>,
+    output: [u8; 32],
+}
+
+impl Hash {
+    pub(crate) fn of(password: &str, salt: u64) -> Self {
+        let salt: Vec<u8> = [salt.to_be_bytes(), salt.to_le_bytes()].concat();
+        let output = compute(password, &salt).unwrap_or_default();
+        Self { salt, output }
+    }
+
+    /// A dummy of the same cost as any other.
+    pub(crate) fn dummy() -> Self {
+        Self::of("nobody's password", u64::MAX)
+    }
+
+    /// A trap that real code has fallen into (netpulse #209): a dummy hash that is not valid, so
+    /// that verifying against it fails at once and takes no time.
+    pub(crate) fn invalid_dummy() -> Self {
+        Self {
+            salt: Vec::new(),
+            output: [0; 32],
+        }
+    }
+
+    pub(crate) fn verify(&self, password: &str) -> bool {
+        compute(password, &self.salt) == Some(self.output)
+    }
+}
+
+/// Far below what a real login should take (19 MiB, t=2), far above what a network hides.
+const MEMORY_KIB: u32 = 8 * 1024;
+const PASSES: u32 = 2;
+
+fn compute(password: &str, salt: &[u8]) -> Option<[u8; 32]> {
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).ok()?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut output = [0; 32];
+    argon2
+        .hash_password_into(password.as_bytes(), salt, &mut output)
+        .ok()?;
+    Some(output)
+}

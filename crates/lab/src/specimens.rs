@@ -1,0 +1,215 @@
+//! Which logins there are, and which check each of them is for.
+
+use crate::limits::Limits;
+
+/// One login of the lab.
+#[derive(Clone, Debug)]
+pub struct Specimen {
+    /// Its name.
+    pub id: &'static str,
+    /// What is wrong with it, or which trap it sets for a scanner.
+    pub about: &'static str,
+    /// The checks that must find something here. All others must not.
+    pub fires: &'static [&'static str],
+    pub(crate) limits: Limits,
+    pub(crate) believes_forwarded: bool,
+    pub(crate) unknown: Unknown,
+    pub(crate) refusal: Refusal,
+    pub(crate) failure: Failure,
+}
+
+/// What happens for a name that doesn't exist.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Unknown {
+    /// The same work and the same words.
+    LikeAny,
+    /// Other words, after the same work.
+    OtherWords,
+    /// The same words, at once.
+    SkipsHash,
+    /// The same words after a dummy hash that is invalid, so: at once.
+    InvalidDummy,
+    /// Other words, at once.
+    OtherWordsAtOnce,
+}
+
+/// How a limit refuses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refusal {
+    TooMany,
+    Forbidden,
+    UnauthorizedInOtherWords,
+    /// As if the password were wrong, right or not.
+    Silent,
+}
+
+/// How a wrong password is answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    Unauthorized,
+    OkWithFail,
+    Html,
+}
+
+const SOUND_LIMITS: Limits = Limits {
+    account: Some(10),
+    address: Some(20),
+    pair: None,
+    global: None,
+    heat: Some(5),
+};
+
+const SOUND: Specimen = Specimen {
+    id: "sound",
+    about: "limits by account (10) and address (20), sees a spray, tells nothing",
+    fires: &[],
+    limits: SOUND_LIMITS,
+    believes_forwarded: false,
+    unknown: Unknown::LikeAny,
+    refusal: Refusal::TooMany,
+    failure: Failure::Unauthorized,
+};
+
+/// The sound login: nothing is to be found here.
+pub fn sound() -> Specimen {
+    SOUND
+}
+
+/// A login as it is written without a thought of abuse: no limit at all, other words and no hash
+/// for unknown names.
+pub fn naive() -> Specimen {
+    Specimen {
+        id: "naive",
+        about: "no limit, and unknown names answer in other words and at once",
+        fires: &[
+            "login-unlimited",
+            "spray-unseen",
+            "enumeration-by-answer",
+            "enumeration-by-time",
+        ],
+        limits: Limits {
+            account: None,
+            address: None,
+            heat: None,
+            ..SOUND_LIMITS
+        },
+        unknown: Unknown::OtherWordsAtOnce,
+        ..SOUND
+    }
+}
+
+/// All logins of the oracle bench: one fault for each check, and sound ones in the shapes that
+/// mislead scanners.
+pub fn specimens() -> Vec<Specimen> {
+    let limits = |account, address, pair, global, heat| Limits {
+        account,
+        address,
+        pair,
+        global,
+        heat,
+    };
+    vec![
+        SOUND,
+        Specimen {
+            id: "sound-refuses-403",
+            about: "sound; its limit answers 403",
+            refusal: Refusal::Forbidden,
+            ..SOUND
+        },
+        Specimen {
+            id: "sound-refuses-401",
+            about: "sound; its limit answers 401 in other words",
+            refusal: Refusal::UnauthorizedInOtherWords,
+            ..SOUND
+        },
+        Specimen {
+            id: "sound-refuses-silently",
+            about: "sound; its limit answers as to a wrong password",
+            refusal: Refusal::Silent,
+            ..SOUND
+        },
+        Specimen {
+            id: "sound-fails-with-200",
+            about: "sound; a wrong password answers 200 {\"status\":\"fail\"}",
+            failure: Failure::OkWithFail,
+            ..SOUND
+        },
+        Specimen {
+            id: "sound-html",
+            about: "sound; a page for people: HTML, a redirect and a cookie",
+            failure: Failure::Html,
+            ..SOUND
+        },
+        Specimen {
+            id: "no-limit",
+            about: "no limit by account or address",
+            fires: &["login-unlimited"],
+            limits: limits(None, None, None, None, Some(5)),
+            ..SOUND
+        },
+        Specimen {
+            id: "address-only",
+            about: "limits by address only",
+            fires: &["limit-ignores-account"],
+            limits: limits(None, Some(10), None, None, Some(5)),
+            ..SOUND
+        },
+        Specimen {
+            id: "account-only",
+            about: "limits by account only",
+            fires: &["limit-ignores-address"],
+            limits: limits(Some(10), None, None, None, Some(5)),
+            ..SOUND
+        },
+        Specimen {
+            id: "pair-only",
+            about: "limits by account and address together",
+            fires: &["limit-per-pair"],
+            limits: limits(None, None, Some(10), None, Some(5)),
+            ..SOUND
+        },
+        Specimen {
+            id: "global",
+            about: "one limit for everybody",
+            fires: &["limit-global"],
+            limits: limits(None, None, None, Some(10), Some(5)),
+            ..SOUND
+        },
+        Specimen {
+            id: "no-heat",
+            about: "does not see one password on many accounts",
+            fires: &["spray-unseen"],
+            limits: limits(Some(10), Some(20), None, None, None),
+            ..SOUND
+        },
+        Specimen {
+            id: "believes-forwarded",
+            about: "takes the client address from X-Forwarded-For, whoever wrote it",
+            fires: &["limit-forwarded-spoof"],
+            believes_forwarded: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "tells-by-words",
+            about: "an unknown name answers in other words",
+            fires: &["enumeration-by-answer"],
+            unknown: Unknown::OtherWords,
+            ..SOUND
+        },
+        Specimen {
+            id: "tells-by-time",
+            about: "an unknown name answers without hashing",
+            fires: &["enumeration-by-time"],
+            unknown: Unknown::SkipsHash,
+            ..SOUND
+        },
+        Specimen {
+            id: "tells-by-invalid-dummy",
+            about: "an unknown name is compared with an invalid dummy hash, which returns at once",
+            fires: &["enumeration-by-time"],
+            unknown: Unknown::InvalidDummy,
+            ..SOUND
+        },
+        naive(),
+    ]
+}
