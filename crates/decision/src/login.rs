@@ -62,7 +62,7 @@ pub enum InvalidLogin {
     #[error("`{0}` is not a path; it starts with / and has no ? or #")]
     Path(String),
     /// A template without its placeholders.
-    #[error("the body template must hold {{{{account}}}} and {{{{password}}}} once each")]
+    #[error("the body template must hold {{{{account}}}} and {{{{password}}}}")]
     Template,
 }
 
@@ -103,8 +103,7 @@ fn shape_of(words: &str) -> Option<Result<Shape, InvalidLogin>> {
         return Some(Ok(Shape::Basic));
     }
     if let Some(template) = words.strip_prefix("body:") {
-        let once = |placeholder| template.matches(placeholder).count() == 1;
-        let complete = once(ACCOUNT) && once(PASSWORD);
+        let complete = template.contains(ACCOUNT) && template.contains(PASSWORD);
         return Some(
             complete
                 .then(|| Shape::Body(template.to_owned()))

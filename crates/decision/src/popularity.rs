@@ -20,7 +20,7 @@ const ZIPF_S: f64 = 0.187;
 /// The share of accounts (0 to 1) whose password is among the `guesses` most popular ones.
 /// `guesses` may be a fraction; 0 and less give 0. It never falls as `guesses` grows.
 pub fn taken_by(guesses: f64) -> f64 {
-    if !(guesses > 0.0) {
+    if guesses.is_nan() || guesses <= 0.0 {
         return 0.0;
     }
     if guesses < 1.0 {

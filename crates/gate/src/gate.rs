@@ -39,7 +39,7 @@ pub struct Denial {
 /// The right to verify one password. Settle it with what came out; dropped, it counts as a
 /// failure, since the attacker may have learned the answer.
 #[must_use = "an attempt that is not settled counts as a failure"]
-pub struct Ticket(Option<Pending>);
+pub struct Ticket(Option<Box<Pending>>);
 
 struct Pending {
     gate: Arc<Gate>,
@@ -99,13 +99,13 @@ impl Gate {
                 (self.sink)(&event.told(Told::Denied));
                 Admission::Deny(Denial { retry_after })
             }
-            decision => Admission::Allow(Ticket(Some(Pending {
+            decision => Admission::Allow(Ticket(Some(Box::new(Pending {
                 gate: Arc::clone(self),
                 attempt,
                 counts,
                 event: event.would_deny(matches!(decision, Decision::Deny { .. })),
                 admitted: now,
-            }))),
+            })))),
         })
     }
 

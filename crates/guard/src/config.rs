@@ -93,6 +93,12 @@ pub struct Upstream {
     pub(crate) authority: Authority,
 }
 
+impl std::fmt::Display for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
 /// Why words are no upstream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an upstream; write http://HOST:PORT or https://HOST without a path")]

@@ -12,10 +12,12 @@
 //! GET  /openapi.json
 //! ```
 
+mod attack;
 mod limits;
 mod login;
 mod passwords;
 mod specimens;
 
+pub use attack::{Sprayed, Taken};
 pub use login::{Running, start};
 pub use specimens::{Specimen, naive, sound, specimens};

@@ -1,1 +1,39 @@
-//! x
+//! Probes logins that its operator owns, and says what they cost.
+//!
+//! ```text
+//! target.rs    is it the operator's? loopback, a well-known file or a DNS record
+//! discover.rs  OpenAPI -> the login, where none was named
+//! probe.rs     the only door to the network: budget, pace, addresses, kill switch
+//! learn.rs     what a right and a wrong login of an own account look like
+//! checks/      one file each: run() measures, judge() is pure
+//! score.rs     measured limits -> accounts a day -> score and grade
+//! report/      text, JSON, HTML
+//! ```
+//!
+//! It never guesses at an account that it was not given or did not register itself, takes no list
+//! of names or passwords, and wrong passwords are random.
+
+mod accounts;
+mod answer;
+pub mod checks;
+mod discover;
+mod finding;
+mod learn;
+mod options;
+mod probe;
+pub mod report;
+mod request;
+mod scan;
+mod score;
+mod secret;
+mod target;
+
+pub use accounts::{Account, InvalidAccounts};
+pub use finding::{Confidence, Evidence, Exhibit, Finding, Severity, Times, Verdict};
+pub use options::{Options, Registration};
+pub use probe::Progress;
+pub use report::{Report, VerdictKind};
+pub use scan::{Plan, PlannedCheck, ScanError, plan, scan};
+pub use score::{Score, Yield};
+pub use secret::Secret;
+pub use target::{InvalidTarget, OperatorKey, Ownership, Target};

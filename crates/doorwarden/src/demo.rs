@@ -1,0 +1,220 @@
+//! `doorwarden demo`: the whole loop on loopback, with accounts that it makes up itself.
+
+use std::{fs, path::PathBuf, time::Instant};
+
+use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use doorwarden_decision::{Login, Policy};
+use doorwarden_guard::{Config, Guard, ProtectedLogin};
+use doorwarden_lab::{Sprayed, Taken};
+use doorwarden_scan::{Options, Registration, Report, VerdictKind};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::{Failure, guard::AuditTrail, interrupt, progress};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where to write the reports and the guard's audit events
+    #[arg(long, default_value = "doorwarden-report")]
+    output: PathBuf,
+}
+
+/// The demo's accounts, and how many of them chose a password that everybody chooses.
+const ACCOUNTS: usize = 200;
+const WEAK_EVERY: usize = 10;
+
+/// What the spray tries: the first is what the weak accounts have.
+const SPRAYED: [&str; 3] = ["Winter2026!", "Password1!", "Welcome2026!"];
+
+const LOGIN: &str = "POST /login json:/username json:/password";
+
+pub(crate) async fn demo(args: Args) -> Result<u8, Failure> {
+    tokio::select! {
+        done = play(&args) => done,
+        () = interrupt::interrupted() => {
+            eprintln!("interrupted; everything it started has ended with it");
+            Ok(130)
+        }
+    }
+}
+
+async fn play(args: &Args) -> Result<u8, Failure> {
+    let started = Instant::now();
+    let failed =
+        |error: std::io::Error| Failure::aborted(format!("failed to run the demo: {error}"));
+    fs::create_dir_all(&args.output).map_err(failed)?;
+    let (names, accounts) = people();
+
+    println!(
+        "A login as it is written without a thought of abuse, with {ACCOUNTS} made-up accounts."
+    );
+    let login = doorwarden_lab::start(doorwarden_lab::naive(), accounts.clone())
+        .await
+        .map_err(failed)?;
+    let before = scan(&login.url(), "scan before").await?;
+    // The same login afresh: the scan has registered accounts of its own.
+    let login = doorwarden_lab::start(doorwarden_lab::naive(), accounts)
+        .await
+        .map_err(failed)?;
+    let taken_before = spray(login.address(), &names, "spray before")
+        .await
+        .map_err(failed)?;
+
+    println!("Now with doorwarden guard in front.");
+    let audit = args.output.join("audit.jsonl");
+    let guarded = Guarded::start(&login.url(), &audit).await?;
+    let after = scan(&guarded.url, "scan after").await?;
+    guarded.stop().await;
+    let guarded = Guarded::start(&login.url(), &audit).await?;
+    let taken_after = spray(guarded.address, &names, "spray after")
+        .await
+        .map_err(failed)?;
+    guarded.stop().await;
+
+    println!("{}", table(&before, &after, &taken_before, &taken_after));
+    for (name, report) in [("before", &before), ("after", &after)] {
+        let path = args.output.join(format!("{name}.html"));
+        let html = report.html().map_err(Failure::aborted)?;
+        fs::write(&path, html).map_err(failed)?;
+        println!("report {name}: {}", path.display());
+    }
+    println!("audit events of the guard: {}", audit.display());
+    println!("took {:.0} s", started.elapsed().as_secs_f64());
+    Ok(0)
+}
+
+/// Names, and names with passwords; every tenth has the password that everybody chooses.
+fn people() -> (Vec<String>, Vec<(String, String)>) {
+    let name = |i: usize| format!("demo-{i:03}");
+    let password = |i: usize| match i % WEAK_EVERY {
+        9 => SPRAYED[0].to_owned(),
+        _ => format!("a password of my own {i}"),
+    };
+    let names: Vec<String> = (0..ACCOUNTS).map(name).collect();
+    let accounts = names
+        .iter()
+        .cloned()
+        .enumerate()
+        .map(|(i, name)| (name, password(i)));
+    (names.clone(), accounts.collect())
+}
+
+async fn scan(url: &str, title: &'static str) -> Result<Report, Failure> {
+    let mut options = Options::new(url.parse().map_err(Failure::aborted)?);
+    options.registration = Registration::Discover;
+    // The target is the demo's own; there is nobody to be gentle with.
+    options.pace = 200.0;
+    let bar = progress::bar(title, u64::from(options.budget), false);
+    let told = bar.clone();
+    let on_progress = move |now: doorwarden_scan::Progress| {
+        told.set_position(u64::from(now.requests));
+        told.set_message(now.doing);
+    };
+    let scanned = doorwarden_scan::scan(options, Default::default(), Box::new(on_progress)).await;
+    bar.finish_and_clear();
+    let report = scanned.map_err(Failure::aborted)?;
+    println!("  {title}: {}", report.headline());
+    Ok(report)
+}
+
+async fn spray(
+    address: std::net::SocketAddr,
+    names: &[String],
+    title: &'static str,
+) -> std::io::Result<Taken> {
+    let sprayed = Sprayed {
+        address,
+        path: "/login",
+        content_type: "application/json",
+        body: |name, password| {
+            serde_json::json!({"username": name, "password": password}).to_string()
+        },
+    };
+    let bar = progress::bar(title, (names.len() * SPRAYED.len()) as u64, false);
+    let taken = sprayed.spray(names, &SPRAYED, || bar.inc(1)).await?;
+    bar.finish_and_clear();
+    println!(
+        "  {title}: {} attempts, each from another address, took {} accounts",
+        taken.attempts,
+        taken.names.len()
+    );
+    Ok(taken)
+}
+
+/// A guard that runs on this process's own threads.
+struct Guarded {
+    url: String,
+    address: std::net::SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+    trail: AuditTrail,
+}
+
+impl Guarded {
+    async fn start(upstream: &str, audit: &std::path::Path) -> Result<Self, Failure> {
+        let login: Login = LOGIN.parse().map_err(Failure::aborted)?;
+        let login = ProtectedLogin::new(login).map_err(Failure::aborted)?;
+        let upstream = upstream.parse().map_err(Failure::aborted)?;
+        let mut config = Config::new(upstream, vec![login]);
+        config.listen = ([127, 0, 0, 1], 0).into();
+        let trail = AuditTrail::open(Some(audit))?;
+        let guard = Guard::bind(config, Policy::default(), trail.sink())
+            .await
+            .map_err(Failure::aborted)?;
+        let address = guard.address();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(guard.run(async {
+            let _ = stopped.await;
+        }));
+        Ok(Self {
+            url: format!("http://{address}"),
+            address,
+            stop,
+            task,
+            trail,
+        })
+    }
+
+    async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+        self.trail.close();
+    }
+}
+
+fn table(before: &Report, after: &Report, taken: &Taken, taken_after: &Taken) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(["", "before", "after"]);
+    for (one, two) in before.verdicts.iter().zip(&after.verdicts) {
+        table.add_row([one.check.as_str(), word(one.verdict), word(two.verdict)]);
+    }
+    let of = |report: &Report, value: fn(&doorwarden_scan::Score) -> String| {
+        report
+            .score
+            .as_ref()
+            .map_or_else(|| "not measured".into(), value)
+    };
+    let mut row = |name: &str, value: fn(&doorwarden_scan::Score) -> String| {
+        table.add_row([name.to_owned(), of(before, value), of(after, value)]);
+    };
+    row("score of 100", |score| score.score.to_string());
+    row("grade", |score| score.grade.to_string());
+    row("accounts a day, of 10,000", |score| {
+        format!("{:.0}", score.accounts.thousand_addresses)
+    });
+    let spray = |taken: &Taken| format!("{} of {ACCOUNTS}", taken.names.len());
+    table.add_row([
+        "taken by the spray".to_owned(),
+        spray(taken),
+        spray(taken_after),
+    ]);
+    table
+}
+
+fn word(verdict: VerdictKind) -> &'static str {
+    match verdict {
+        VerdictKind::Find => "FOUND",
+        VerdictKind::Pass => "pass",
+        VerdictKind::Skip => "not decided",
+    }
+}

@@ -1,0 +1,170 @@
+//! `doorwarden guard`.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::mpsc::{SyncSender, sync_channel},
+    thread::JoinHandle,
+};
+
+use doorwarden_decision::{Login, Policy};
+use doorwarden_guard::{Event, EventSink, Guard, ProtectedLogin, Scope, Upstream};
+
+use crate::{Failure, config, interrupt::interrupted};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The configuration file [default: doorwarden.toml, where it exists and --upstream is not given]
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Where to listen
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// The application: http://HOST:PORT or https://HOST
+    #[arg(long)]
+    upstream: Option<Upstream>,
+    /// A login to protect, such as 'POST /token form:username form:password' (repeatable)
+    #[arg(long)]
+    login: Vec<Login>,
+    /// Forward the logins only; answer 404 to everything else
+    #[arg(long)]
+    only_logins: bool,
+    /// A network of proxies whose X-Forwarded-For is believed (repeatable)
+    #[arg(long)]
+    trusted_proxy: Vec<ipnet::IpNet>,
+    /// Compute and log everything, refuse and change nothing
+    #[arg(long)]
+    shadow: bool,
+    /// Append audit events to this file instead of the standard output
+    #[arg(long)]
+    audit: Option<PathBuf>,
+}
+
+pub(crate) async fn guard(args: Args) -> Result<u8, Failure> {
+    let audit = args.audit.clone();
+    let (config, policy) = configure(args)?;
+    let routes: Vec<String> = config
+        .login
+        .iter()
+        .map(|login| login.route.to_string())
+        .collect();
+    let (upstream, shadow) = (config.upstream.to_string(), config.shadow);
+    let trail = AuditTrail::open(audit.as_deref())?;
+    let guard = Guard::bind(config, policy, trail.sink())
+        .await
+        .map_err(Failure::usage)?;
+    let mode = if shadow {
+        " (shadow: nothing is refused)"
+    } else {
+        ""
+    };
+    eprintln!(
+        "doorwarden guard on http://{} for {upstream}{mode}",
+        guard.address()
+    );
+    for route in routes {
+        eprintln!("  protects {route}");
+    }
+    guard.run(interrupted()).await;
+    trail.close();
+    Ok(0)
+}
+
+fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> {
+    let file = match (args.config, &args.upstream) {
+        (Some(path), _) => Some(path),
+        (None, None) => Some(PathBuf::from(config::FILE)),
+        (None, Some(_)) => None,
+    };
+    let logins = args.login.into_iter().map(ProtectedLogin::new);
+    let logins: Vec<_> = logins.collect::<Result<_, _>>().map_err(Failure::usage)?;
+    let (mut config, policy) = match (file, args.upstream) {
+        (Some(path), upstream) => {
+            let mut read = config::read(&path)?;
+            if let Some(upstream) = upstream {
+                read.guard.upstream = upstream;
+            }
+            if !logins.is_empty() {
+                read.guard.login = logins;
+            }
+            (read.guard, read.policy)
+        }
+        (None, Some(upstream)) => (
+            doorwarden_guard::Config::new(upstream, logins),
+            Policy::default(),
+        ),
+        (None, None) => {
+            return Err(Failure::usage(
+                "name the application with --upstream or --config",
+            ));
+        }
+    };
+    if config.login.is_empty() {
+        return Err(Failure::usage(
+            "there is no login to protect; name one: --login 'POST /token form:username form:password'",
+        ));
+    }
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    if args.only_logins {
+        config.scope = Scope::Logins;
+    }
+    config.trusted_proxies.extend(args.trusted_proxy);
+    config.shadow |= args.shadow;
+    Ok((config, policy))
+}
+
+/// Events that wait to be written; when so many do, attempts wait too: none is lost.
+const WAITING: usize = 65_536;
+
+/// Writes one JSON object a line, on a thread of its own.
+pub(crate) struct AuditTrail {
+    lines: SyncSender<Option<String>>,
+    writer: JoinHandle<()>,
+}
+
+impl AuditTrail {
+    /// To a file, or to the standard output.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let mut out: Box<dyn Write + Send> = match path {
+            None => Box::new(io::stdout()),
+            Some(path) => {
+                let file = OpenOptions::new().create(true).append(true).open(path);
+                let failed =
+                    |error| Failure::usage(format!("failed to write {}: {error}", path.display()));
+                Box::new(file.map_err(failed)?)
+            }
+        };
+        let (lines, waiting) = sync_channel::<Option<String>>(WAITING);
+        let writer = std::thread::spawn(move || {
+            let mut complained = false;
+            while let Ok(Some(line)) = waiting.recv() {
+                let written = writeln!(out, "{line}").and_then(|()| out.flush());
+                if let (Err(error), false) = (written, complained) {
+                    complained = true;
+                    eprintln!("doorwarden: failed to write audit events: {error}");
+                }
+            }
+        });
+        Ok(Self { lines, writer })
+    }
+
+    pub(crate) fn sink(&self) -> EventSink {
+        let lines = self.lines.clone();
+        Box::new(move |event: &Event| {
+            if let Ok(line) = serde_json::to_string(event) {
+                // An error is the writer's end, which comes after the last attempt's.
+                let _ = lines.send(Some(line));
+            }
+        })
+    }
+
+    /// Writes what waits.
+    pub(crate) fn close(self) {
+        let _ = self.lines.send(None);
+        let _ = self.writer.join();
+    }
+}

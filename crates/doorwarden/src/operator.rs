@@ -1,0 +1,81 @@
+//! The operator's key: made once, kept where only its owner reads.
+
+use std::{fs, io, path::PathBuf};
+
+use doorwarden_scan::OperatorKey;
+
+use crate::Failure;
+
+const VARIABLE: &str = "DOORWARDEN_OPERATOR_KEY";
+
+/// The key from the environment or the file, if there is one.
+pub(crate) fn read() -> Result<Option<OperatorKey>, Failure> {
+    if let Ok(hex) = std::env::var(VARIABLE) {
+        let wrong = || Failure::usage(format!("{VARIABLE} is not 64 hexadecimal digits"));
+        return OperatorKey::from_hex(&hex).ok_or_else(wrong).map(Some);
+    }
+    let path = path()?;
+    match fs::read_to_string(&path) {
+        Ok(hex) => {
+            let wrong = || {
+                Failure::usage(format!(
+                    "{} is not 64 hexadecimal digits; restore it, or remove it to make a new one",
+                    path.display()
+                ))
+            };
+            OperatorKey::from_hex(&hex).ok_or_else(wrong).map(Some)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::usage(format!(
+            "failed to read {}: {error}",
+            path.display()
+        ))),
+    }
+}
+
+/// The key; makes one when there is none.
+pub(crate) fn read_or_make() -> Result<OperatorKey, Failure> {
+    if let Some(key) = read()? {
+        return Ok(key);
+    }
+    let path = path()?;
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!(
+            "failed to write {}: {error}; or set {VARIABLE}",
+            path.display()
+        ))
+    };
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| failed(&error))?;
+    let key = OperatorKey::new(bytes);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    }
+    write_private(&path, &key.to_hex()).map_err(|error| failed(&error))?;
+    eprintln!(
+        "A new operator key is in {}; keep it, and set {VARIABLE} from it in CI.",
+        path.display()
+    );
+    Ok(key)
+}
+
+fn write_private(path: &PathBuf, text: &str) -> io::Result<()> {
+    use std::io::Write;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+fn path() -> Result<PathBuf, Failure> {
+    let folder = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")));
+    let nowhere = || {
+        Failure::usage(format!(
+            "there is no home folder for the operator key; set {VARIABLE}"
+        ))
+    };
+    Ok(folder.ok_or_else(nowhere)?.join("doorwarden/operator.key"))
+}

@@ -1,0 +1,270 @@
+//! `doorwarden scan`.
+
+use std::{fs, net::IpAddr, path::PathBuf};
+
+use doorwarden_decision::Login;
+use doorwarden_scan::{Account, Options, Plan, Registration, Report, ScanError, Severity, Target};
+
+use crate::{Failure, interrupt, operator, progress};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The application: http://127.0.0.1:8000, or https://HOST with a proof that it is yours
+    url: Target,
+    /// The login, such as 'POST /token form:username form:password' [default: from its OpenAPI]
+    #[arg(long)]
+    login: Option<Login>,
+    /// A test account with its right password, as name:password (repeatable)
+    #[arg(long, value_name = "NAME:PASSWORD", value_parser = account)]
+    account: Vec<Account>,
+    /// A file of test accounts, a name:password a line
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+    /// Register test accounts, at this endpoint or the one that its OpenAPI names
+    #[arg(long, value_name = "ENDPOINT", num_args = 0..=1, default_missing_value = "discover")]
+    register: Option<String>,
+    /// Print the token that proves the target to be yours, and where to put it
+    #[arg(long)]
+    prove: bool,
+    /// Print what would be sent, and send nothing
+    #[arg(long)]
+    plan: bool,
+    /// The most requests in all
+    #[arg(long, default_value_t = 250)]
+    budget: u32,
+    /// The most requests a second
+    #[arg(long, default_value_t = 5.0)]
+    pace: f64,
+    /// The most failures in a row for a test account
+    #[arg(long, default_value_t = 12)]
+    failures: u32,
+    /// An address of this machine to send from (repeatable); loopback has enough without
+    #[arg(long)]
+    source: Vec<IpAddr>,
+    /// Only this check (repeatable)
+    #[arg(long)]
+    check: Vec<String>,
+    /// How to report (repeatable with --output)
+    #[arg(long, value_enum, default_value = "text")]
+    format: Vec<Format>,
+    /// Write the reports into this folder, as report.txt, report.json, report.html
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// Exit with 1 at findings of this severity and over
+    #[arg(long, value_enum, default_value = "low")]
+    fail_on: FailOn,
+    /// Exit with 1 when the score is lower, or there is none
+    #[arg(long)]
+    min_score: Option<u32>,
+    /// Print no plan and no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Html,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum FailOn {
+    Low,
+    Medium,
+    High,
+    Never,
+}
+
+/// Test accounts, a name:password a line; kept out of process lists and shell histories.
+const ACCOUNTS_VARIABLE: &str = "DOORWARDEN_ACCOUNTS";
+
+fn account(words: &str) -> Result<Account, &'static str> {
+    Account::parse(words).ok_or("write it as name:password")
+}
+
+pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
+    if args.prove {
+        return prove(&args.url);
+    }
+    if args.output.is_none() && args.format.len() > 1 {
+        return Err(Failure::usage(
+            "several formats need a folder: --output DIR",
+        ));
+    }
+    let options = options(&args)?;
+    let plan = doorwarden_scan::plan(&options).map_err(Failure::usage)?;
+    if args.plan {
+        print!("{}", words(&plan));
+        return Ok(0);
+    }
+    if !args.quiet {
+        eprint!("{}", words(&plan));
+    }
+    let bar = progress::bar("scanning", u64::from(plan.budget), args.quiet);
+    let told = bar.clone();
+    let on_progress = move |now: doorwarden_scan::Progress| {
+        told.set_position(u64::from(now.requests));
+        told.set_message(now.doing);
+    };
+    let scanned = doorwarden_scan::scan(options, interrupt::flag(), Box::new(on_progress)).await;
+    bar.finish_and_clear();
+    let report = scanned.map_err(failure)?;
+    write(&report, &args)?;
+    Ok(exit_code(&report, &args))
+}
+
+fn failure(error: ScanError) -> Failure {
+    if error.is_usage() {
+        Failure::usage(error)
+    } else {
+        Failure::aborted(error)
+    }
+}
+
+fn options(args: &Args) -> Result<Options, Failure> {
+    let mut options = Options::new(args.url.clone());
+    options.key = operator::read()?;
+    options.login = args.login.clone();
+    options.accounts = accounts(args)?;
+    options.registration = match args.register.as_deref() {
+        None => Registration::None,
+        Some("discover") => Registration::Discover,
+        Some(words) => Registration::At(words.parse().map_err(Failure::usage)?),
+    };
+    if !(args.pace > 0.0 && args.pace <= 1000.0) {
+        return Err(Failure::usage(
+            "--pace is over 0 and at most 1000 requests a second",
+        ));
+    }
+    if args.budget == 0 || args.budget > 10_000 {
+        return Err(Failure::usage("--budget is from 1 to 10000 requests"));
+    }
+    options.budget = args.budget;
+    options.pace = args.pace;
+    options.failures_per_account = args.failures;
+    options.sources = args.source.clone();
+    options.only = args.check.clone();
+    Ok(options)
+}
+
+/// From the command line, then the file, then the environment.
+fn accounts(args: &Args) -> Result<Vec<Account>, Failure> {
+    let mut accounts = args.account.clone();
+    let mut add = |text: &str, place: &str| {
+        let read = Account::parse_lines(text);
+        let read =
+            read.map_err(|error| Failure::usage(format!("failed to read {place}: {error}")))?;
+        accounts.extend(read);
+        Ok::<_, Failure>(())
+    };
+    if let Some(path) = &args.accounts {
+        let place = path.display().to_string();
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("failed to read {place}: {error}")))?;
+        add(&text, &place)?;
+    }
+    if let Ok(text) = std::env::var(ACCOUNTS_VARIABLE) {
+        add(&text, ACCOUNTS_VARIABLE)?;
+    }
+    Ok(accounts)
+}
+
+fn prove(target: &Target) -> Result<u8, Failure> {
+    if target.is_loopback() {
+        println!("{target} is on this machine and needs no proof.");
+        return Ok(0);
+    }
+    let token = operator::read_or_make()?.token(target);
+    println!("{token}\n");
+    println!("Put this line in {target}/.well-known/doorwarden.txt");
+    if let Some(record) = target.dns_record() {
+        println!("or in a DNS TXT record at {record}");
+    }
+    println!("It proves nothing to whoever does not have your operator key.");
+    Ok(0)
+}
+
+fn words(plan: &Plan) -> String {
+    let login = plan.login.as_deref().unwrap_or("from its OpenAPI document");
+    let ownership = match plan.ownership {
+        Some(_) => "on this machine",
+        None => "to be proven by the operator's token on it or in its DNS",
+    };
+    let mut text = format!(
+        "target    {} ({ownership})\nlogin     {login}\naccounts  {} given, {} to be registered\n\
+         sources   {}\nlimits    {} requests, {} a second, {} failures in a row for an account\n",
+        plan.target,
+        plan.accounts,
+        plan.registered,
+        plan.sources,
+        plan.budget,
+        plan.pace,
+        plan.failures_per_account
+    );
+    for check in &plan.checks {
+        text.push_str(&format!(
+            "  {:<24} at most {} requests\n",
+            check.id, check.requests
+        ));
+    }
+    text
+}
+
+fn write(report: &Report, args: &Args) -> Result<(), Failure> {
+    let render = |format| match format {
+        Format::Text => Ok(report.text()),
+        Format::Json => report.json().map_err(Failure::aborted),
+        Format::Html => report.html().map_err(Failure::aborted),
+    };
+    let Some(folder) = &args.output else {
+        for format in &args.format {
+            println!("{}", render(*format)?.trim_end());
+        }
+        return Ok(());
+    };
+    for format in &args.format {
+        let name = match format {
+            Format::Text => "report.txt",
+            Format::Json => "report.json",
+            Format::Html => "report.html",
+        };
+        let path = folder.join(name);
+        let text = render(*format)?;
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, text))
+            .map_err(|error| {
+                Failure::usage(format!("failed to write {}: {error}", path.display()))
+            })?;
+        if !args.quiet {
+            eprintln!("wrote {}", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn exit_code(report: &Report, args: &Args) -> u8 {
+    let least = match args.fail_on {
+        FailOn::Low => Some(Severity::Low),
+        FailOn::Medium => Some(Severity::Medium),
+        FailOn::High => Some(Severity::High),
+        FailOn::Never => None,
+    };
+    let worst = report
+        .findings()
+        .iter()
+        .filter_map(|finding| finding.severity)
+        .max();
+    let failing = least.is_some_and(|least| worst.is_some_and(|worst| worst >= least));
+    let score = report.score.as_ref().map_or(0, |score| score.score);
+    let poor = args.min_score.is_some_and(|least| score < least);
+    if failing || poor {
+        1
+    } else if report.aborted.is_some() {
+        3
+    } else if worst.is_none() && report.verdicts.iter().any(|verdict| verdict.inconclusive) {
+        4
+    } else {
+        0
+    }
+}

@@ -1,0 +1,137 @@
+//! Accounts to test with: given by the operator, or registered here; and names that don't exist.
+
+use rand::{Rng, RngExt, seq::IndexedRandom};
+
+use crate::Secret;
+
+/// A test account and its right password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its right password.
+    pub password: Secret,
+}
+
+/// Why words are no accounts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the accounts is not name:password")]
+pub struct InvalidAccounts {
+    line: usize,
+}
+
+impl Account {
+    /// `name:password`; the name ends at the first colon.
+    pub fn parse(words: &str) -> Option<Self> {
+        let (name, password) = words.split_once(':')?;
+        let whole = !name.is_empty() && !password.is_empty();
+        whole.then(|| Self {
+            name: name.to_owned(),
+            password: Secret::new(password.to_owned()),
+        })
+    }
+
+    /// One `name:password` a line; empty lines and lines that start with `#` are passed over.
+    pub fn parse_lines(text: &str) -> Result<Vec<Self>, InvalidAccounts> {
+        let meant = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+        let numbered = text.lines().enumerate().filter(|(_, line)| meant(line));
+        numbered
+            .map(|(i, line)| Self::parse(line.trim_end()).ok_or(InvalidAccounts { line: i + 1 }))
+            .collect()
+    }
+}
+
+/// Names and passwords that nobody has.
+pub(crate) struct Inventor<R> {
+    rng: R,
+    /// What a name looks like: one of an own account, so that existing and absent ones can't be
+    /// told apart by their form.
+    model: String,
+}
+
+const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
+const DIGITS: &[u8] = b"0123456789";
+
+impl<R: Rng> Inventor<R> {
+    pub(crate) fn new(rng: R, model: &str) -> Self {
+        Self {
+            rng,
+            model: model.to_owned(),
+        }
+    }
+
+    /// The form of registered names: a prefix that says whose they are, and 40 random bits.
+    pub(crate) const MODEL: &'static str = "dwtest-aaaaaaaaaa";
+
+    /// A name that nobody has. With a model in the form that registration uses, it is of the same
+    /// form; else the model's characters are replaced kind by kind, and made long enough to be
+    /// nobody's.
+    pub(crate) fn name(&mut self) -> String {
+        if self.model.starts_with("dwtest-") {
+            return format!("dwtest-{}", self.random(LETTERS, 10));
+        }
+        let (local, domain) = match self.model.split_once('@') {
+            Some((local, domain)) => (local.to_owned(), format!("@{domain}")),
+            None => (self.model.clone(), String::new()),
+        };
+        let mut name = String::new();
+        for c in local.chars() {
+            let like = if c.is_ascii_digit() { DIGITS } else { LETTERS };
+            name.push(self.pick(like));
+        }
+        while name.len() < 10 {
+            name.push(self.pick(LETTERS));
+        }
+        name + &domain
+    }
+
+    /// A wrong password: 20 random characters of four kinds, so that no password rule objects.
+    pub(crate) fn password(&mut self) -> Secret {
+        let letters = self.random(LETTERS, 14);
+        let digits = self.random(DIGITS, 4);
+        Secret::new(format!("Q{letters}!{digits}"))
+    }
+
+    pub(crate) fn coin(&mut self) -> bool {
+        self.rng.random()
+    }
+
+    pub(crate) fn bits(&mut self) -> u32 {
+        self.rng.random()
+    }
+
+    fn random(&mut self, from: &[u8], length: usize) -> String {
+        (0..length).map(|_| self.pick(from)).collect()
+    }
+
+    fn pick(&mut self, from: &[u8]) -> char {
+        from.choose(&mut self.rng).copied().map_or('x', char::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    #[test]
+    fn lines_are_read_and_mistakes_are_placed() {
+        let read = Account::parse_lines("# test\nalice:a:b\n\nbob:c\n").unwrap();
+        assert_eq!(read[0].password.expose(), "a:b");
+        assert_eq!(read[1].name, "bob");
+        let error = Account::parse_lines("alice:a\nbob\n").unwrap_err();
+        assert!(error.to_string().starts_with("line 2 "));
+    }
+
+    #[test]
+    fn invented_names_look_like_the_model() {
+        let rng = || StdRng::seed_from_u64(1);
+        let mut registered = Inventor::new(rng(), Inventor::<StdRng>::MODEL);
+        assert_eq!(registered.name().len(), Inventor::<StdRng>::MODEL.len());
+        let mut mail = Inventor::new(rng(), "alice.b2@example.org");
+        let name = mail.name();
+        assert!(name.ends_with("@example.org") && name.len() >= 22, "{name}");
+        assert_ne!(mail.name(), name);
+    }
+}

@@ -1,0 +1,237 @@
+//! What a target answered, and which answers are alike.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+
+/// One answer, bounded in size.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// From the request's start to the answer's head.
+    pub(crate) elapsed: Duration,
+}
+
+/// What of an answer is the same each time when nothing changed: the status, the names of headers
+/// and cookies, where it leads, and the body without the account's name, numbers and tokens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Signature {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+/// Headers whose presence or value changes by itself.
+const VOLATILE: [&str; 12] = [
+    "date",
+    "age",
+    "etag",
+    "expires",
+    "last-modified",
+    "connection",
+    "keep-alive",
+    "server-timing",
+    "content-length",
+    "transfer-encoding",
+    "x-runtime",
+    "x-response-time",
+];
+
+/// Beyond this an answer's text says nothing more about a login.
+const COMPARED: usize = 16 * 1024;
+
+impl Answer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Seconds after which it wants to be asked again (RFC 9110 §10.2.3, in seconds).
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.header("retry-after")?.trim().parse().ok()
+    }
+
+    /// The answer without what changes by itself or echoes `account`.
+    pub(crate) fn signature(&self, account: &str) -> Signature {
+        let value = |name: &str, value: &str| match name {
+            "set-cookie" => value.split('=').next().unwrap_or_default().to_owned(),
+            // Counters and waits are told by the header's presence; their values move.
+            _ if name.starts_with("x-ratelimit") || name.starts_with("ratelimit") => String::new(),
+            _ => constant(value, account),
+        };
+        let mut headers: Vec<(String, String)> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| !VOLATILE.contains(&name.as_str()))
+            .map(|(name, v)| {
+                (
+                    name.to_string(),
+                    value(name.as_str(), v.to_str().unwrap_or("")),
+                )
+            })
+            .collect();
+        headers.sort();
+        headers.dedup();
+        let compared = &self.body[..self.body.len().min(COMPARED)];
+        Signature {
+            status: self.status,
+            headers,
+            body: constant(&String::from_utf8_lossy(compared), account),
+        }
+    }
+
+    /// A short description without secrets: the status and a masked beginning of the body.
+    pub(crate) fn describe(&self, account: &str) -> String {
+        let retry = match self.header("retry-after") {
+            Some(_) => " with Retry-After",
+            None => "",
+        };
+        let text = constant(&self.text(), account);
+        let shown: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
+        format!("{}{retry} {shown}", self.status)
+            .trim_end()
+            .to_owned()
+    }
+}
+
+impl Signature {
+    /// Only status and header names, for answers whose bodies change by themselves.
+    pub(crate) fn coarse(mut self) -> Self {
+        self.body.clear();
+        self.headers.iter_mut().for_each(|(_, value)| value.clear());
+        self
+    }
+
+    /// In what two answers differ, in words.
+    pub(crate) fn difference(&self, other: &Self) -> String {
+        let mut parts = Vec::new();
+        if self.status != other.status {
+            parts.push(format!("status {} against {}", self.status, other.status));
+        }
+        for (one, two) in [(self, other), (other, self)] {
+            for (name, value) in &one.headers {
+                let twin = two.headers.iter().find(|(n, _)| n == name);
+                if twin.is_none() {
+                    parts.push(format!("header {name} on one side only"));
+                } else if std::ptr::eq(one, self) && twin.is_some_and(|(_, v)| v != value) {
+                    parts.push(format!("another value of {name}"));
+                }
+            }
+        }
+        if self.body != other.body {
+            parts.push(format!(
+                "body {:?} against {:?}",
+                short(&self.body),
+                short(&other.body)
+            ));
+        }
+        parts.join(", ")
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// Replaces what differs between two answers that mean the same: the account's name, runs of
+/// digits, and long random-looking words.
+fn constant(text: &str, account: &str) -> String {
+    let named = if account.is_empty() {
+        text.to_owned()
+    } else {
+        text.replace(account, "{account}")
+    };
+    let mut out = String::with_capacity(named.len());
+    let mut word = String::new();
+    for c in named.chars().chain(std::iter::once('\n')) {
+        if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '=' | '.') {
+            word.push(c);
+        } else {
+            out.push_str(&constant_word(&word));
+            word.clear();
+            out.push(c);
+        }
+    }
+    out.pop();
+    out
+}
+
+fn constant_word(word: &str) -> String {
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    if word.len() >= 16 && digits >= 2 {
+        return "{token}".into();
+    }
+    let mut out = String::new();
+    for c in word.chars() {
+        match c {
+            '0'..='9' if out.ends_with('#') => {}
+            '0'..='9' => out.push('#'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        Answer {
+            status,
+            headers: map,
+            body: body.as_bytes().to_vec(),
+            elapsed: Duration::from_millis(10),
+        }
+    }
+
+    #[test]
+    fn what_changes_by_itself_makes_no_difference() {
+        let one = answer(
+            401,
+            &[("date", "Mon"), ("x-request-id", "7f3a9c0011aa22bb33")],
+            r#"{"detail":"alice: wrong","left":4,"at":"2026-11-21T10:00:00"}"#,
+        );
+        let two = answer(
+            401,
+            &[("date", "Tue"), ("x-request-id", "00ffee1122aa33cc44")],
+            r#"{"detail":"bob: wrong","left":3,"at":"2026-11-21T10:00:01"}"#,
+        );
+        assert_eq!(one.signature("alice"), two.signature("bob"));
+    }
+
+    #[test]
+    fn what_means_something_does() {
+        let base = answer(401, &[], r#"{"detail":"wrong"}"#).signature("a");
+        for other in [
+            answer(429, &[], r#"{"detail":"wrong"}"#),
+            answer(401, &[("retry-after", "60")], r#"{"detail":"wrong"}"#),
+            answer(401, &[("set-cookie", "captcha=1")], r#"{"detail":"wrong"}"#),
+            answer(401, &[], r#"{"detail":"too many"}"#),
+        ] {
+            let signature = other.signature("a");
+            assert_ne!(signature, base);
+            assert!(!signature.difference(&base).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_description_masks_tokens() {
+        let text = answer(
+            200,
+            &[],
+            r#"{"access_token":"eyJhbGciOiJIUzI1NiJ9.e30.abc123def456"}"#,
+        )
+        .describe("a");
+        assert!(text.contains("{token}") && !text.contains("eyJ"), "{text}");
+    }
+}

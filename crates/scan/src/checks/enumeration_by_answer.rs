@@ -1,0 +1,169 @@
+//! The answer tells which accounts exist.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{
+    Confidence, Evidence, Severity, Verdict,
+    answer::{Answer, Signature},
+    probe::Stop,
+    scan::{Session, Who},
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "enumeration-by-answer",
+    title: "The answer tells which accounts exist",
+    severity: Severity::Medium,
+    what: "Wrong passwords for test accounts and for names that nobody has: do the answers \
+           differ in status, headers, cookies, redirects or body?",
+    why: "A list of accounts that exist is the first half of every guess; it multiplies what a \
+           spray takes for each request.",
+    sends: "Three rounds, each of a test account and two invented names of the same form, in \
+           random order, with the same wrong password.",
+    max_requests: 9,
+    evidence: "All existing names answer alike, all absent names answer alike (the absent-absent \
+           control), and the two differ. Names, numbers and long random words in answers are \
+           masked first.",
+    false_alarms: "Answers that change by themselves make it inconclusive. Where the test accounts were \
+           given and their names look unlike the invented ones, a rule on the form of names \
+           could answer differently; registered accounts avoid that.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["6.3.8"],
+        cwe: &[204, 203],
+        nist: &["3.2.2"],
+    },
+    remedy: "Answer an unknown name exactly like a wrong password: one code path, one status, one \
+           body.",
+    policy: r#"[guard.failure]
+status = 401
+body = '{"detail":"Incorrect username or password"}'"#,
+    run,
+};
+
+const ROUNDS: usize = 3;
+
+/// What names were answered.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Facts {
+    existing: BTreeSet<Signature>,
+    absent: BTreeSet<Signature>,
+    /// An answer of each kind, described.
+    shown: [String; 2],
+    /// Whether a limit stood in the way.
+    refused: bool,
+}
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let pool = session.pool();
+        let mut facts = Facts::default();
+        for round in 0..ROUNDS {
+            let account = &pool[round % pool.len()];
+            let source = session.need_source()?;
+            let password = session.wrong_password();
+            let nobodies = [session.nobody(), session.nobody()];
+            let mut order = vec![Who::Nobody(&nobodies[0]), Who::Nobody(&nobodies[1])];
+            let place = if session.coin() {
+                0
+            } else {
+                1 + usize::from(session.coin())
+            };
+            order.insert(place, Who::Own(account));
+            for who in order {
+                let (answer, _) = session.wrong(source, who, &password).await?;
+                let signature = session.learned.signature(&answer, who.name());
+                facts.note(who, &answer, signature);
+            }
+        }
+        Ok(judge(&facts))
+    })
+}
+
+impl Facts {
+    fn note(&mut self, who: Who<'_>, answer: &Answer, signature: Signature) {
+        self.refused |= answer.status == 429 || answer.retry_after().is_some();
+        let (set, shown) = match who {
+            Who::Own(_) => (&mut self.existing, &mut self.shown[0]),
+            Who::Nobody(_) => (&mut self.absent, &mut self.shown[1]),
+        };
+        set.insert(signature);
+        *shown = answer.describe(who.name());
+    }
+}
+
+fn judge(facts: &Facts) -> Verdict {
+    if facts.refused {
+        return Verdict::inconclusive("a limit was met, so answers can't be compared");
+    }
+    if facts.existing == facts.absent {
+        return Verdict::pass("Names that exist and names that don't are answered alike.");
+    }
+    let mut sides = (facts.existing.iter(), facts.absent.iter());
+    match (
+        sides.0.next(),
+        sides.1.next(),
+        sides.0.next().or(sides.1.next()),
+    ) {
+        (Some(existing), Some(absent), None) => {
+            let evidence = Evidence::of(format!(
+                "An account that exists is answered otherwise than a name that doesn't: {}.",
+                existing.difference(absent)
+            ))
+            .exhibit(
+                "a wrong password for an account that exists",
+                &facts.shown[0],
+            )
+            .exhibit("the same for a name that doesn't", &facts.shown[1]);
+            Verdict::find(Severity::Medium, Confidence::High, evidence)
+        }
+        _ => Verdict::inconclusive("answers to failures vary by themselves"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::tests::answer;
+
+    fn facts(existing: &[&str], absent: &[&str]) -> Facts {
+        let set = |bodies: &[&str]| {
+            bodies
+                .iter()
+                .map(|body| answer(401, &[], body).signature(""))
+                .collect()
+        };
+        Facts {
+            existing: set(existing),
+            absent: set(absent),
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn a_finding_is_a_difference_between_constant_sides() {
+        assert!(matches!(judge(&facts(&["no"], &["no"])), Verdict::Pass(_)));
+        assert!(matches!(judge(&facts(&["no"], &["who"])), Verdict::Find(_)));
+        assert!(matches!(
+            judge(&facts(&["no"], &["who", "no"])),
+            Verdict::Skip { .. }
+        ));
+        assert!(matches!(
+            judge(&facts(&["a", "b"], &["a", "b"])),
+            Verdict::Pass(_)
+        ));
+        let refused = Facts {
+            refused: true,
+            ..facts(&["no"], &["who"])
+        };
+        assert!(matches!(
+            judge(&refused),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+    }
+}

@@ -1,0 +1,367 @@
+//! The time of the answer tells which accounts exist.
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    Check, Standards,
+    evalue::{detectable, e_value, shift},
+};
+use crate::{
+    Account, Confidence, Evidence, Severity, Times, Verdict,
+    answer::{Answer, Signature},
+    learn::Class,
+    probe::{Source, Stop},
+    scan::{Invented, Session, Who},
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "enumeration-by-time",
+    title: "The time of the answer tells which accounts exist",
+    severity: Severity::Medium,
+    what: "Pairs of a test account and an invented name, in an order that a coin decides, with \
+           the same wrong password, back to back on one warm connection: is one of them \
+           answered faster more often than a coin allows?",
+    why: "A login that hashes only for accounts that exist tells them apart in milliseconds, \
+           whatever its words.",
+    sends: "Up to 24 pairs of a test account and an invented name, 12 pairs of two invented \
+           names as a control, a first request on each new connection, and a right login where an account's failures would run long.",
+    max_requests: 81,
+    evidence: "The sign of each difference is a fair coin if existence does not matter, whatever \
+           drift and spikes the network has. The e-value of the signs bounds false alarms at \
+           any stopping time (Ville); at 1,000 the odds are 1 in 1,000. A finding also needs an \
+           estimated shift (Hodges-Lehmann) of at least 1 ms and three times the control's. \
+           Otherwise it says what shift these pairs would have found; that is no promise that \
+           there is none.",
+    false_alarms: "At most 1 in 1,000 by construction. Limits shift times, so an answer that is not the \
+           usual one ends it as inconclusive.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["6.3.8", "11.2.4"],
+        cwe: &[208],
+        nist: &["3.2.2"],
+    },
+    remedy: "Verify a dummy hash with the current parameters when the account is unknown, and \
+           test that it takes as long. Django does; FastAPI's and Flask's tutorials return \
+           early.",
+    policy: r#"[guard.failure]
+quantum_ms = 100   # failed answers leave at multiples of this that follow the slow path"#,
+    run,
+};
+
+/// 1/α: what the e-value has to reach.
+const THRESHOLD: f64 = 1000.0;
+/// Pairs at the most.
+const PAIRS: u32 = 24;
+/// A control pair follows every second pair.
+const CONTROL_EVERY: u32 = 2;
+/// Pairs from one address, so that an address's limit is not met; a connection each.
+const PAIRS_PER_SOURCE: u32 = 4;
+/// Shifts below this are not reported, however sure.
+const LEAST_SHIFT_MS: f64 = 1.0;
+/// The control may drift by so much without meaning anything.
+const CONTROL_LIMIT: f64 = 20.0;
+
+/// Paired times in milliseconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Facts {
+    existing: Vec<f64>,
+    absent: Vec<f64>,
+    /// Differences between two absent names, in the order of a coin.
+    control: Vec<f64>,
+    /// Why it ended early, if it did.
+    disturbed: Option<String>,
+}
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let mut facts = Facts::default();
+        match measure(session, &mut facts).await {
+            Ok(()) => {}
+            Err(Stop::Check(reason)) => facts.disturbed = Some(reason),
+            Err(stop) => return Err(stop),
+        }
+        Ok(judge(&facts))
+    })
+}
+
+async fn measure(session: &mut Session, facts: &mut Facts) -> Result<(), Stop> {
+    let pool = session.pool();
+    let mut line: Option<(Source, Signature)> = None;
+    for pair in 0..PAIRS {
+        if facts.found() {
+            break;
+        }
+        if line.is_none() || (pair % PAIRS_PER_SOURCE == 0 && session.probe.has_sources()) {
+            line = Some(warm_up(session).await?);
+        }
+        let Some((source, usual)) = line.clone() else {
+            break;
+        };
+        // Each account for some pairs in a row, so that a run of failures ends with a right login.
+        let account = pool[pair as usize % pool.len()].clone();
+        rest(session, source, &account).await?;
+        let [existing, absent] = pair_of(session, source, &account, &usual).await?;
+        facts.existing.push(existing);
+        facts.absent.push(absent);
+        if pair % CONTROL_EVERY == 1 {
+            let [one, other] = control_pair(session, source, &usual).await?;
+            facts.control.push(one - other);
+        }
+    }
+    Ok(())
+}
+
+/// Opens a connection from a fresh address; what an absent name is answered there is the usual.
+async fn warm_up(session: &mut Session) -> Result<(Source, Signature), Stop> {
+    let source = session.need_source()?;
+    let nobody = session.nobody();
+    let password = session.wrong_password();
+    let who = Who::Nobody(&nobody);
+    let (answer, _) = session.wrong(source, who, &password).await?;
+    let usual = session.learned.signature(&answer, who.name());
+    undisturbed(&answer)?;
+    Ok((source, usual))
+}
+
+/// Ends a run of failures before it gets long.
+async fn rest(session: &mut Session, source: Source, account: &Account) -> Result<(), Stop> {
+    const RUN: u32 = 8;
+    if session.failures_of(&account.name) >= RUN {
+        session.right(source, account).await?;
+    }
+    Ok(())
+}
+
+async fn pair_of(
+    session: &mut Session,
+    source: Source,
+    account: &Account,
+    usual: &Signature,
+) -> Result<[f64; 2], Stop> {
+    let nobody = session.nobody();
+    let (existing, absent) = (Who::Own(account), Who::Nobody(&nobody));
+    let existing_first = session.coin();
+    let order = if existing_first {
+        [existing, absent]
+    } else {
+        [absent, existing]
+    };
+    let answers = time(session, source, order).await?;
+    let at_absent = usize::from(existing_first);
+    let absent_answer = session
+        .learned
+        .signature(&answers[at_absent], absent.name());
+    let existing_class = session
+        .learned
+        .class(&answers[1 - at_absent], existing.name());
+    if &absent_answer != usual || existing_class != Class::Wrong {
+        return Err(throttled());
+    }
+    let [first, second] = answers.map(|answer| millis(&answer));
+    Ok(if existing_first {
+        [first, second]
+    } else {
+        [second, first]
+    })
+}
+
+async fn control_pair(
+    session: &mut Session,
+    source: Source,
+    usual: &Signature,
+) -> Result<[f64; 2], Stop> {
+    let nobodies: [Invented; 2] = [session.nobody(), session.nobody()];
+    let swap = session.coin();
+    let order = [Who::Nobody(&nobodies[0]), Who::Nobody(&nobodies[1])];
+    let answers = time(session, source, order).await?;
+    if &session.learned.signature(&answers[0], order[0].name()) != usual {
+        return Err(throttled());
+    }
+    let [first, second] = answers.map(|answer| millis(&answer));
+    Ok(if swap {
+        [second, first]
+    } else {
+        [first, second]
+    })
+}
+
+async fn time(
+    session: &mut Session,
+    source: Source,
+    order: [Who<'_>; 2],
+) -> Result<[Answer; 2], Stop> {
+    let password = session.wrong_password();
+    let answers = session.wrong_pair(source, order, &password).await?;
+    answers.iter().try_for_each(undisturbed)?;
+    Ok(answers)
+}
+
+/// A throttle or a challenge shifts times, whoever exists.
+fn undisturbed(answer: &Answer) -> Result<(), Stop> {
+    let throttles = matches!(answer.status, 403 | 429) || answer.status >= 500;
+    if throttles || answer.retry_after().is_some() {
+        Err(throttled())
+    } else {
+        Ok(())
+    }
+}
+
+fn throttled() -> Stop {
+    Stop::Check("a limit or another answer than the usual one was met, which shifts times".into())
+}
+
+fn millis(answer: &Answer) -> f64 {
+    answer.elapsed.as_secs_f64() * 1000.0
+}
+
+impl Facts {
+    fn differences(&self) -> Vec<f64> {
+        self.existing
+            .iter()
+            .zip(&self.absent)
+            .map(|(e, a)| e - a)
+            .collect()
+    }
+
+    fn times(&self) -> Times {
+        let differences = self.differences();
+        let round = |ms: f64| (ms * 1000.0).round() / 1000.0;
+        let rounded = |ms: &[f64]| ms.iter().map(|ms| round(*ms)).collect();
+        Times {
+            existing_ms: rounded(&self.existing),
+            absent_ms: rounded(&self.absent),
+            difference_ms: round(shift(&differences)),
+            control_ms: round(shift(&self.control)),
+            e_value: e_of(&differences),
+        }
+    }
+
+    fn found(&self) -> bool {
+        matches!(judge(self), Verdict::Find(_))
+    }
+}
+
+fn e_of(differences: &[f64]) -> f64 {
+    let count = |keep: fn(f64) -> bool| differences.iter().filter(|d| keep(**d)).count() as u32;
+    e_value(count(|d| d > 0.0), count(|d| d < 0.0))
+}
+
+fn judge(facts: &Facts) -> Verdict {
+    let times = facts.times();
+    let pairs = facts.existing.len() as u32;
+    if e_of(&facts.control) >= CONTROL_LIMIT {
+        return Verdict::inconclusive(
+            "the control, two absent names, differs too: the measurement drifts",
+        );
+    }
+    let least = LEAST_SHIFT_MS.max(3.0 * times.control_ms.abs());
+    if times.e_value >= THRESHOLD && times.difference_ms.abs() >= least {
+        let slower = if times.difference_ms > 0.0 {
+            "slower"
+        } else {
+            "faster"
+        };
+        let summary = format!(
+            "Accounts that exist are answered {:.1} ms {slower} than names that don't ({pairs} pairs, e-value {:.0}, control {:.2} ms).",
+            times.difference_ms.abs(),
+            times.e_value,
+            times.control_ms
+        );
+        let evidence = Evidence {
+            times: Some(times),
+            ..Evidence::of(summary)
+        };
+        return Verdict::find(Severity::Medium, Confidence::High, evidence);
+    }
+    if let Some(reason) = &facts.disturbed {
+        return Verdict::inconclusive(format!("after {pairs} pairs: {reason}"));
+    }
+    let detectable = detectable(&facts.differences(), pairs, THRESHOLD).max(least);
+    if !detectable.is_finite() {
+        return Verdict::inconclusive(format!("{pairs} pairs are too few to tell"));
+    }
+    let summary = format!(
+        "No difference of {detectable:.1} ms or more (power 95 %, {pairs} pairs; estimated {:.2} ms).",
+        times.difference_ms
+    );
+    Verdict::Pass(Evidence {
+        times: Some(times),
+        ..Evidence::of(summary)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(pairs: usize, shift: f64, noise: fn(usize) -> f64) -> Facts {
+        let base = |i: usize| 20.0 + noise(i);
+        Facts {
+            existing: (0..pairs).map(|i| base(i) + shift).collect(),
+            absent: (0..pairs).map(|i| base(i + 1)).collect(),
+            control: (0..pairs / 2).map(|i| noise(i) - noise(i + 1)).collect(),
+            disturbed: None,
+        }
+    }
+
+    fn jitter(i: usize) -> f64 {
+        (i * i * i * 5 % 13) as f64 / 26.0
+    }
+
+    #[test]
+    fn a_clear_shift_is_found_with_thirteen_pairs() {
+        assert!(matches!(judge(&facts(13, 30.0, jitter)), Verdict::Find(_)));
+        assert!(matches!(judge(&facts(13, -30.0, jitter)), Verdict::Find(_)));
+        assert!(!matches!(judge(&facts(12, 30.0, jitter)), Verdict::Find(_)));
+    }
+
+    #[test]
+    fn no_shift_passes_and_says_what_it_could_have_found() {
+        let Verdict::Pass(evidence) = judge(&facts(24, 0.0, jitter)) else {
+            panic!()
+        };
+        assert!(
+            evidence.summary.contains("or more (power 95 %, 24 pairs"),
+            "{}",
+            evidence.summary
+        );
+    }
+
+    #[test]
+    fn a_shift_below_what_matters_is_not_reported() {
+        assert!(!matches!(judge(&facts(24, 0.6, |_| 0.0)), Verdict::Find(_)));
+    }
+
+    #[test]
+    fn a_throttle_decides_nothing() {
+        let stopped = Facts {
+            disturbed: Some("a limit".into()),
+            ..facts(9, 0.0, jitter)
+        };
+        assert!(matches!(
+            judge(&stopped),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+        assert!(matches!(
+            judge(&Facts::default()),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+        let drifting = Facts {
+            control: vec![1.0; 24],
+            ..facts(24, 30.0, jitter)
+        };
+        assert!(matches!(
+            judge(&drifting),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+    }
+}

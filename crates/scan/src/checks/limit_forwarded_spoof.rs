@@ -1,0 +1,139 @@
+//! A header that anybody can write frees an exhausted address.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards, limits};
+use crate::{Confidence, Evidence, Severity, Verdict, learn::Class, probe::Stop, scan::Session};
+
+pub(super) static CHECK: Check = Check {
+    id: "limit-forwarded-spoof",
+    title: "A header that anybody can write frees an exhausted address",
+    severity: Severity::High,
+    what: "Once an address is refused, does the same right login get in when the request claims \
+           another address in X-Forwarded-For or one of its relatives?",
+    why: "Limiters that take the client address from a header which the client writes limit \
+           nobody: each guess carries another address.",
+    sends: "One right login of an own account from the exhausted address for each of eight \
+           spellings, and one without, with addresses from the documentation range \
+           203.0.113.0/24.",
+    max_requests: 10,
+    evidence: "The login is refused without the header (before and after: the negative controls) \
+           and gets in with it. Right logins only, so no further failures are counted.",
+    false_alarms: "A refusal that ends by itself between the two requests; the control afterwards \
+           catches it.",
+    standards: Standards {
+        owasp_api: &["API2:2023", "API8:2023"],
+        asvs: &["4.1.3", "15.3.4"],
+        cwe: &[348, 290],
+        nist: &["3.2.2"],
+    },
+    remedy: "Read forwarding headers only from configured proxies, and take the right-most \
+           address that is not one of them. uvicorn: --forwarded-allow-ips with the proxy's \
+           address. Flask: ProxyFix with the exact number of proxies. nginx: set_real_ip_from.",
+    policy: r#"[guard]
+trusted_proxies = []      # only the proxies that stand in front, by network"#,
+    run,
+};
+
+/// The header family, each with a way of writing it. Addresses from RFC 5737's documentation range.
+const SPELLINGS: [(&str, &str); 8] = [
+    ("x-forwarded-for", "203.0.113.{n}"),
+    ("x-forwarded-for", "203.0.113.{n}, 127.0.0.1"),
+    ("x-forwarded-for", "127.0.0.1, 203.0.113.{n}"),
+    ("forwarded", "for=203.0.113.{n}"),
+    ("x-real-ip", "203.0.113.{n}"),
+    ("x-client-ip", "203.0.113.{n}"),
+    ("true-client-ip", "203.0.113.{n}"),
+    ("cf-connecting-ip", "203.0.113.{n}"),
+];
+
+/// What the spellings met.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Facts {
+    /// Whether the login was refused without a header.
+    shut_before: bool,
+    /// The spellings that let it in, each with whether it was refused again without.
+    freed_by: Vec<(&'static str, &'static str, bool)>,
+}
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let facts = limits::facts(session).await?;
+        let Some((account, source)) = facts.shut else {
+            return Ok(if facts.several_sources {
+                Verdict::not_applicable(
+                    "no limit by address was met that a header could get around",
+                )
+            } else {
+                Verdict::inconclusive(limits::NEEDS_SOURCES)
+            });
+        };
+        let mut facts = Facts {
+            shut_before: session.right(source, &account).await?.1 != Class::Right,
+            ..Facts::default()
+        };
+        for (n, (name, pattern)) in SPELLINGS.into_iter().enumerate() {
+            if !facts.shut_before || !facts.freed_by.is_empty() {
+                break;
+            }
+            let value = pattern.replace("{n}", &(n + 17).to_string());
+            let with = session
+                .right_with(source, &account, Some((name, value)))
+                .await?
+                .1;
+            if with == Class::Right {
+                let again = session.right(source, &account).await?.1 != Class::Right;
+                facts.freed_by.push((name, pattern, again));
+            }
+        }
+        Ok(judge(&facts))
+    })
+}
+
+fn judge(facts: &Facts) -> Verdict {
+    if !facts.shut_before {
+        return Verdict::inconclusive("the refusal ended before a header could be tried");
+    }
+    match facts.freed_by.first() {
+        None => Verdict::pass(format!(
+            "The exhausted address stayed refused under {} spellings of forwarding headers.",
+            SPELLINGS.len()
+        )),
+        Some((name, _, false)) => Verdict::inconclusive(format!(
+            "the refusal ended while {name} was tried, with or without it"
+        )),
+        Some((name, pattern, true)) => {
+            let evidence = Evidence::of(format!("The header {name} frees an exhausted address."))
+                .exhibit("a right login from the exhausted address", "refused")
+                .exhibit(
+                    format!("the same with {name}: {}", pattern.replace("{n}", "17")),
+                    "logged in",
+                )
+                .exhibit("the same without it again", "refused");
+            Verdict::find(Severity::High, Confidence::High, evidence)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_needs_both_controls() {
+        let facts = |shut_before, freed: Option<bool>| Facts {
+            shut_before,
+            freed_by: freed
+                .map(|again| ("x-real-ip", "203.0.113.{n}", again))
+                .into_iter()
+                .collect(),
+        };
+        assert!(matches!(judge(&facts(true, Some(true))), Verdict::Find(_)));
+        assert!(matches!(
+            judge(&facts(true, Some(false))),
+            Verdict::Skip { .. }
+        ));
+        assert!(matches!(judge(&facts(false, None)), Verdict::Skip { .. }));
+        assert!(matches!(judge(&facts(true, None)), Verdict::Pass(_)));
+    }
+}

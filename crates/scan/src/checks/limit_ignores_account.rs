@@ -1,0 +1,113 @@
+//! The limit counts addresses only.
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    Check, Standards,
+    limits::{self, LimitFacts},
+};
+use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
+
+pub(super) static CHECK: Check = Check {
+    id: "limit-ignores-account",
+    title: "The limit counts addresses only",
+    severity: Severity::High,
+    what: "One account takes failures from fresh addresses without end, while failures from one \
+           address are limited on whatever account.",
+    why: "Residential proxies sell millions of addresses. A limit by address stops none of \
+           their holders; only a count for the account does.",
+    sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
+    max_requests: 0,
+    evidence: "Three arms in one run: one account from fresh addresses (not limited), one account \
+           from one address (limited), fresh accounts from one address (limited). The address \
+           is fresh when the account's key is tested, so that no limit masks another.",
+    false_alarms: "An account's limit above twelve failures is taken for none.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["6.3.1"],
+        cwe: &[307],
+        nist: &["3.2.2"],
+    },
+    remedy: "Count failures by account as well as by address, and before verifying.",
+    policy: r#"[policy]
+account = "10 per 15 minutes; 50 per day"
+address = "20 per 10 minutes; 300 per day""#,
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async { Ok(judge(&limits::facts(session).await?)) })
+}
+
+fn judge(facts: &LimitFacts) -> Verdict {
+    if facts.bystander_refused {
+        return Verdict::inconclusive("everybody was refused; see limit-global");
+    }
+    let (Some(account), Some(address)) = (&facts.account, &facts.address) else {
+        return Verdict::inconclusive(limits::NEEDS_SOURCES);
+    };
+    if account.limited() {
+        return Verdict::pass(format!(
+            "For one account from fresh addresses, {}.",
+            account.words()
+        ));
+    }
+    if !address.limited() {
+        return Verdict::not_applicable(
+            "there is no limit by address; see login-unlimited and limit-per-pair",
+        );
+    }
+    let evidence = Evidence::of(format!(
+        "From one address, {}; but for one account from fresh addresses, {}.",
+        address.words(),
+        account.words()
+    ));
+    let evidence = evidence.exhibit(
+        format!(
+            "{} wrong passwords for one account, each from a fresh address",
+            account.tried
+        ),
+        "each as a wrong password is; then the right one logged in",
+    );
+    Verdict::find(Severity::High, Confidence::High, evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::tests::facts;
+    use super::*;
+
+    /// The truth table: (account arm, pair arm, address arm) and whether this check finds it.
+    #[test]
+    fn truth_table() {
+        for (measured, found) in [
+            (facts(None, None, None), false),
+            (facts(None, Some(11), Some(11)), true),
+            (facts(Some(11), None, None), false),
+            (facts(None, Some(11), None), false),
+            (facts(Some(11), None, Some(21)), false),
+        ] {
+            assert_eq!(
+                matches!(judge(&measured), Verdict::Find(_)),
+                found,
+                "{measured:?}"
+            );
+        }
+        let everybody = LimitFacts {
+            bystander_refused: true,
+            ..facts(Some(5), None, None)
+        };
+        assert!(!matches!(judge(&everybody), Verdict::Find(_)));
+        let blind = LimitFacts {
+            pair: Some(super::super::limits::tests::arm(Some(5))),
+            ..LimitFacts::default()
+        };
+        assert!(matches!(
+            judge(&blind),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+    }
+}

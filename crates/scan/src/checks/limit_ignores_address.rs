@@ -1,0 +1,111 @@
+//! The limit counts accounts only.
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    Check, Standards,
+    limits::{self, LimitFacts},
+};
+use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
+
+pub(super) static CHECK: Check = Check {
+    id: "limit-ignores-address",
+    title: "The limit counts accounts only",
+    severity: Severity::High,
+    what: "One address fails on 32 different names without meeting a limit, while failures of \
+           one account are limited.",
+    why: "A single host can try one common password on every account there is, or a list of \
+           leaked pairs, as fast as it can send.",
+    sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
+    max_requests: 0,
+    evidence: "Fresh random names with random passwords from one address (not limited, and a right \
+           login from there still gets in), against one account from fresh addresses (limited).",
+    false_alarms: "A limit of more than 32 failures an address is taken for none; one that counts only \
+           names that exist is not seen.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["6.3.1"],
+        cwe: &[307],
+        nist: &["3.2.2"],
+    },
+    remedy: "Count failures by client address too (IPv6 by /64), taking the address from trusted \
+           proxies only.",
+    policy: r#"[policy]
+account = "10 per 15 minutes; 50 per day"
+address = "20 per 10 minutes; 300 per day""#,
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async { Ok(judge(&limits::facts(session).await?)) })
+}
+
+fn judge(facts: &LimitFacts) -> Verdict {
+    if facts.bystander_refused {
+        return Verdict::inconclusive("everybody was refused; see limit-global");
+    }
+    let (Some(account), Some(address)) = (&facts.account, &facts.address) else {
+        return Verdict::inconclusive(limits::NEEDS_SOURCES);
+    };
+    if address.limited() {
+        return Verdict::pass(format!("From one address, {}.", address.words()));
+    }
+    if !account.limited() {
+        return Verdict::not_applicable(
+            "accounts are not limited either; see login-unlimited and limit-per-pair",
+        );
+    }
+    let evidence = Evidence::of(format!(
+        "For one account, {}; but from one address over {} names, nothing changed and a right login got in.",
+        account.words(),
+        address.tried
+    ));
+    let evidence = evidence.exhibit(
+        format!(
+            "{} wrong passwords from one address, each for another name",
+            address.tried
+        ),
+        "each as a wrong password is; then a right login got in",
+    );
+    Verdict::find(Severity::High, Confidence::High, evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::tests::facts;
+    use super::*;
+
+    /// The truth table: (account arm, pair arm, address arm) and whether this check finds it.
+    #[test]
+    fn truth_table() {
+        for (measured, found) in [
+            (facts(None, None, None), false),
+            (facts(None, Some(11), Some(11)), false),
+            (facts(Some(11), None, None), true),
+            (facts(None, Some(11), None), false),
+            (facts(Some(11), None, Some(21)), false),
+        ] {
+            assert_eq!(
+                matches!(judge(&measured), Verdict::Find(_)),
+                found,
+                "{measured:?}"
+            );
+        }
+        let everybody = LimitFacts {
+            bystander_refused: true,
+            ..facts(Some(5), None, None)
+        };
+        assert!(!matches!(judge(&everybody), Verdict::Find(_)));
+        let blind = LimitFacts {
+            pair: Some(super::super::limits::tests::arm(Some(5))),
+            ..LimitFacts::default()
+        };
+        assert!(matches!(
+            judge(&blind),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+    }
+}

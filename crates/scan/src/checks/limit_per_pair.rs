@@ -1,0 +1,107 @@
+//! The limit counts account and address together.
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    Check, Standards,
+    limits::{self, LimitFacts},
+};
+use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
+
+pub(super) static CHECK: Check = Check {
+    id: "limit-per-pair",
+    title: "The limit counts account and address together",
+    severity: Severity::High,
+    what: "Failures are limited for one account from one address, and neither for the account \
+           from elsewhere nor for the address on other accounts.",
+    why: "It looks limited to whoever tries it by hand. A sprayer changes the account with \
+           each guess, a botnet the address: neither ever meets it.",
+    sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
+    max_requests: 0,
+    evidence: "All three arms in one run: one account from one address is limited; the same with \
+           fresh addresses is not; fresh accounts from one address are not.",
+    false_alarms: "Limits above twelve failures for an account or 32 for an address are taken for none.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["6.3.1"],
+        cwe: &[307],
+        nist: &["3.2.2"],
+    },
+    remedy: "Use two counters, one for the account and one for the address, instead of one for \
+           both together.",
+    policy: r#"[policy]
+account = "10 per 15 minutes; 50 per day"
+address = "20 per 10 minutes; 300 per day""#,
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async { Ok(judge(&limits::facts(session).await?)) })
+}
+
+fn judge(facts: &LimitFacts) -> Verdict {
+    if facts.bystander_refused {
+        return Verdict::inconclusive("everybody was refused; see limit-global");
+    }
+    let (Some(account), Some(address)) = (&facts.account, &facts.address) else {
+        return Verdict::inconclusive(limits::NEEDS_SOURCES);
+    };
+    let pair_limited = facts.pair.as_ref().is_some_and(limits::Arm::limited);
+    if account.limited() || address.limited() {
+        return Verdict::pass(
+            "The limit has a key of its own: it does not need account and address together.",
+        );
+    }
+    match &facts.pair {
+        Some(pair) if pair_limited => {
+            let evidence = Evidence::of(format!(
+                "For one account from one address, {}; from fresh addresses {}, and from one address over {} names nothing changed.",
+                pair.words(),
+                account.words(),
+                address.tried
+            ));
+            Verdict::find(Severity::High, Confidence::High, evidence)
+        }
+        _ => Verdict::not_applicable("there is no limit at all; see login-unlimited"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::tests::facts;
+    use super::*;
+
+    /// The truth table: (account arm, pair arm, address arm) and whether this check finds it.
+    #[test]
+    fn truth_table() {
+        for (measured, found) in [
+            (facts(None, None, None), false),
+            (facts(None, Some(11), Some(11)), false),
+            (facts(Some(11), None, None), false),
+            (facts(None, Some(11), None), true),
+            (facts(Some(11), None, Some(21)), false),
+        ] {
+            assert_eq!(
+                matches!(judge(&measured), Verdict::Find(_)),
+                found,
+                "{measured:?}"
+            );
+        }
+        let everybody = LimitFacts {
+            bystander_refused: true,
+            ..facts(Some(5), None, None)
+        };
+        assert!(!matches!(judge(&everybody), Verdict::Find(_)));
+        let blind = LimitFacts {
+            pair: Some(super::super::limits::tests::arm(Some(5))),
+            ..LimitFacts::default()
+        };
+        assert!(matches!(
+            judge(&blind),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+    }
+}

@@ -1,0 +1,208 @@
+//! The checks, one file each.
+//!
+//! A check's file says what it decides, why that matters, what it sends and at most how much, what
+//! its evidence is and what could make it wrong; it measures in `run` and decides in `judge`, which
+//! is pure and has a table of cases as its test. Its page in `docs/checks/` and what
+//! `doorwarden explain` prints are made from the same words.
+//!
+//! To add one: `cargo xtask new-check ID`, then a line in [`ALL`], whose order is the order they
+//! run in: what measures answers and times comes before what exhausts limits.
+
+use futures_util::future::BoxFuture;
+
+use crate::{Severity, Verdict, probe::Stop, scan::Session};
+
+mod enumeration_by_answer;
+mod enumeration_by_time;
+pub(crate) mod evalue;
+mod limit_forwarded_spoof;
+mod limit_global;
+mod limit_ignores_account;
+mod limit_ignores_address;
+mod limit_per_pair;
+pub(crate) mod limits;
+mod login_unlimited;
+pub(crate) mod spray_unseen;
+
+/// All checks, in the order they run in.
+pub static ALL: [&Check; 9] = [
+    &enumeration_by_answer::CHECK,
+    &enumeration_by_time::CHECK,
+    &spray_unseen::CHECK,
+    &login_unlimited::CHECK,
+    &limit_ignores_account::CHECK,
+    &limit_ignores_address::CHECK,
+    &limit_per_pair::CHECK,
+    &limit_global::CHECK,
+    &limit_forwarded_spoof::CHECK,
+];
+
+/// The check of this id.
+pub fn find(id: &str) -> Option<&'static Check> {
+    ALL.iter().copied().find(|check| check.id == id)
+}
+
+/// One check: its words and its code.
+pub struct Check {
+    /// Its id; the name of its file with dashes.
+    pub id: &'static str,
+    /// Its finding in a few words.
+    pub title: &'static str,
+    /// How bad its finding is at worst.
+    pub severity: Severity,
+    /// What is decided, and how.
+    pub what: &'static str,
+    /// Why it matters.
+    pub why: &'static str,
+    /// What is sent.
+    pub sends: &'static str,
+    /// The most requests that it sends.
+    pub max_requests: u32,
+    /// What a finding rests on, and its controls.
+    pub evidence: &'static str,
+    /// What could make it wrong.
+    pub false_alarms: &'static str,
+    /// The standards that it gives evidence for.
+    pub standards: Standards,
+    /// How to mend the application.
+    pub remedy: &'static str,
+    /// The policy of `doorwarden guard` that closes it.
+    pub policy: &'static str,
+    /// Measures and judges.
+    pub(crate) run: Run,
+}
+
+/// A check's code.
+pub(crate) type Run = for<'a> fn(&'a mut Session) -> BoxFuture<'a, Result<Verdict, Stop>>;
+
+/// Ids in the standards that a check gives evidence for. Evidence relevant to them, no claim of
+/// compliance.
+#[derive(Clone, Copy, Debug, serde::Serialize, schemars::JsonSchema)]
+pub struct Standards {
+    /// OWASP API Security Top 10, 2023.
+    pub owasp_api: &'static [&'static str],
+    /// OWASP ASVS 5.0.
+    pub asvs: &'static [&'static str],
+    /// CWE.
+    pub cwe: &'static [u32],
+    /// NIST SP 800-63B-4.
+    pub nist: &'static [&'static str],
+}
+
+impl Check {
+    /// The check's page, in Markdown.
+    pub fn page(&self) -> String {
+        let cwe: Vec<String> = self
+            .standards
+            .cwe
+            .iter()
+            .map(|id| format!("CWE-{id}"))
+            .collect();
+        format!(
+            "# {id}\n\n{title}. Severity: {severity:?}.\n\n\
+             ## What it decides\n\n{what}\n\n\
+             ## Why it matters\n\n{why}\n\n\
+             ## What it sends\n\n{sends} At most {max} requests.\n\n\
+             ## Evidence and controls\n\n{evidence}\n\n\
+             ## False alarms\n\n{false_alarms}\n\n\
+             ## Remedy\n\n{remedy}\n\n\
+             ## The guard policy that closes it\n\n```toml\n{policy}\n```\n\n\
+             ## Standards\n\n\
+             Evidence relevant to: OWASP API 2023 {api}; ASVS 5.0 {asvs}; {cwe}; NIST SP 800-63B-4 {nist}.\n",
+            id = self.id,
+            title = self.title,
+            severity = self.severity,
+            what = self.what,
+            why = self.why,
+            sends = self.sends,
+            max = self.max_requests,
+            evidence = self.evidence,
+            false_alarms = self.false_alarms,
+            remedy = self.remedy,
+            policy = self.policy,
+            api = self.standards.owasp_api.join(", "),
+            asvs = self.standards.asvs.join(", "),
+            cwe = cwe.join(", "),
+            nist = self.standards.nist.join(", "),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn each_file_is_a_listed_check_with_all_its_words() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/checks");
+        // What several checks share, and no check itself.
+        let shared = ["mod", "limits", "evalue"];
+        let files: BTreeSet<String> = fs::read_dir(here)
+            .unwrap()
+            .map(|entry| {
+                entry
+                    .unwrap()
+                    .path()
+                    .file_stem()
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .filter(|name| !shared.contains(&name.as_str()))
+            .collect();
+        let listed: BTreeSet<String> = ALL.iter().map(|check| check.id.replace('-', "_")).collect();
+        assert_eq!(files, listed);
+        assert_eq!(listed.len(), ALL.len(), "an id stands twice");
+        for check in ALL {
+            let words = [
+                check.title,
+                check.what,
+                check.why,
+                check.sends,
+                check.evidence,
+                check.false_alarms,
+                check.remedy,
+                check.policy,
+            ];
+            assert!(words.iter().all(|words| !words.is_empty()), "{}", check.id);
+            assert!(!check.standards.cwe.is_empty(), "{}", check.id);
+        }
+    }
+
+    #[test]
+    fn all_of_them_fit_the_default_budget() {
+        let learning = 4;
+        let registering = 20;
+        let sum: u32 = ALL.iter().map(|check| check.max_requests).sum();
+        assert!(sum + learning + registering <= 250, "{sum}");
+    }
+
+    /// Run with `DOORWARDEN_BLESS=1` (or `cargo xtask docs`) to write the pages anew.
+    #[test]
+    fn the_pages_are_not_stale() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/checks");
+        let mut index = String::from(
+            "# Checks\n\nGenerated from the checks' own words: `cargo xtask docs`.\n\n| check | finds |\n|---|---|\n",
+        );
+        for check in ALL {
+            index.push_str(&format!("| [{0}]({0}.md) | {1} |\n", check.id, check.title));
+            same_or_bless(&docs.join(format!("{}.md", check.id)), &check.page());
+        }
+        same_or_bless(&docs.join("README.md"), &index);
+    }
+
+    fn same_or_bless(path: &Path, expected: &str) {
+        if std::env::var_os("DOORWARDEN_BLESS").is_some() {
+            fs::write(path, expected).unwrap();
+        }
+        let there = fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            there == expected,
+            "{} is stale; run `cargo xtask docs`",
+            path.display()
+        );
+    }
+}

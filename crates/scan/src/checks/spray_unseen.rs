@@ -1,0 +1,212 @@
+//! Nobody notices one password on many accounts.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards, limits};
+use crate::{
+    Confidence, Evidence, Severity, Verdict,
+    learn::Class,
+    probe::Stop,
+    scan::{Session, Who},
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "spray-unseen",
+    title: "Nobody notices one password on many accounts",
+    severity: Severity::High,
+    what: "One password is tried on up to sixteen test accounts, once each, every time from \
+           another address. Does anything react, and does that password still log in where it \
+           is right?",
+    why: "Password spraying is how most accounts are taken: one common guess for each account \
+           and each address stays below every limit that counts failures of either.",
+    sends: "One wrong password on each of 8 to 16 test accounts (it is the right one of another \
+           test account), and three right logins as controls.",
+    max_requests: 19,
+    evidence: "Positive control: the sprayed password logs its own account in before. Finding: no \
+           answer differed, and it still does so afterwards. Control for a limit that shuts \
+           everybody: a right login of another account gets in.",
+    false_alarms: "A defence that reacts only after more than sixteen accounts, or that watches without \
+           acting, is taken for none.",
+    standards: Standards {
+        owasp_api: &["API2:2023", "API6:2023"],
+        asvs: &["6.3.5", "16.3.3"],
+        cwe: &[307, 778],
+        nist: &["3.2.2"],
+    },
+    remedy: "Count the distinct accounts on which one password has failed, by a short keyed mark \
+           of the password, and refuse that password while it is hot. Ban common passwords at \
+           registration.",
+    policy: r#"[policy]
+heat = "5 per day""#,
+    run,
+};
+
+/// Fewer accounts than these decide nothing: sound defences wait for some.
+const LEAST: usize = 8;
+/// More than these are not sprayed.
+const MOST: usize = 16;
+
+/// What a spray met.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Facts {
+    /// Accounts that were tried.
+    pub(crate) tried: u32,
+    /// The first try, from 1, that was answered otherwise than a wrong password is, and how.
+    pub(crate) reaction: Option<(u32, String)>,
+    /// Seconds, from Retry-After.
+    pub(crate) retry_after: Option<u64>,
+    /// Whether the sprayed password logged its own account in before, and after.
+    pub(crate) right_before: bool,
+    pub(crate) right_after: bool,
+    /// Whether another account's right login was refused after it.
+    pub(crate) bystander_refused: bool,
+    /// Whether each try came from another address.
+    pub(crate) several_sources: bool,
+}
+
+impl Facts {
+    /// How many accounts a password can be tried on, where something stops it.
+    pub(crate) fn most(&self) -> Option<u32> {
+        match &self.reaction {
+            Some((at, _)) => Some(at - 1),
+            None => (!self.right_after).then_some(self.tried),
+        }
+    }
+}
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let mut pool = session.pool();
+        let canary = if pool.is_empty() {
+            session.own()
+        } else {
+            pool.remove(0)
+        };
+        pool.retain(|account| account.password != canary.password && account.name != canary.name);
+        pool.truncate(MOST);
+        if pool.len() < LEAST {
+            return Ok(Verdict::inconclusive(format!(
+                "it needs {} more test accounts with passwords of their own; give them with --account or --accounts, or use --register",
+                LEAST - pool.len()
+            )));
+        }
+        let mut facts = Facts {
+            several_sources: session.probe.has_sources(),
+            ..Facts::default()
+        };
+        let source = session.need_source()?;
+        facts.right_before = session.right(source, &canary).await?.1 == Class::Right;
+        for account in pool.iter().take_while(|_| facts.right_before) {
+            let source = session.need_source()?;
+            let (answer, class) = session
+                .wrong(source, Who::Own(account), &canary.password)
+                .await?;
+            facts.tried += 1;
+            let confirmed = facts.reaction.is_some();
+            match class {
+                Class::Other if confirmed => break,
+                Class::Other => {
+                    facts.reaction = Some((facts.tried, answer.describe(&account.name)));
+                    facts.retry_after = answer.retry_after();
+                }
+                // One odd answer and then the usual one again is no reaction.
+                _ => (facts.reaction, facts.retry_after) = (None, None),
+            }
+        }
+        let source = session.need_source()?;
+        facts.right_after = session.right(source, &canary).await?.1 == Class::Right;
+        let (source, own) = (session.need_source()?, session.own());
+        facts.bystander_refused = session.right(source, &own).await?.1 != Class::Right;
+        let verdict = judge(&facts);
+        session.spray = Some(facts);
+        Ok(verdict)
+    })
+}
+
+fn judge(facts: &Facts) -> Verdict {
+    if !facts.right_before || facts.bystander_refused {
+        return Verdict::inconclusive(
+            "right logins were refused for another reason; see limit-global",
+        );
+    }
+    let reaction = match &facts.reaction {
+        Some((at, how)) => Some(format!(
+            "the same password on account {at} was answered {how}"
+        )),
+        None if !facts.right_after => Some(format!(
+            "after {} accounts the password was refused in silence even where it is right",
+            facts.tried
+        )),
+        None => None,
+    };
+    match reaction {
+        Some(reaction) if facts.several_sources => {
+            Verdict::pass(format!("A spray was noticed: {reaction}."))
+        }
+        Some(_) => Verdict::inconclusive(limits::NEEDS_SOURCES),
+        None => {
+            let from = if facts.several_sources {
+                "each from another address"
+            } else {
+                "from one address"
+            };
+            let evidence = Evidence::of(format!(
+                "One password was tried on {} accounts, {from}: nothing reacted, and it still logged in where it is right.",
+                facts.tried
+            ))
+            .exhibit("one password on one account after the other", "each as a wrong password is")
+            .exhibit("the same password where it is right", "logged in");
+            Verdict::find(Severity::High, Confidence::High, evidence)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spray_that_nobody_notices_is_found() {
+        let unseen = Facts {
+            tried: 15,
+            right_before: true,
+            right_after: true,
+            several_sources: true,
+            ..Facts::default()
+        };
+        assert!(matches!(judge(&unseen), Verdict::Find(_)));
+        let told = Facts {
+            reaction: Some((6, "429".into())),
+            ..unseen.clone()
+        };
+        assert!(matches!(judge(&told), Verdict::Pass(_)));
+        assert_eq!(told.most(), Some(5));
+        let silent = Facts {
+            right_after: false,
+            ..unseen.clone()
+        };
+        assert!(matches!(judge(&silent), Verdict::Pass(_)));
+        let everybody = Facts {
+            bystander_refused: true,
+            ..told.clone()
+        };
+        assert!(matches!(
+            judge(&everybody),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+        let one_address = Facts {
+            several_sources: false,
+            ..told
+        };
+        assert!(matches!(
+            judge(&one_address),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+    }
+}

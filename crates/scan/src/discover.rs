@@ -1,0 +1,261 @@
+//! From an OpenAPI document to the login.
+//!
+//! The document is walked as plain JSON: OpenAPI 3.0, 3.1 and Swagger 2.0 put what is looked for
+//! in nearly the same places, and documents in the wild are often not quite valid.
+
+use doorwarden_decision::{Login, Shape};
+use serde_json::Value;
+
+use crate::probe::{Probe, Stop};
+
+/// Where documents usually are.
+const USUAL_PATHS: [&str; 6] = [
+    "/openapi.json",
+    "/swagger.json",
+    "/api/openapi.json",
+    "/api/swagger.json",
+    "/v3/api-docs",
+    "/apispec_1.json",
+];
+
+/// `$ref`s that are followed one after the other: more are a cycle or a joke.
+const MAX_REFS: usize = 16;
+
+/// What a document told.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Discovered {
+    /// Logins, the likeliest first.
+    pub(crate) logins: Vec<Login>,
+    /// The registration.
+    pub(crate) registration: Option<Login>,
+}
+
+/// Why nothing was discovered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Undiscovered {
+    #[error("no OpenAPI document was found at {}; name the login with --login", USUAL_PATHS.join(", "))]
+    NoDocument,
+    #[error("{path} is no valid OpenAPI document: {reason}; name the login with --login")]
+    Malformed { path: &'static str, reason: String },
+    #[error("{0} describes no login with a name and a password; name the login with --login")]
+    NoLogin(&'static str),
+    #[error(transparent)]
+    Stop(#[from] Stop),
+}
+
+pub(crate) async fn discover(probe: &mut Probe) -> Result<Discovered, Undiscovered> {
+    for path in USUAL_PATHS {
+        let answer = probe.get(path).await?;
+        if answer.status == 200 {
+            return read(path, &answer.body);
+        }
+    }
+    Err(Undiscovered::NoDocument)
+}
+
+fn read(path: &'static str, body: &[u8]) -> Result<Discovered, Undiscovered> {
+    let malformed = |reason: String| Undiscovered::Malformed { path, reason };
+    let document: Value = serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        malformed(format!("it is not JSON at line {line}, column {column}"))
+    })?;
+    if !document["paths"].is_object() {
+        return Err(malformed("it has no object `paths`".into()));
+    }
+    let discovered = in_document(&document);
+    if discovered.logins.is_empty() {
+        return Err(Undiscovered::NoLogin(path));
+    }
+    Ok(discovered)
+}
+
+fn in_document(document: &Value) -> Discovered {
+    let base = document["basePath"]
+        .as_str()
+        .unwrap_or("")
+        .trim_end_matches('/');
+    let mut logins: Vec<(u32, Login)> = Vec::new();
+    let mut registration = None;
+    let paths = document["paths"].as_object();
+    for (path, item) in paths.into_iter().flatten() {
+        let operation = &item["post"];
+        let Some(shape) = credentials(document, operation) else {
+            continue;
+        };
+        let lower = path.to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        if !path.starts_with('/')
+            || path.contains('{')
+            || has(&["reset", "forgot", "change", "update"])
+        {
+            continue;
+        }
+        let login = Login {
+            method: "POST".into(),
+            path: format!("{base}{path}"),
+            shape,
+        };
+        if has(&["register", "signup", "sign-up", "sign_up"]) {
+            registration.get_or_insert(login);
+        } else if has(&["login", "signin", "sign-in", "sign_in"]) {
+            logins.push((0, login));
+        } else if has(&["token", "auth", "session"]) {
+            logins.push((1, login));
+        } else if has(&["user", "account"]) {
+            registration.get_or_insert(login);
+        } else {
+            logins.push((2, login));
+        }
+    }
+    logins.sort_by(|a, b| (a.0, &a.1.path).cmp(&(b.0, &b.1.path)));
+    Discovered {
+        logins: logins.into_iter().map(|(_, login)| login).collect(),
+        registration,
+    }
+}
+
+/// The shape of an operation that takes a name and a password, and nothing else that is required.
+fn credentials(document: &Value, operation: &Value) -> Option<Shape> {
+    if let Some(parameters) = operation["parameters"].as_array() {
+        // Swagger 2.0: a form's fields are parameters.
+        let field = |wanted: fn(&str) -> bool| {
+            let form = parameters.iter().filter(|p| p["in"] == "formData");
+            form.filter_map(|p| p["name"].as_str())
+                .find(|name| wanted(name))
+                .map(str::to_owned)
+        };
+        if let (Some(account), Some(password)) = (field(is_account), field(is_password)) {
+            return Some(Shape::Form { account, password });
+        }
+        let body = parameters.iter().find(|p| p["in"] == "body");
+        if let Some(body) = body {
+            return json_shape(document, &body["schema"]);
+        }
+    }
+    let content = &resolve(document, &operation["requestBody"])["content"];
+    let form = &content["application/x-www-form-urlencoded"]["schema"];
+    if let Some((account, password)) = fields(document, form) {
+        return Some(Shape::Form { account, password });
+    }
+    json_shape(document, &content["application/json"]["schema"])
+}
+
+fn json_shape(document: &Value, schema: &Value) -> Option<Shape> {
+    let (account, password) = fields(document, schema)?;
+    let pointer = |name: String| format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+    Some(Shape::Json {
+        account: pointer(account),
+        password: pointer(password),
+    })
+}
+
+fn fields(document: &Value, schema: &Value) -> Option<(String, String)> {
+    let schema = resolve(document, schema);
+    let properties = schema["properties"].as_object()?;
+    let field = |wanted: fn(&str) -> bool| properties.keys().find(|name| wanted(name)).cloned();
+    Some((field(is_account)?, field(is_password)?))
+}
+
+fn resolve<'a>(document: &'a Value, mut value: &'a Value) -> &'a Value {
+    for _ in 0..MAX_REFS {
+        let reference = value["$ref"].as_str().and_then(|r| r.strip_prefix('#'));
+        match reference.and_then(|pointer| document.pointer(pointer)) {
+            Some(target) => value = target,
+            None => break,
+        }
+    }
+    value
+}
+
+fn is_account(name: &str) -> bool {
+    let name = name.to_lowercase().replace(['_', '-'], "");
+    [
+        "username", "email", "login", "user", "account", "name", "userid",
+    ]
+    .contains(&name.as_str())
+}
+
+fn is_password(name: &str) -> bool {
+    ["password", "passwd", "pass", "pwd", "secret"].contains(&name.to_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn words(document: Value) -> (Vec<String>, Option<String>) {
+        let found = in_document(&document);
+        let logins = found.logins.iter().map(Login::to_string).collect();
+        (logins, found.registration.map(|login| login.to_string()))
+    }
+
+    #[test]
+    fn fastapi_is_understood() {
+        let document = json!({"openapi": "3.1.0", "paths": {
+            "/token": {"post": {"requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": {"$ref": "#/components/schemas/Body_login"}}}}}},
+            "/api/auth/login": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Login"}}}}}},
+            "/users": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Login"}}}}}},
+            "/users/me": {"get": {}}
+        }, "components": {"schemas": {
+            "Body_login": {"properties": {"grant_type": {}, "username": {}, "password": {}, "scope": {}}},
+            "Login": {"properties": {"email": {}, "password": {}}}
+        }}});
+        let (logins, registration) = words(document);
+        assert_eq!(
+            logins,
+            [
+                "POST /api/auth/login json:/email json:/password",
+                "POST /token form:username form:password"
+            ]
+        );
+        assert_eq!(
+            registration.as_deref(),
+            Some("POST /users json:/email json:/password")
+        );
+    }
+
+    #[test]
+    fn swagger_2_is_understood() {
+        let document = json!({"swagger": "2.0", "basePath": "/v1/", "paths": {
+            "/login": {"post": {"parameters": [{"in": "formData", "name": "user"}, {"in": "formData", "name": "pass"}]}},
+            "/session": {"post": {"parameters": [{"in": "body", "schema": {"properties": {"login": {}, "password": {}}}}]}}
+        }});
+        let (logins, _) = words(document);
+        assert_eq!(
+            logins,
+            [
+                "POST /v1/login form:user form:pass",
+                "POST /v1/session json:/login json:/password"
+            ]
+        );
+    }
+
+    #[test]
+    fn cycles_and_nonsense_end() {
+        let document = json!({"paths": {
+            "/login": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/a"}}}}}},
+            "/x": 7, "/y": {"post": []}, "nonsense": null
+        }, "a": {"$ref": "#/b"}, "b": {"$ref": "#/a"}});
+        assert_eq!(words(document), (vec![], None));
+    }
+
+    #[test]
+    fn a_malformed_document_is_told_with_its_place() {
+        let message = read("/openapi.json", b"{\"paths\":\n oops")
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("line 2, column 2"), "{message}");
+        let message = read("/openapi.json", b"<html>").unwrap_err().to_string();
+        assert!(message.contains("--login"), "{message}");
+        assert!(matches!(
+            read("/openapi.json", b"{}"),
+            Err(Undiscovered::Malformed { .. })
+        ));
+        assert!(matches!(
+            read("/openapi.json", b"{\"paths\":{}}"),
+            Err(Undiscovered::NoLogin(_))
+        ));
+    }
+}

@@ -1,0 +1,208 @@
+//! What a right and a wrong login of an own account look like here. Real logins answer a failure
+//! with 200, 303, 400, 401, 403, 404 or 422, so nothing is assumed.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use doorwarden_decision::Login;
+
+use crate::answer::{Answer, Signature};
+
+/// What an answer to a login means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The password was right.
+    Right,
+    /// As a wrong password is answered.
+    Wrong,
+    /// Anything else: a limit, a challenge, an error.
+    Other,
+}
+
+/// A login whose answers are understood.
+#[derive(Debug)]
+pub(crate) struct Learned {
+    pub(crate) login: Login,
+    wrong: Signature,
+    right: RightShape,
+    /// The body of wrong answers changes by itself, so only status and header names count.
+    coarse: bool,
+    pub(crate) usual: Duration,
+}
+
+/// What all right answers share, whoever logs in.
+#[derive(Debug, PartialEq)]
+struct RightShape {
+    status: u16,
+    leads_to: Option<String>,
+    keys: Option<BTreeSet<String>>,
+    cookies: BTreeSet<String>,
+}
+
+/// Why a login can't be learned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unlearnable {
+    #[error(
+        "the right password of {account} is answered like a wrong one ({answer}); check the \
+         account's password and the fields in --login"
+    )]
+    Alike { account: String, answer: String },
+    #[error(
+        "the right password of {account} is answered {answer}; check the path and fields in --login"
+    )]
+    NoSuccess { account: String, answer: String },
+}
+
+impl Learned {
+    /// Learns from one right answer and two wrong ones of the same account.
+    pub(crate) fn from(
+        login: Login,
+        account: &str,
+        right: &Answer,
+        wrong: [&Answer; 2],
+    ) -> Result<Self, Unlearnable> {
+        let [first, second] = wrong.map(|answer| answer.signature(account));
+        let coarse = first != second;
+        let wrong_signature = if coarse { first.coarse() } else { first };
+        let learned = Self {
+            login,
+            wrong: wrong_signature,
+            right: RightShape::of(right),
+            coarse,
+            usual: wrong[0].elapsed.max(wrong[1].elapsed),
+        };
+        let told = || (account.to_owned(), right.describe(account));
+        let wrong_shape = RightShape::of(wrong[0]);
+        if learned.signature(right, account) == learned.wrong || wrong_shape == learned.right {
+            let (account, answer) = told();
+            return Err(Unlearnable::Alike { account, answer });
+        }
+        if right.status >= 400 {
+            let (account, answer) = told();
+            return Err(Unlearnable::NoSuccess { account, answer });
+        }
+        Ok(learned)
+    }
+
+    /// What an answer to a login of `account` means.
+    pub(crate) fn class(&self, answer: &Answer, account: &str) -> Class {
+        if self.signature(answer, account) == self.wrong {
+            Class::Wrong
+        } else if RightShape::of(answer) == self.right {
+            Class::Right
+        } else {
+            Class::Other
+        }
+    }
+
+    /// An answer's signature, as fine as this login's answers allow.
+    pub(crate) fn signature(&self, answer: &Answer, account: &str) -> Signature {
+        let signature = answer.signature(account);
+        if self.coarse {
+            signature.coarse()
+        } else {
+            signature
+        }
+    }
+}
+
+impl RightShape {
+    fn of(answer: &Answer) -> Self {
+        let json: Option<serde_json::Map<String, serde_json::Value>> =
+            serde_json::from_slice(&answer.body).ok();
+        let cookies = answer.headers.get_all("set-cookie").iter();
+        Self {
+            status: answer.status,
+            leads_to: answer.header("location").map(path_of),
+            keys: json.map(|object| object.keys().cloned().collect()),
+            cookies: cookies
+                .filter_map(|value| value.to_str().ok()?.split('=').next())
+                .map(|name| name.trim().to_owned())
+                .collect(),
+        }
+    }
+}
+
+/// Where a redirect leads, without what names a person.
+fn path_of(location: &str) -> String {
+    let path = location.split(['?', '#']).next().unwrap_or_default();
+    path.chars()
+        .map(|c| if c.is_ascii_digit() { '#' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::tests::answer;
+
+    fn learned(right: &Answer, wrong: [&Answer; 2]) -> Result<Learned, Unlearnable> {
+        Learned::from(
+            "POST /l json:/u json:/p".parse().unwrap(),
+            "alice",
+            right,
+            wrong,
+        )
+    }
+
+    #[test]
+    fn success_and_failure_are_learned_whatever_their_status() {
+        let cases = [
+            (
+                answer(200, &[], r#"{"token":"abc"}"#),
+                answer(401, &[], r#"{"detail":"no"}"#),
+                answer(429, &[], "slow"),
+            ),
+            (
+                answer(200, &[], r#"{"token":"abc"}"#),
+                answer(200, &[], r#"{"status":"fail"}"#),
+                answer(200, &[], r#"{"status":"locked"}"#),
+            ),
+            (
+                answer(303, &[("location", "/me/17"), ("set-cookie", "s=1")], ""),
+                answer(200, &[], "<p>wrong"),
+                answer(403, &[], "<p>blocked"),
+            ),
+            (
+                answer(303, &[("location", "/home")], ""),
+                answer(303, &[("location", "/login?e=1")], ""),
+                answer(303, &[("location", "/captcha")], ""),
+            ),
+        ];
+        for (right, wrong, other) in cases {
+            let learned = learned(&right, [&wrong, &wrong]).unwrap();
+            assert_eq!(learned.class(&right, "alice"), Class::Right);
+            assert_eq!(learned.class(&wrong, "alice"), Class::Wrong);
+            assert_eq!(learned.class(&other, "alice"), Class::Other, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_changes_by_itself_is_passed_over() {
+        let right = answer(200, &[], r#"{"token":"abc"}"#);
+        let (one, two) = (answer(401, &[], "apple"), answer(401, &[], "pear"));
+        let learned = learned(&right, [&one, &two]).unwrap();
+        assert_eq!(
+            learned.class(&answer(401, &[], "plum"), "alice"),
+            Class::Wrong
+        );
+        assert_eq!(
+            learned.class(&answer(429, &[], "plum"), "alice"),
+            Class::Other
+        );
+    }
+
+    #[test]
+    fn a_wrong_password_is_told() {
+        let wrong = answer(401, &[], r#"{"detail":"no"}"#);
+        let message = learned(&wrong, [&wrong, &wrong]).unwrap_err().to_string();
+        assert!(
+            message.contains("check the account's password"),
+            "{message}"
+        );
+        let not_found = answer(404, &[], "nothing");
+        assert!(matches!(
+            learned(&not_found, [&wrong, &wrong]),
+            Err(Unlearnable::NoSuccess { .. })
+        ));
+    }
+}

@@ -1,0 +1,259 @@
+//! What a scan says, for people and for machines.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    Confidence, Evidence, Options, Ownership, Score, Severity, Verdict,
+    checks::{Check, Standards},
+    discover::Discovered,
+    scan::Session,
+    score,
+};
+
+mod html;
+mod text;
+
+/// The name and version of the format.
+const SCHEMA: &str = "doorwarden.report/1";
+
+/// A scan's result. Serialises to the published JSON format; see [`Report::json_schema`].
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Report {
+    /// `doorwarden.report/1`.
+    pub schema: String,
+    /// What was scanned.
+    pub target: String,
+    /// Why it may be.
+    pub ownership: Ownership,
+    /// Score, grade and yield; absent when the limits could not be measured.
+    #[serde(flatten)]
+    pub score: Option<Score>,
+    /// Requests sent.
+    pub requests: u32,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// What was tested.
+    pub endpoints: Vec<Endpoint>,
+    /// What each check says.
+    pub verdicts: Vec<Judgement>,
+    /// What is left on the target.
+    pub side_effects: Vec<String>,
+    /// What was not tested, and why.
+    pub not_tested: Vec<String>,
+    /// Why the scan ended early, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aborted: Option<String>,
+}
+
+/// A route of the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Endpoint {
+    /// The method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// What it is; `login`.
+    pub kind: String,
+}
+
+/// What a check says.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Judgement {
+    /// The check's id.
+    pub check: String,
+    /// Its finding in a few words.
+    pub title: String,
+    /// Find, pass or skip.
+    pub verdict: VerdictKind,
+    /// Where.
+    pub endpoint: Endpoint,
+    /// How bad; of a finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// How sure; of a finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// In a sentence: the evidence's summary, or why it was skipped.
+    pub reason: String,
+    /// Whether another run could decide what this one skipped.
+    pub inconclusive: bool,
+    /// By what; of a finding or a pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// What it is evidence for.
+    pub standards: Standards,
+    /// How to mend the application.
+    pub remedy: String,
+    /// The guard policy that closes it.
+    pub policy: String,
+    /// Requests that it sent.
+    pub requests: u32,
+}
+
+/// A verdict's kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictKind {
+    /// The fault is there.
+    Find,
+    /// It is not, by the evidence.
+    Pass,
+    /// It was not decided.
+    Skip,
+}
+
+/// A check's verdict and what it cost.
+pub(crate) struct Judged {
+    pub(crate) check: &'static Check,
+    pub(crate) verdict: Verdict,
+    pub(crate) requests: u32,
+}
+
+impl Report {
+    pub(crate) fn new(
+        options: &Options,
+        ownership: Ownership,
+        found: &Discovered,
+        session: &Session,
+        judged: Vec<Judged>,
+        aborted: Option<String>,
+        took: Duration,
+    ) -> Self {
+        let login = &session.learned.login;
+        let endpoint = Endpoint {
+            method: login.method.clone(),
+            path: login.path.clone(),
+            kind: "login".into(),
+        };
+        let verdicts: Vec<Judgement> = judged
+            .into_iter()
+            .map(|judged| Judgement::new(judged, &endpoint))
+            .collect();
+        let worst = verdicts.iter().filter_map(|v| v.severity).max();
+        let score = score::score(session.limits.as_ref(), session.spray.as_ref(), worst);
+        Self {
+            schema: SCHEMA.into(),
+            target: options.target.to_string(),
+            ownership,
+            score,
+            requests: session.probe.sent(),
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            not_tested: not_tested(&verdicts, found),
+            side_effects: side_effects(session),
+            endpoints: vec![endpoint],
+            verdicts,
+            aborted,
+        }
+    }
+
+    /// The findings, the worst first.
+    pub fn findings(&self) -> Vec<&Judgement> {
+        let mut findings: Vec<_> = self.of(VerdictKind::Find).collect();
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        findings
+    }
+
+    /// The judgements of one kind.
+    pub fn of(&self, kind: VerdictKind) -> impl Iterator<Item = &Judgement> {
+        self.verdicts
+            .iter()
+            .filter(move |judgement| judgement.verdict == kind)
+    }
+
+    /// What the report says, in a sentence.
+    pub fn headline(&self) -> String {
+        let findings = self.findings().len();
+        let inconclusive = self.verdicts.iter().filter(|v| v.inconclusive).count();
+        let found = match findings {
+            0 if inconclusive > 0 => format!(
+                "Nothing was found, but {inconclusive} of {} checks could not decide",
+                self.verdicts.len()
+            ),
+            0 => "Nothing was found".into(),
+            1 => "1 fault was found".into(),
+            n => format!("{n} faults were found"),
+        };
+        match &self.score {
+            Some(score) => format!(
+                "{found}: an attacker with 1,000 addresses takes about {:.0} of 10,000 accounts a day through this login.",
+                score.accounts.thousand_addresses
+            ),
+            None => format!("{found}; the limits could not be measured, so there is no score."),
+        }
+    }
+
+    /// The JSON document, indented.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self)
+    }
+
+    /// The schema of [`Report::json`] (JSON Schema, draft 2020-12).
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Report).to_value()
+    }
+}
+
+impl Judgement {
+    fn new(judged: Judged, endpoint: &Endpoint) -> Self {
+        let check = judged.check;
+        let (verdict, reason, finding, evidence, inconclusive) = match judged.verdict {
+            Verdict::Find(f) => {
+                let rank = (f.severity, f.confidence);
+                (
+                    VerdictKind::Find,
+                    f.evidence.summary.clone(),
+                    Some(rank),
+                    Some(f.evidence),
+                    false,
+                )
+            }
+            Verdict::Pass(e) => (VerdictKind::Pass, e.summary.clone(), None, Some(e), false),
+            Verdict::Skip {
+                reason,
+                inconclusive,
+            } => (VerdictKind::Skip, reason, None, None, inconclusive),
+        };
+        Self {
+            check: check.id.into(),
+            title: check.title.into(),
+            verdict,
+            endpoint: endpoint.clone(),
+            severity: finding.map(|(severity, _)| severity),
+            confidence: finding.map(|(_, confidence)| confidence),
+            reason,
+            inconclusive,
+            evidence,
+            standards: check.standards,
+            remedy: check.remedy.into(),
+            policy: check.policy.into(),
+            requests: judged.requests,
+        }
+    }
+}
+
+fn side_effects(session: &Session) -> Vec<String> {
+    let counted = session
+        .probe
+        .side_effects()
+        .map(|(what, n)| format!("{n} {what}"));
+    let failing = session
+        .left_failing()
+        .map(|(name, n)| format!("{n} failures in a row left on test account {name}"));
+    counted.chain(failing).collect()
+}
+
+fn not_tested(verdicts: &[Judgement], found: &Discovered) -> Vec<String> {
+    let skipped = verdicts
+        .iter()
+        .filter(|judgement| judgement.verdict == VerdictKind::Skip)
+        .map(|judgement| format!("{}: {}", judgement.check, judgement.reason));
+    let others = found
+        .logins
+        .iter()
+        .skip(1)
+        .map(|login| format!("another login, {login}: scan it with --login '{login}'"));
+    skipped.chain(others).collect()
+}

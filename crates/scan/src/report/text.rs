@@ -1,0 +1,153 @@
+//! The report as a page for a terminal: 80 columns, no colour.
+
+use std::fmt::Write;
+
+use super::{Judgement, Report, VerdictKind};
+
+const WIDTH: usize = 80;
+
+impl Report {
+    /// The page.
+    pub fn text(&self) -> String {
+        let mut page = String::new();
+        // Writing to a String can't fail.
+        let _ = self.write_text(&mut page);
+        page
+    }
+
+    fn write_text(&self, page: &mut String) -> std::fmt::Result {
+        writeln!(page, "{}", wrap(&self.headline(), ""))?;
+        if let Some(reason) = &self.aborted {
+            writeln!(
+                page,
+                "{}",
+                wrap(&format!("The scan ended early: {reason}."), "")
+            )?;
+        }
+        writeln!(page)?;
+        writeln!(page, "target    {}", self.target)?;
+        for endpoint in &self.endpoints {
+            writeln!(page, "login     {} {}", endpoint.method, endpoint.path)?;
+        }
+        if let Some(score) = &self.score {
+            let cap = score
+                .cap
+                .as_ref()
+                .map(|cap| format!(" ({cap})"))
+                .unwrap_or_default();
+            writeln!(
+                page,
+                "score     {} of 100, grade {}{cap}",
+                score.score, score.grade
+            )?;
+        }
+        let seconds = self.duration_ms as f64 / 1000.0;
+        writeln!(
+            page,
+            "sent      {} requests in {seconds:.1} s",
+            self.requests
+        )?;
+        for (kind, title) in [
+            (VerdictKind::Find, "Found"),
+            (VerdictKind::Pass, "Passed"),
+            (VerdictKind::Skip, "Not decided"),
+        ] {
+            let judgements: Vec<_> = self.of(kind).collect();
+            if !judgements.is_empty() {
+                writeln!(page, "\n{title}")?;
+            }
+            for judgement in judgements {
+                judgement.write_text(page)?;
+            }
+        }
+        if let Some(score) = &self.score {
+            writeln!(page, "\nThe arithmetic")?;
+            for line in &score.accounts.arithmetic {
+                writeln!(page, "{}", wrap(line, "  "))?;
+            }
+        }
+        writeln!(page, "\nLeft on the target")?;
+        for effect in &self.side_effects {
+            writeln!(page, "{}", wrap(effect, "  "))?;
+        }
+        let others = self
+            .not_tested
+            .iter()
+            .filter(|line| line.starts_with("another login"));
+        for (i, other) in others.enumerate() {
+            if i == 0 {
+                writeln!(page, "\nNot tested")?;
+            }
+            writeln!(page, "{}", wrap(other, "  "))?;
+        }
+        Ok(())
+    }
+}
+
+impl Judgement {
+    fn write_text(&self, page: &mut String) -> std::fmt::Result {
+        match (self.severity, self.confidence) {
+            (Some(severity), Some(confidence)) => {
+                let rank =
+                    format!("{severity:?} severity, {confidence:?} confidence").to_lowercase();
+                writeln!(page, "  {}  [{rank}]", self.check)?;
+                writeln!(page, "{}", wrap(&self.reason, "    "))?;
+                writeln!(page, "{}", wrap(&format!("Mend: {}", self.remedy), "    "))?;
+                writeln!(
+                    page,
+                    "    Or close it with the guard: doorwarden explain {}",
+                    self.check
+                )
+            }
+            _ => {
+                writeln!(page, "  {}", self.check)?;
+                writeln!(page, "{}", wrap(&self.reason, "    "))
+            }
+        }
+    }
+}
+
+/// Breaks at spaces to the page's width; a longer word stays whole. What a target sent is in
+/// here, so control characters are shown and not obeyed.
+fn wrap(text: &str, indent: &str) -> String {
+    let mut out = String::from(indent);
+    let mut column = indent.len();
+    for (i, word) in text.split_whitespace().enumerate() {
+        let word: String = word.chars().flat_map(shown).collect();
+        let width = word.chars().count();
+        if i > 0 && column + 1 + width > WIDTH {
+            out.push('\n');
+            out.push_str(indent);
+            column = indent.len();
+        } else if i > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(&word);
+        column += width;
+    }
+    out
+}
+
+fn shown(c: char) -> Vec<char> {
+    if c.is_control() {
+        c.escape_default().collect()
+    } else {
+        vec![c]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrap;
+
+    #[test]
+    fn lines_fit_and_control_characters_are_shown() {
+        let text = wrap(&"word ".repeat(60), "  ");
+        assert!(
+            text.lines()
+                .all(|line| line.len() <= 80 && line.starts_with("  "))
+        );
+        assert_eq!(wrap("a\x1b[31mb", ""), "a\\u{1b}[31mb");
+    }
+}

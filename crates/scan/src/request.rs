@@ -1,0 +1,139 @@
+//! A login request in a login's shape.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use doorwarden_decision::{ACCOUNT, Login, PASSWORD, Shape};
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+/// A request, ready to be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+impl Request {
+    pub(crate) fn get(path: &str) -> Self {
+        Self {
+            method: "GET".into(),
+            path: path.into(),
+            headers: Vec::new(),
+            body: String::new(),
+        }
+    }
+
+    /// The request that tries `password` for `account`.
+    pub(crate) fn login(login: &Login, account: &str, password: &str) -> Self {
+        let (header, body) = match &login.shape {
+            Shape::Form {
+                account: a,
+                password: p,
+            } => {
+                let pairs = [(a, account), (p, password)];
+                let body = form_urlencoded::Serializer::new(String::new())
+                    .extend_pairs(pairs)
+                    .finish();
+                (("content-type", FORM.to_owned()), body)
+            }
+            Shape::Json {
+                account: a,
+                password: p,
+            } => {
+                let mut document = Value::Object(Map::new());
+                put(&mut document, a, account);
+                put(&mut document, p, password);
+                (("content-type", JSON.to_owned()), document.to_string())
+            }
+            Shape::Basic => {
+                let token = BASE64_STANDARD.encode(format!("{account}:{password}"));
+                (("authorization", format!("Basic {token}")), String::new())
+            }
+            Shape::Body(template) => fill(template, account, password),
+        };
+        Self {
+            method: login.method.clone(),
+            path: login.path.clone(),
+            headers: vec![
+                (
+                    "accept",
+                    "application/json, text/html;q=0.9, */*;q=0.1".into(),
+                ),
+                header,
+            ],
+            body,
+        }
+    }
+
+    pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+fn fill(template: &str, account: &str, password: &str) -> ((&'static str, String), String) {
+    let json = template.trim_start().starts_with(['{', '[']);
+    let encode = |text: &str| {
+        if json {
+            let quoted = Value::from(text).to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        } else {
+            form_urlencoded::byte_serialize(text.as_bytes()).collect()
+        }
+    };
+    let body = template
+        .replace(ACCOUNT, &encode(account))
+        .replace(PASSWORD, &encode(password));
+    let kind = if json { JSON } else { FORM };
+    (("content-type", kind.to_owned()), body)
+}
+
+/// Sets the string at a JSON pointer, making the objects on the way.
+fn put(document: &mut Value, pointer: &str, text: &str) {
+    let mut place = document;
+    for step in pointer.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        if !place.is_object() {
+            *place = Value::Object(Map::new());
+        }
+        place = &mut place[step];
+    }
+    *place = text.into();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(login: &str) -> String {
+        Request::login(&login.parse().unwrap(), "al\"ice", "p&q").body
+    }
+
+    #[test]
+    fn each_shape_is_filled() {
+        assert_eq!(body("POST /t form:u form:p"), "u=al%22ice&p=p%26q");
+        assert_eq!(
+            body("POST /t json:/a/u json:/p"),
+            r#"{"a":{"u":"al\"ice"},"p":"p&q"}"#
+        );
+        let template = r#"POST /t body:{"u":"{{account}}","m":"{{account}}@x","p":"{{password}}"}"#;
+        assert_eq!(
+            body(template),
+            r#"{"u":"al\"ice","m":"al\"ice@x","p":"p&q"}"#
+        );
+        assert_eq!(
+            body("POST /t body:u={{account}}&p={{password}}&s=1"),
+            "u=al%22ice&p=p%26q&s=1"
+        );
+        let basic = Request::login(&"GET /t basic".parse().unwrap(), "a", "b");
+        assert!(
+            basic
+                .headers
+                .contains(&("authorization", "Basic YTpi".into()))
+        );
+    }
+}

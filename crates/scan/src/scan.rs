@@ -1,0 +1,557 @@
+//! One scan, from the proof of ownership to the report.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
+
+use doorwarden_decision::Login;
+use rand::rngs::StdRng;
+
+use crate::{
+    Account, Options, Ownership, Registration, Report, Secret, Verdict,
+    accounts::Inventor,
+    answer::Answer,
+    checks::{self, Check, limits::LimitFacts},
+    discover::{Discovered, Undiscovered, discover},
+    learn::{Class, Learned, Unlearnable},
+    probe::{OnProgress, Probe, Source, Stop},
+    report::Judged,
+    request::Request,
+    target,
+};
+
+/// How many accounts are registered: an own one, two to exhaust, one whose password is sprayed,
+/// and sixteen to spray and to compare.
+const REGISTERED: usize = 20;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The target is not on loopback and carries no proof.
+    #[error(
+        "failed to prove that {target} is yours; put the token that `doorwarden scan --prove \
+         {target}` prints in {target}{file}{dns}, with the same key",
+        file = target::WELL_KNOWN,
+        dns = record.as_ref().map(|r| format!(" or in a DNS TXT record at {r}")).unwrap_or_default()
+    )]
+    NotOwned {
+        /// The target.
+        target: String,
+        /// The DNS record that could hold the token.
+        record: Option<String>,
+    },
+    /// No login was named, and none was found.
+    #[error("failed to discover a login: {0}")]
+    Discover(String),
+    /// The login's answers make no sense.
+    #[error("failed to learn the login: {0}")]
+    Learn(String),
+    /// Test accounts could not be registered.
+    #[error("failed to register a test account: {0}")]
+    Register(String),
+    /// A check that doesn't exist.
+    #[error("there is no check `{0}`; `doorwarden explain` lists them")]
+    NoSuchCheck(String),
+    /// The target can't be reached, or the scan was broken off.
+    #[error("failed to scan {target}: {reason}")]
+    Stopped {
+        /// The target.
+        target: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl ScanError {
+    /// Whether it is a mistake in how the scan was asked for, rather than the target's state.
+    pub fn is_usage(&self) -> bool {
+        !matches!(self, Self::Stopped { .. })
+    }
+}
+
+/// What a scan would send.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The target.
+    pub target: String,
+    /// Why it may be scanned; `None`: the target itself has to be asked.
+    pub ownership: Option<Ownership>,
+    /// The login, where one was named.
+    pub login: Option<String>,
+    /// Test accounts that were given.
+    pub accounts: usize,
+    /// Test accounts that would be registered.
+    pub registered: usize,
+    /// The checks, and the most that each sends.
+    pub checks: Vec<PlannedCheck>,
+    /// The most requests in all.
+    pub budget: u32,
+    /// Requests a second.
+    pub pace: f64,
+    /// The most failures in a row for an account.
+    pub failures_per_account: u32,
+    /// Where requests come from.
+    pub sources: String,
+}
+
+/// A check in a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct PlannedCheck {
+    /// Its id.
+    pub id: &'static str,
+    /// The most requests that it sends.
+    pub requests: u32,
+}
+
+/// What [`scan`] would do. Sends nothing.
+pub fn plan(options: &Options) -> Result<Plan, ScanError> {
+    let planned = |check: &&Check| PlannedCheck {
+        id: check.id,
+        requests: check.max_requests,
+    };
+    let sources = if options.target.is_loopback_v4() {
+        "random addresses in 127.0.0.0/8".to_owned()
+    } else if options.sources.is_empty() {
+        "one address; what a limit is keyed on can't be told (see --source)".to_owned()
+    } else {
+        format!("{} addresses", options.sources.len())
+    };
+    Ok(Plan {
+        target: options.target.to_string(),
+        ownership: options.target.is_loopback().then_some(Ownership::Loopback),
+        login: options.login.as_ref().map(Login::to_string),
+        accounts: options.accounts.len(),
+        registered: if options.registration == Registration::None {
+            0
+        } else {
+            REGISTERED
+        },
+        checks: chosen(options)?.iter().map(planned).collect(),
+        budget: options.budget,
+        pace: options.pace,
+        failures_per_account: options.failures_per_account,
+        sources,
+    })
+}
+
+/// Scans. `interrupted` ends it early, with what it knows; `on_progress` hears of each request.
+pub async fn scan(
+    options: Options,
+    interrupted: Arc<AtomicBool>,
+    on_progress: OnProgress,
+) -> Result<Report, ScanError> {
+    let started = Instant::now();
+    let checks = chosen(&options)?;
+    let target = options.target.to_string();
+    let mut probe = Probe::new(&options, interrupted, on_progress);
+    let stopped = |stop: Stop| ScanError::Stopped {
+        target: target.clone(),
+        reason: stop.to_string(),
+    };
+    probe.doing("proving ownership");
+    let proof = target::prove(&options.target, options.key.as_ref(), &mut probe).await;
+    let ownership = proof.map_err(stopped)?.ok_or_else(|| ScanError::NotOwned {
+        target: target.clone(),
+        record: options.target.dns_record(),
+    })?;
+    probe.doing("finding the login");
+    let found = endpoints(&options, &mut probe)
+        .await
+        .map_err(|error| match error {
+            Undiscovered::Stop(stop) => stopped(stop),
+            other => ScanError::Discover(other.to_string()),
+        })?;
+    let mut session =
+        Session::open(&options, probe, &found)
+            .await
+            .map_err(|error| {
+                match error {
+        Opening::Stop(stop) => stopped(stop),
+        Opening::Learn(reason) => ScanError::Learn(reason.to_string()),
+        Opening::Register(reason) => ScanError::Register(reason),
+        Opening::NoAccount => ScanError::Learn(
+            "it takes a test account to tell right from wrong; give one with --account, or let \
+             one be registered with --register"
+                .into(),
+        ),
+    }
+            })?;
+    let (judged, ended) = session.run(&checks).await;
+    session.tidy_up().await;
+    Ok(Report::new(
+        &options,
+        ownership,
+        &found,
+        &session,
+        judged,
+        ended,
+        started.elapsed(),
+    ))
+}
+
+fn chosen(options: &Options) -> Result<Vec<&'static Check>, ScanError> {
+    let known = |id: &String| checks::find(id).ok_or_else(|| ScanError::NoSuchCheck(id.clone()));
+    if options.only.is_empty() {
+        return Ok(checks::ALL.to_vec());
+    }
+    options.only.iter().map(known).collect()
+}
+
+/// The login and the registration: named, or discovered.
+async fn endpoints(options: &Options, probe: &mut Probe) -> Result<Discovered, Undiscovered> {
+    let registers = options.registration == Registration::Discover;
+    let mut found = if options.login.is_none() || registers {
+        discover(probe).await?
+    } else {
+        Discovered::default()
+    };
+    if let Some(login) = &options.login {
+        found.logins.retain(|other| other.path != login.path);
+        found.logins.insert(0, login.clone());
+    }
+    if let Registration::At(registration) = &options.registration {
+        found.registration = Some(registration.clone());
+    }
+    Ok(found)
+}
+
+/// Who is tried. There are no other names: what was not given, registered or invented here can't
+/// be named.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who<'a> {
+    /// A test account.
+    Own(&'a Account),
+    /// A name that nobody has.
+    Nobody(&'a Invented),
+}
+
+/// A name that nobody has.
+#[derive(Clone, Debug)]
+pub(crate) struct Invented(String);
+
+impl Who<'_> {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Own(account) => &account.name,
+            Self::Nobody(invented) => &invented.0,
+        }
+    }
+}
+
+/// A scan under way: the login is understood and there are accounts.
+pub(crate) struct Session {
+    pub(crate) probe: Probe,
+    pub(crate) learned: Learned,
+    inventor: Inventor<StdRng>,
+    /// The first is the scanner's own: it never fails but to learn. The second and third get
+    /// exhausted, the fourth's password is sprayed; with fewer, they stand in for each other.
+    accounts: Vec<Account>,
+    failures: HashMap<String, u32>,
+    most_failures: u32,
+    /// Measured once, judged by several checks.
+    pub(crate) limits: Option<LimitFacts>,
+    pub(crate) spray: Option<checks::spray_unseen::Facts>,
+}
+
+enum Opening {
+    Stop(Stop),
+    Learn(Unlearnable),
+    Register(String),
+    NoAccount,
+}
+
+impl From<Stop> for Opening {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+impl Session {
+    async fn open(
+        options: &Options,
+        mut probe: Probe,
+        found: &Discovered,
+    ) -> Result<Self, Opening> {
+        let login = found.logins.first().cloned().ok_or(Opening::NoAccount)?;
+        let model = options
+            .accounts
+            .first()
+            .map(|account| account.name.as_str());
+        let registers = options.registration != Registration::None;
+        let model = if registers {
+            Inventor::<StdRng>::MODEL
+        } else {
+            model.unwrap_or_default()
+        };
+        let mut inventor = Inventor::new(rand::make_rng::<StdRng>(), model);
+        let mut accounts = options.accounts.clone();
+        if registers {
+            let missing = || {
+                Opening::Register("the OpenAPI document names no registration; name it: --register 'POST /register json:/username json:/password'".into())
+            };
+            let registration = found.registration.as_ref().ok_or_else(missing)?;
+            // Registered accounts first, so that names that exist and names that don't are alike.
+            accounts.splice(
+                0..0,
+                register(registration, &mut probe, &mut inventor).await?,
+            );
+        }
+        let own = accounts.first().cloned().ok_or(Opening::NoAccount)?;
+        probe.doing("learning right and wrong");
+        let mut answers = Vec::new();
+        for password in [
+            own.password.clone(),
+            inventor.password(),
+            inventor.password(),
+            own.password.clone(),
+        ] {
+            let request = Request::login(&login, &own.name, password.expose());
+            answers.push(probe.send(None, request).await?);
+        }
+        let learned = Learned::from(login, &own.name, &answers[0], [&answers[1], &answers[2]])
+            .map_err(Opening::Learn)?;
+        probe.usual(learned.usual);
+        Ok(Self {
+            probe,
+            learned,
+            inventor,
+            accounts,
+            failures: HashMap::new(),
+            most_failures: options.failures_per_account,
+            limits: None,
+            spray: None,
+        })
+    }
+
+    /// Runs the checks in their order. A stop ends the scan; the checks that did not run are
+    /// skipped with its reason.
+    async fn run(&mut self, checks: &[&'static Check]) -> (Vec<Judged>, Option<String>) {
+        let mut ended: Option<String> = None;
+        let mut judged = Vec::new();
+        for check in checks {
+            let before = self.probe.sent();
+            let verdict = match &ended {
+                Some(reason) => Verdict::inconclusive(reason.clone()),
+                None => {
+                    self.probe.doing(check.id);
+                    match (check.run)(self).await {
+                        Ok(verdict) => verdict,
+                        Err(Stop::Check(reason)) => Verdict::inconclusive(reason),
+                        Err(stop) => {
+                            ended = Some(stop.to_string());
+                            Verdict::inconclusive(stop.to_string())
+                        }
+                    }
+                }
+            };
+            let requests = self.probe.sent() - before;
+            judged.push(Judged {
+                check,
+                verdict,
+                requests,
+            });
+        }
+        (judged, ended)
+    }
+
+    /// Logs in rightly where an account has failed, so that no failures are left standing. What
+    /// can't be done is left: the failures are in the list of side effects.
+    async fn tidy_up(&mut self) {
+        self.probe.doing("tidying up");
+        let failed: Vec<Account> = self
+            .accounts
+            .iter()
+            .filter(|account| self.failures_of(&account.name) > 0)
+            .cloned()
+            .collect();
+        for account in failed {
+            let Some(source) = self.fresh_or_home() else {
+                return;
+            };
+            if self.right(source, &account).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn failures_of(&self, name: &str) -> u32 {
+        self.failures.get(name).copied().unwrap_or_default()
+    }
+
+    /// Accounts with failures that a last right login has not ended.
+    pub(crate) fn left_failing(&self) -> impl Iterator<Item = (&str, u32)> {
+        let failing = self.failures.iter().filter(|(_, failures)| **failures > 0);
+        failing.map(|(name, failures)| (name.as_str(), *failures))
+    }
+
+    pub(crate) fn own(&self) -> Account {
+        self.account(0)
+    }
+
+    /// The account for a role; the last one stands in where there are too few.
+    pub(crate) fn account(&self, role: usize) -> Account {
+        self.accounts[role.min(self.accounts.len() - 1)].clone()
+    }
+
+    /// Accounts beside the scanner's own and the two to exhaust, or all but its own where there
+    /// are too few.
+    pub(crate) fn pool(&self) -> Vec<Account> {
+        let kept = if self.accounts.len() > 4 { 3 } else { 1 };
+        let pool = self.accounts.get(kept.min(self.accounts.len() - 1)..);
+        pool.unwrap_or_default().to_vec()
+    }
+
+    pub(crate) fn nobody(&mut self) -> Invented {
+        loop {
+            let name = self.inventor.name();
+            if self.accounts.iter().all(|account| account.name != name) {
+                return Invented(name);
+            }
+        }
+    }
+
+    pub(crate) fn wrong_password(&mut self) -> Secret {
+        self.inventor.password()
+    }
+
+    pub(crate) fn coin(&mut self) -> bool {
+        self.inventor.coin()
+    }
+
+    /// An address that was not used before; the default one where there is no choice at all.
+    /// `None` when the choice is used up.
+    pub(crate) fn fresh_or_home(&mut self) -> Option<Source> {
+        if self.probe.has_sources() {
+            self.fresh_source()
+        } else {
+            Some(None)
+        }
+    }
+
+    pub(crate) fn fresh_source(&mut self) -> Option<Source> {
+        let inventor = &mut self.inventor;
+        self.probe.fresh_source(|| inventor.bits())
+    }
+
+    /// A fresh address, or an end of the check that needs it.
+    pub(crate) fn need_source(&mut self) -> Result<Source, Stop> {
+        let none = || Stop::Check("it needs more source addresses; give them with --source".into());
+        self.fresh_or_home().ok_or_else(none)
+    }
+
+    /// Tries a password that is wrong for `who`.
+    pub(crate) async fn wrong(
+        &mut self,
+        source: Source,
+        who: Who<'_>,
+        password: &Secret,
+    ) -> Result<(Answer, Class), Stop> {
+        let request = self.attempt(who, password)?;
+        let answer = self.probe.send(source, request).await?;
+        let class = self.settle(who, &answer);
+        Ok((answer, class))
+    }
+
+    /// Tries one wrong password on two names, back to back.
+    pub(crate) async fn wrong_pair(
+        &mut self,
+        source: Source,
+        pair: [Who<'_>; 2],
+        password: &Secret,
+    ) -> Result<[Answer; 2], Stop> {
+        let first = self.attempt(pair[0], password)?;
+        let second = self.attempt(pair[1], password)?;
+        let (first, second) = self.probe.send_pair(source, first, second).await?;
+        self.settle(pair[0], &first);
+        self.settle(pair[1], &second);
+        Ok([first, second])
+    }
+
+    /// Logs in rightly.
+    pub(crate) async fn right(
+        &mut self,
+        source: Source,
+        account: &Account,
+    ) -> Result<(Answer, Class), Stop> {
+        self.right_with(source, account, None).await
+    }
+
+    /// Logs in rightly, with one more header.
+    pub(crate) async fn right_with(
+        &mut self,
+        source: Source,
+        account: &Account,
+        header: Option<(&'static str, String)>,
+    ) -> Result<(Answer, Class), Stop> {
+        let mut request = self.request(&account.name, &account.password);
+        if let Some((name, value)) = header {
+            request = request.with_header(name, value);
+        }
+        let answer = self.probe.send(source, request).await?;
+        let class = self.settle(Who::Own(account), &answer);
+        Ok((answer, class))
+    }
+
+    fn attempt(&self, who: Who<'_>, password: &Secret) -> Result<Request, Stop> {
+        if self.failures_of(who.name()) >= self.most_failures {
+            let most = self.most_failures;
+            let reason = format!("it needs more than {most} failures in a row for an account");
+            return Err(Stop::Check(reason));
+        }
+        Ok(self.request(who.name(), password))
+    }
+
+    fn request(&self, name: &str, password: &Secret) -> Request {
+        Request::login(&self.learned.login, name, password.expose())
+    }
+
+    /// Counts failures in a row of test accounts, as lockouts do.
+    fn settle(&mut self, who: Who<'_>, answer: &Answer) -> Class {
+        let class = self.learned.class(answer, who.name());
+        self.probe.note_side_effect(match class {
+            Class::Right => "right logins (sessions or tokens were issued)",
+            Class::Wrong | Class::Other => "failed logins",
+        });
+        if let Who::Own(account) = who {
+            let failures = self.failures.entry(account.name.clone()).or_default();
+            *failures = if class == Class::Right {
+                0
+            } else {
+                *failures + 1
+            };
+        }
+        class
+    }
+}
+
+/// Registers accounts: of twice as many names, a coin decides which exist, so that a difference
+/// between existing and absent ones is caused by existence.
+async fn register(
+    registration: &Login,
+    probe: &mut Probe,
+    inventor: &mut Inventor<StdRng>,
+) -> Result<Vec<Account>, Opening> {
+    probe.doing("registering test accounts");
+    let mut accounts = Vec::new();
+    while accounts.len() < REGISTERED {
+        let pair = [inventor.name(), inventor.name()];
+        let name = pair[usize::from(inventor.coin())].clone();
+        let password = inventor.password();
+        let request = Request::login(registration, &name, password.expose());
+        let answer = probe.send(None, request).await?;
+        if !(200..400).contains(&answer.status) {
+            if accounts.is_empty() {
+                let told = answer.describe(&name);
+                let path = &registration.path;
+                return Err(Opening::Register(format!("{path} answered {told}")));
+            }
+            // A limit on registrations: what there is has to do.
+            break;
+        }
+        probe.note_side_effect("accounts named dwtest-… registered; they are left in place");
+        accounts.push(Account { name, password });
+    }
+    Ok(accounts)
+}

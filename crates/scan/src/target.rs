@@ -1,0 +1,275 @@
+//! Is it the operator's?
+
+use std::{fmt, net::IpAddr};
+
+use hickory_resolver::{Resolver, proto::rr::RData};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use url::{Host, Url};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::probe::{Probe, Stop};
+
+/// Where a token is looked for on the target itself.
+pub(crate) const WELL_KNOWN: &str = "/.well-known/doorwarden.txt";
+
+/// A site to scan: scheme, host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    origin: Url,
+}
+
+/// Why words are no target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{words}` is not a target: {reason}; write http://127.0.0.1:8000 or https://HOST")]
+pub struct InvalidTarget {
+    words: String,
+    reason: &'static str,
+}
+
+/// Why a target may be scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ownership {
+    /// It is on this machine.
+    Loopback,
+    /// It serves the operator's token.
+    WellKnownFile,
+    /// Its domain carries the operator's token.
+    DnsRecord,
+}
+
+/// A secret of the operator, from which the tokens of targets are made. What stands on a target
+/// is public; only who has the key can scan by it.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct OperatorKey([u8; 32]);
+
+impl fmt::Debug for OperatorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OperatorKey(redacted)")
+    }
+}
+
+impl OperatorKey {
+    /// A key from 32 random bytes.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    /// A key as [`OperatorKey::to_hex`] wrote it.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        let mut key = [0; 32];
+        let hex = hex.trim();
+        if hex.len() != 64 || !hex.is_ascii() {
+            return None;
+        }
+        for (byte, digits) in key.iter_mut().zip(hex.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Self(key))
+    }
+
+    /// 64 hexadecimal digits, to be kept where only the operator reads.
+    pub fn to_hex(&self) -> String {
+        hex(&self.0)
+    }
+
+    /// The token that proves `target` to be the operator's.
+    pub fn token(&self, target: &Target) -> String {
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&self.0);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        block.zeroize();
+        mac.update(b"doorwarden ownership\n");
+        mac.update(target.authority().as_bytes());
+        format!("doorwarden-{}", hex(&mac.finalize().into_bytes()[..16]))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl std::str::FromStr for Target {
+    type Err = InvalidTarget;
+
+    fn from_str(words: &str) -> Result<Self, InvalidTarget> {
+        let invalid = |reason| InvalidTarget {
+            words: words.escape_debug().to_string(),
+            reason,
+        };
+        let mut origin = Url::parse(words).map_err(|_| invalid("it is not a URL"))?;
+        if !["http", "https"].contains(&origin.scheme()) {
+            return Err(invalid("its scheme is not http or https"));
+        }
+        if !origin.username().is_empty() || origin.password().is_some() {
+            return Err(invalid("it holds a user name or password"));
+        }
+        if origin.host().is_none() {
+            return Err(invalid("it has no host"));
+        }
+        if origin.path() != "/" || origin.query().is_some() {
+            return Err(invalid("it has a path; name the login's path with --login"));
+        }
+        origin.set_fragment(None);
+        Ok(Self { origin })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.origin.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Target {
+    /// The address of a path on the target.
+    pub(crate) fn url(&self, path: &str) -> Url {
+        let mut url = self.origin.clone();
+        url.set_path(path);
+        url
+    }
+
+    /// Whether it is an address of this machine's own loopback. A name other than `localhost` is
+    /// not: whoever runs its DNS could point it there and elsewhere.
+    pub fn is_loopback(&self) -> bool {
+        match self.origin.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        }
+    }
+
+    /// Whether probes can choose a source address from 127.0.0.0/8.
+    pub(crate) fn is_loopback_v4(&self) -> bool {
+        !matches!(self.origin.host(), Some(Host::Ipv6(_))) && self.is_loopback()
+    }
+
+    pub(crate) fn is_localhost_name(&self) -> bool {
+        self.origin.host_str() == Some("localhost")
+    }
+
+    /// Host and port; what a token is bound to.
+    pub fn authority(&self) -> String {
+        let host = self.origin.host_str().unwrap_or_default();
+        let port = self.origin.port_or_known_default().unwrap_or_default();
+        format!("{host}:{port}")
+    }
+
+    /// The name of the DNS record that may hold the token; addresses have none.
+    pub fn dns_record(&self) -> Option<String> {
+        match self.origin.host() {
+            Some(Host::Domain(name)) => Some(format!("_doorwarden.{}", name.trim_end_matches('.'))),
+            _ => None,
+        }
+    }
+
+    /// The port that a default URL would have.
+    pub(crate) fn port(&self) -> u16 {
+        self.origin.port_or_known_default().unwrap_or_default()
+    }
+}
+
+/// Finds the proof that a target is the operator's. `Ok(None)`: there is none, and it must not
+/// be sent anything more.
+pub(crate) async fn prove(
+    target: &Target,
+    key: Option<&OperatorKey>,
+    probe: &mut Probe,
+) -> Result<Option<Ownership>, Stop> {
+    if target.is_loopback() {
+        return Ok(Some(Ownership::Loopback));
+    }
+    let Some(key) = key else { return Ok(None) };
+    let token = key.token(target);
+    if dns_holds(target, &token).await {
+        return Ok(Some(Ownership::DnsRecord));
+    }
+    let answer = probe.get(WELL_KNOWN).await?;
+    let held = answer.status == 200 && answer.text().lines().any(|line| line.trim() == token);
+    Ok(held.then_some(Ownership::WellKnownFile))
+}
+
+async fn dns_holds(target: &Target, token: &str) -> bool {
+    let Some(record) = target.dns_record() else {
+        return false;
+    };
+    let Ok(resolver) = Resolver::builder_tokio().and_then(|builder| builder.build()) else {
+        return false;
+    };
+    let Ok(answer) = resolver.txt_lookup(format!("{record}.")).await else {
+        return false;
+    };
+    answer.answers().iter().any(|record| match &record.data {
+        RData::TXT(txt) => txt.to_string().trim() == token,
+        _ => false,
+    })
+}
+
+/// The loopback address of a source that nobody else uses, from random bits.
+pub(crate) fn loopback_source(random: u32) -> IpAddr {
+    // 127.1.0.2 to 127.254.255.253: away from 127.0.0.1, never a network's first or last.
+    let [a, b, c, _] = random.to_be_bytes();
+    IpAddr::from([127, 1 + a % 254, b, 2 + c % 252])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(words: &str) -> Target {
+        words.parse().unwrap()
+    }
+
+    #[test]
+    fn only_literal_loopback_is_the_machine_itself() {
+        for own in [
+            "http://127.0.0.1:8000",
+            "http://127.9.9.9",
+            "http://[::1]:80",
+            "https://localhost",
+        ] {
+            assert!(target(own).is_loopback(), "{own}");
+        }
+        for other in [
+            "http://localhost.example.org",
+            "http://10.0.0.1",
+            "http://0.0.0.0",
+            "http://128.0.0.1",
+            "https://example.org",
+        ] {
+            assert!(!target(other).is_loopback(), "{other}");
+        }
+        // What a browser reads as 127.0.0.1 is 127.0.0.1 here too.
+        assert!(target("http://2130706433/").is_loopback());
+    }
+
+    #[test]
+    fn what_is_no_target_is_told() {
+        for (words, said) in [
+            ("127.0.0.1:8000", "not"),
+            ("ftp://a/", "scheme"),
+            ("http://u:p@a/", "user name"),
+            ("http://a/login", "--login"),
+        ] {
+            let message = words.parse::<Target>().unwrap_err().to_string();
+            assert!(message.contains(said), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_bound_to_its_key_and_target() {
+        let key = OperatorKey::new([3; 32]);
+        let token = key.token(&target("https://example.org"));
+        assert_eq!(token, key.token(&target("https://example.org:443/")));
+        assert_ne!(token, key.token(&target("https://example.org:8443")));
+        assert_ne!(
+            token,
+            OperatorKey::new([4; 32]).token(&target("https://example.org"))
+        );
+        let read = OperatorKey::from_hex(&key.to_hex()).unwrap();
+        assert_eq!(read.token(&target("https://example.org")), token);
+        assert!(OperatorKey::from_hex("éé").is_none());
+    }
+}
