@@ -6,7 +6,7 @@ use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use doorwarden_decision::{Login, Policy};
 use doorwarden_guard::{Config, Guard, ProtectedLogin};
 use doorwarden_lab::{Sprayed, Taken};
-use doorwarden_scan::{Options, Registration, Report, VerdictKind};
+use doorwarden_scan::{Judgement, Options, Registration, Report, VerdictKind};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{Failure, guard::AuditTrail, interrupt, progress};
@@ -186,7 +186,7 @@ fn table(before: &Report, after: &Report, taken: &Taken, taken_after: &Taken) ->
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["", "before", "after"]);
     for (one, two) in before.verdicts.iter().zip(&after.verdicts) {
-        table.add_row([one.check.as_str(), word(one.verdict), word(two.verdict)]);
+        table.add_row([one.check.as_str(), word(one), word(two)]);
     }
     let of = |report: &Report, value: fn(&doorwarden_scan::Score) -> String| {
         report
@@ -211,10 +211,11 @@ fn table(before: &Report, after: &Report, taken: &Taken, taken_after: &Taken) ->
     table
 }
 
-fn word(verdict: VerdictKind) -> &'static str {
-    match verdict {
+fn word(judgement: &Judgement) -> &'static str {
+    match judgement.verdict {
         VerdictKind::Find => "FOUND",
         VerdictKind::Pass => "pass",
-        VerdictKind::Skip => "not decided",
+        VerdictKind::Skip if judgement.inconclusive => "not decided",
+        VerdictKind::Skip => "does not apply",
     }
 }

@@ -36,7 +36,7 @@ enum Command {
     /// Show the whole loop on loopback: scan a faulty login, guard it, scan again
     Demo(demo::Args),
     /// Find out what a login that you own costs in accounts a day
-    Scan(scan::Args),
+    Scan(Box<scan::Args>),
     /// Stand in front of an application and close its logins
     Guard(guard::Args),
     /// Write a commented doorwarden.toml
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Demo(args) => run(demo::demo(args)),
-        Command::Scan(args) => run(scan::scan(args)),
+        Command::Scan(args) => run(scan::scan(*args)),
         Command::Guard(args) => run(guard::guard(args)),
         Command::Init(args) => config::init(&args),
         Command::Explain(args) => explain::explain(&args),

@@ -32,7 +32,7 @@ pub use accounts::{Account, InvalidAccounts};
 pub use finding::{Confidence, Evidence, Exhibit, Finding, Severity, Times, Verdict};
 pub use options::{Options, Registration};
 pub use probe::Progress;
-pub use report::{Report, VerdictKind};
+pub use report::{Endpoint, Judgement, Report, VerdictKind};
 pub use scan::{Plan, PlannedCheck, ScanError, plan, scan};
 pub use score::{Score, Yield};
 pub use secret::Secret;

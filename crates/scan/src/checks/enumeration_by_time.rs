@@ -25,7 +25,7 @@ pub(super) static CHECK: Check = Check {
            whatever its words.",
     sends: "Up to 24 pairs of a test account and an invented name, 12 pairs of two invented \
            names as a control, a first request on each new connection, and a right login where an account's failures would run long.",
-    max_requests: 81,
+    max_requests: 83,
     evidence: "The sign of each difference is a fair coin if existence does not matter, whatever \
            drift and spikes the network has. The e-value of the signs bounds false alarms at \
            any stopping time (Ville); at 1,000 the odds are 1 in 1,000. A finding also needs an \
@@ -55,7 +55,7 @@ const PAIRS: u32 = 24;
 /// A control pair follows every second pair.
 const CONTROL_EVERY: u32 = 2;
 /// Pairs from one address, so that an address's limit is not met; a connection each.
-const PAIRS_PER_SOURCE: u32 = 4;
+const PAIRS_PER_SOURCE: u32 = 3;
 /// Shifts below this are not reported, however sure.
 const LEAST_SHIFT_MS: f64 = 1.0;
 /// The control may drift by so much without meaning anything.

@@ -1,0 +1,19 @@
+"""Adds users from the standard input, a name:password a line."""
+
+import os
+import sqlite3
+import sys
+
+from werkzeug.security import generate_password_hash
+
+# Users with the same password share a hash here, so that many test users are made quickly.
+hashes = {}
+
+with sqlite3.connect(os.environ["DATABASE"]) as db:
+    db.execute("CREATE TABLE IF NOT EXISTS users (username TEXT PRIMARY KEY, password TEXT)")
+    db.execute("CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, username TEXT)")
+    for line in sys.stdin:
+        username, password = line.rstrip("\n").split(":", 1)
+        if password not in hashes:
+            hashes[password] = generate_password_hash(password)
+        db.execute("INSERT OR REPLACE INTO users VALUES (?, ?)", (username, hashes[password]))

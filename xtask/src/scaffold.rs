@@ -1,0 +1,142 @@
+//! New files that fail until they are written.
+
+use std::{fs, path::Path};
+
+/// A new check: its file, and what to do next.
+pub(crate) fn check(id: &str) -> Result<(), String> {
+    let file = named(id, '-')?;
+    let path = format!("crates/scan/src/checks/{file}.rs");
+    write(&path, &CHECK.replace("{id}", id))?;
+    println!(
+        "wrote {path}\n\
+         next: in crates/scan/src/checks/mod.rs add `mod {file};` and `&{file}::CHECK,` to ALL;\n\
+         fill in the words; give the lab a login with this fault; then cargo xtask docs and cargo xtask oracle"
+    );
+    Ok(())
+}
+
+/// A new signal: its file, and what to do next.
+pub(crate) fn signal(name: &str) -> Result<(), String> {
+    let file = named(name, '_')?;
+    let path = format!("crates/decision/src/signals/{file}.rs");
+    let camel = camel(&file);
+    write(
+        &path,
+        &SIGNAL.replace("{name}", &file).replace("{Name}", &camel),
+    )?;
+    println!(
+        "wrote {path}\n\
+         next: in crates/decision/src/signals/mod.rs add `mod {file};` and the variant {camel} to SignalId\n\
+         (ALL, name, signal); in policy.rs the field `{file}` with its default and why"
+    );
+    Ok(())
+}
+
+/// The file's name; ids are lowercase words joined by `joint`.
+fn named(id: &str, joint: char) -> Result<String, String> {
+    let word = |word: &str| {
+        !word.is_empty()
+            && word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    if id.split(joint).all(word) {
+        Ok(id.replace('-', "_"))
+    } else {
+        Err(format!("`{id}` is not lowercase words joined by `{joint}`"))
+    }
+}
+
+fn camel(file: &str) -> String {
+    let upper = |word: &str| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
+    };
+    file.split('_').map(upper).collect()
+}
+
+fn write(path: &str, text: &str) -> Result<(), String> {
+    if Path::new(path).exists() {
+        return Err(format!("{path} is there already"));
+    }
+    fs::write(path, text).map_err(|error| format!("failed to write {path}: {error}"))
+}
+
+const CHECK: &str = r##"//! What the finding says, in one line.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{Severity, Verdict, probe::Stop, scan::Session};
+
+pub(super) static CHECK: Check = Check {
+    id: "{id}",
+    title: "",
+    severity: Severity::Medium,
+    what: "",
+    why: "",
+    sends: "",
+    max_requests: 0,
+    evidence: "",
+    false_alarms: "",
+    standards: Standards {
+        owasp_api: &[],
+        asvs: &[],
+        cwe: &[],
+        nist: &[],
+    },
+    remedy: "",
+    policy: "",
+    run,
+};
+
+/// What was measured; all that `judge` may know.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Facts {}
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let _ = session;
+        Ok(judge(&Facts::default()))
+    })
+}
+
+fn judge(_: &Facts) -> Verdict {
+    Verdict::inconclusive("this check is not written yet")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_needs_both_controls() {
+        assert!(matches!(judge(&Facts::default()), Verdict::Find(_)));
+    }
+}
+"##;
+
+const SIGNAL: &str = r##"//! What it counts, in one line.
+//!
+//! - **Sees** which attack (with its ATT&CK id).
+//! - **Memory** for each key.
+//! - **Evaded by** what.
+//! - **Hurts** whom, when it is wrong.
+//! - **Constants** and their source.
+
+use super::{Signal, SignalId, charge_each, share};
+use crate::{Attempt, Charge, Count, Movement, Policy};
+
+pub(super) struct {Name};
+
+impl Signal for {Name} {
+    fn charges(&self, attempt: &Attempt, policy: &Policy) -> Vec<Charge> {
+        let id = attempt.account.as_u64();
+        charge_each(SignalId::{Name}, id, &policy.{name}, Movement::Add)
+    }
+
+    fn weigh(&self, count: &Count) -> f64 {
+        share(count)
+    }
+}
+"##;
