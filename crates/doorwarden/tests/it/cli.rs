@@ -1,0 +1,383 @@
+//! Words, exit codes, files.
+
+use std::process::Stdio;
+
+use doorwarden_lab::Running as Login;
+
+use crate::process::{Running, doorwarden, folder, run};
+
+const LOGIN: &str = "POST /login json:/username json:/password";
+
+/// A login of the lab that runs beside the test, with a runtime of its own.
+struct Lab {
+    runtime: tokio::runtime::Runtime,
+    login: Login,
+}
+
+fn lab(id: &str) -> Lab {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let specimen = doorwarden_lab::specimens()
+        .into_iter()
+        .find(|s| s.id == id)
+        .unwrap();
+    let login = runtime
+        .block_on(doorwarden_lab::start(specimen, Vec::new()))
+        .unwrap();
+    Lab { runtime, login }
+}
+
+impl Lab {
+    fn register(&self, username: &str, password: &str) {
+        let body = serde_json::json!({"username": username, "password": password}).to_string();
+        let url = format!("{}/register", self.login.url());
+        let request = reqwest::Client::new()
+            .post(url)
+            .header("content-type", "application/json")
+            .body(body);
+        assert_eq!(self.runtime.block_on(request.send()).unwrap().status(), 201);
+    }
+}
+
+#[test]
+fn a_faulty_login_exits_with_1_and_a_sound_one_with_0() {
+    let naive = lab("naive");
+    let ran = run(&["scan", &naive.login.url(), "--register", "--pace", "1000"]);
+    assert_eq!(ran.code, Some(1), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("4 faults were found"), "{}", ran.out);
+    assert!(
+        ran.out.lines().all(|line| line.chars().count() <= 80),
+        "{}",
+        ran.out
+    );
+    assert!(ran.err.contains("at most 83 requests"), "{}", ran.err);
+    assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'));
+    let high = [
+        "scan",
+        &naive.login.url(),
+        "--register",
+        "--pace",
+        "1000",
+        "--fail-on",
+        "never",
+        "--quiet",
+    ];
+    let ran = run(&high);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+
+    let sound = lab("sound-html");
+    let register = "POST /register json:/username json:/password";
+    let ran = run(&[
+        "scan",
+        &sound.login.url(),
+        "--login",
+        LOGIN,
+        "--register",
+        register,
+        "--pace",
+        "1000",
+        "--min-score",
+        "65",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn the_json_report_keeps_its_schema() {
+    let naive = lab("naive");
+    let ran = run(&[
+        "scan",
+        &naive.login.url(),
+        "--register",
+        "--pace",
+        "1000",
+        "--format",
+        "json",
+        "--quiet",
+    ]);
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&run(&["schema", "report"]).out).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(
+        validator.is_valid(&report),
+        "{:?}",
+        validator.iter_errors(&report).next()
+    );
+    for field in [
+        "target",
+        "score",
+        "grade",
+        "yield",
+        "requests",
+        "duration_ms",
+        "endpoints",
+        "verdicts",
+        "side_effects",
+        "not_tested",
+    ] {
+        assert!(report.get(field).is_some(), "{field}");
+    }
+    assert!(report["requests"].as_u64().unwrap() <= 250);
+}
+
+#[test]
+fn one_account_decides_what_it_can_and_says_what_more_would_add() {
+    let naive = lab("naive");
+    let url = naive.login.url();
+    naive.register("synthetic-one", "a right password");
+    let ran = run(&[
+        "scan",
+        &url,
+        "--account",
+        "synthetic-one:a right password",
+        "--pace",
+        "1000",
+    ]);
+    assert_eq!(ran.code, Some(1), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("8 more test accounts"), "{}", ran.out);
+    assert!(!ran.out.contains("a right password") && !ran.err.contains("a right password"));
+}
+
+#[test]
+fn mistakes_exit_with_2_and_say_what_to_do() {
+    let folder = folder("cli");
+    let accounts = folder.join("accounts.txt");
+    std::fs::write(&accounts, "alice:secret-canary\nbob\n").unwrap();
+    let accounts = accounts.to_str().unwrap();
+    let sound = lab("sound");
+    let url = sound.login.url();
+    for (args, said) in [
+        (
+            vec!["scan", "http://192.0.2.1", "--account", "a:b"],
+            "--prove",
+        ),
+        (
+            vec!["scan", "https://example.org", "--account", "a:b"],
+            "_doorwarden.example.org",
+        ),
+        (vec!["scan", "127.0.0.1:8000"], "http://127.0.0.1:8000"),
+        (vec!["scan", &url, "--account", "a"], "name:password"),
+        (vec!["scan", &url, "--accounts", accounts], "line 2"),
+        (
+            vec!["scan", &url, "--accounts", "/nonexistent"],
+            "/nonexistent",
+        ),
+        (
+            vec!["scan", &url, "--login", "POST /login"],
+            "form:username",
+        ),
+        (vec!["scan", &url], "--account"),
+        (
+            vec!["scan", &url, "--account", "nobody:wrong"],
+            "check the account's password",
+        ),
+        (
+            vec!["scan", &url, "--check", "nonsense", "--account", "a:b"],
+            "doorwarden explain",
+        ),
+        (
+            vec!["scan", &url, "--pace", "0", "--account", "a:b"],
+            "--pace",
+        ),
+        (
+            vec![
+                "scan",
+                &url,
+                "--format",
+                "json",
+                "--format",
+                "html",
+                "--account",
+                "a:b",
+            ],
+            "--output",
+        ),
+        (vec!["explain", "nonsense"], "doorwarden explain"),
+        (vec!["guard", "--upstream", "http://127.0.0.1:1"], "--login"),
+        (vec!["guard", "--config", "/nonexistent"], "doorwarden init"),
+    ] {
+        let ran = run(&args);
+        assert_eq!(ran.code, Some(2), "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(said), "{args:?}: {}", ran.err);
+        assert!(!ran.err.contains("canary"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn an_unreachable_target_exits_with_3() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let ran = run(&[
+        "scan",
+        &format!("http://{closed}"),
+        "--login",
+        LOGIN,
+        "--account",
+        "a:b",
+    ]);
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert!(ran.err.contains("Connection refused"), "{}", ran.err);
+}
+
+#[test]
+fn an_interrupt_ends_a_scan_with_what_it_knows() {
+    let naive = lab("naive");
+    let args = [
+        "scan",
+        &naive.login.url(),
+        "--register",
+        "--pace",
+        "20",
+        "--quiet",
+    ];
+    let scan = Running::start(
+        doorwarden(&args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    );
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    scan.signal("-INT");
+    let ran = scan.wait();
+    assert!(
+        [Some(1), Some(3)].contains(&ran.code),
+        "{:?} {}",
+        ran.code,
+        ran.err
+    );
+    assert!(
+        ran.out.contains("interrupted") && ran.out.contains("Left on the target"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_plan_sends_nothing() {
+    let ran = run(&["scan", "http://127.0.0.1:1", "--account", "a:b", "--plan"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.out.contains("250 requests, 5 a second, 12 failures"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_proof_is_bound_to_the_operator_s_key() {
+    let token = |key: &str| {
+        let output = doorwarden(&["scan", "https://example.org", "--prove"])
+            .env("DOORWARDEN_OPERATOR_KEY", key)
+            .output();
+        crate::process::ran(output.unwrap()).out
+    };
+    let one = token(&"ab".repeat(32));
+    assert!(
+        one.starts_with("doorwarden-") && one.contains("/.well-known/doorwarden.txt"),
+        "{one}"
+    );
+    assert_eq!(one, token(&"ab".repeat(32)));
+    assert_ne!(one, token(&"cd".repeat(32)));
+}
+
+#[test]
+fn every_check_explains_itself() {
+    let list = run(&["explain"]).out;
+    assert_eq!(list.lines().count(), 9, "{list}");
+    for line in list.lines() {
+        let id = line.split_whitespace().next().unwrap();
+        let page = run(&["explain", id]).out;
+        assert!(
+            page.contains("## Evidence and controls") && page.contains("CWE-"),
+            "{page}"
+        );
+    }
+}
+
+#[test]
+fn init_writes_a_file_that_guard_takes_and_never_overwrites_one() {
+    let folder = folder("init");
+    let path = folder.join("doorwarden.toml");
+    let path = path.to_str().unwrap();
+    assert_eq!(run(&["init", "--output", path]).code, Some(0));
+    let again = run(&["init", "--output", path]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.err.contains("is there already"), "{}", again.err);
+    let mut command = doorwarden(&["guard", "--config", path, "--listen", "127.0.0.1:0"]);
+    let guard = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    guard.signal("-TERM");
+    let ran = guard.wait();
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("protects POST /token form:username form:password"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_with_its_place() {
+    let folder = folder("config");
+    let path = folder.join("doorwarden.toml");
+    let good = "[guard]\nupstream = \"http://127.0.0.1:1\"\n[[guard.login]]\nroute = \"POST /t form:u form:p\"\n";
+    for (text, place, said) in [
+        (
+            format!("{good}[policy]\nheat = \"2 per day\"\n"),
+            "line 6, column 8",
+            "from 5 to 64",
+        ),
+        (
+            format!("{good}[policy]\naccount = \"often\"\n"),
+            "line 6, column 11",
+            "5 per minute",
+        ),
+        (
+            format!("{good}[polcy]\n"),
+            "line 5, column 2",
+            "unknown field `polcy`",
+        ),
+        (
+            good.replace("upstream", "upstraem"),
+            "line 2, column 1",
+            "unknown field `upstraem`",
+        ),
+        (
+            good.replace("POST /t", "POST t"),
+            "line 4, column 9",
+            "starts with /",
+        ),
+        ("[guard\n".to_owned(), "line 1", "doorwarden init"),
+    ] {
+        std::fs::write(&path, &text).unwrap();
+        let ran = run(&["guard", "--config", path.to_str().unwrap()]);
+        assert_eq!(ran.code, Some(2), "{text}{}", ran.err);
+        assert!(
+            ran.err.contains(place) && ran.err.contains(said),
+            "{text}{}",
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn a_port_in_use_is_told() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ran = run(&[
+        "guard",
+        "--upstream",
+        "http://127.0.0.1:1",
+        "--login",
+        LOGIN,
+        "--listen",
+        &address,
+    ]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err.contains("choose another with --listen"),
+        "{}",
+        ran.err
+    );
+}
