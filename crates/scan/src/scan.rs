@@ -490,7 +490,10 @@ impl Session {
             request = request.with_header(name, value);
         }
         let answer = self.probe.send(source, request).await?;
-        let class = self.settle(Who::Own(account), &answer);
+        let class = self.note(&account.name, &answer);
+        if class == Class::Right {
+            self.failures.remove(&account.name);
+        }
         Ok((answer, class))
     }
 
@@ -507,21 +510,21 @@ impl Session {
         Request::login(&self.learned.login, name, password.expose())
     }
 
-    /// Counts failures in a row of test accounts, as lockouts do.
+    /// Notes a wrong login. Counts failures in a row of test accounts, as lockouts do.
     fn settle(&mut self, who: Who<'_>, answer: &Answer) -> Class {
-        let class = self.learned.class(answer, who.name());
+        if let Who::Own(account) = who {
+            *self.failures.entry(account.name.clone()).or_default() += 1;
+        }
+        self.note(who.name(), answer)
+    }
+
+    /// Notes what a login leaves on the target.
+    fn note(&mut self, name: &str, answer: &Answer) -> Class {
+        let class = self.learned.class(answer, name);
         self.probe.note_side_effect(match class {
             Class::Right => "right logins (sessions or tokens were issued)",
-            Class::Wrong | Class::Other => "failed logins",
+            Class::Wrong | Class::Other => "failed or refused logins",
         });
-        if let Who::Own(account) = who {
-            let failures = self.failures.entry(account.name.clone()).or_default();
-            *failures = if class == Class::Right {
-                0
-            } else {
-                *failures + 1
-            };
-        }
         class
     }
 }
