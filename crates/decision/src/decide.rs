@@ -11,7 +11,8 @@ pub enum Decision {
     Allow,
     /// Don't.
     Deny {
-        /// After this long one attempt may pass again.
+        /// When it is worth trying again: the oldest failure has left its window then, or the
+        /// site-wide surge has begun to pass.
         retry_after: Duration,
     },
 }
@@ -48,16 +49,12 @@ pub fn plan(attempt: &Attempt, policy: &Policy) -> Vec<Charge> {
 
 /// Judges an attempt by what the counters of its [`plan`] answered.
 pub fn decide(counts: &[Count]) -> Verdict {
-    let pressure = pressure(counts);
-    let mut reasons: Vec<Reason> = counts.iter().map(|count| reason(count, pressure)).collect();
+    let pressure = Pressure::of(counts);
+    let mut reasons: Vec<Reason> = counts.iter().map(|count| pressure.reason(count)).collect();
     reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    let denied = counts
-        .iter()
-        .filter(|count| !signal_of(count).tightens() && reason(count, pressure).weight > 1.0)
-        .map(|count| count.oldest_leaves)
-        .max();
+    let waits = counts.iter().filter_map(|count| pressure.wait(count));
     Verdict {
-        decision: match denied {
+        decision: match waits.max() {
             None => Decision::Allow,
             // A whole second at least: "retry after 0" is an invitation.
             Some(wait) => Decision::Deny {
@@ -85,30 +82,52 @@ fn signal_of(count: &Count) -> &'static dyn crate::signals::Signal {
     count.charge.key.signal.signal()
 }
 
-/// 1.0 in quiet times, up to 2.0 when the site sees twice the failures that it should.
-fn pressure(counts: &[Count]) -> f64 {
-    counts
-        .iter()
-        .filter(|count| signal_of(count).tightens())
-        .map(|count| signal_of(count).weigh(count))
-        .fold(1.0, f64::max)
-        .min(2.0)
+/// How much a surge of failures on the whole site tightens the limits.
+struct Pressure {
+    /// 1.0 in quiet times, up to 2.0 when the site sees twice the failures that it should.
+    factor: f64,
+    /// Until the surge begins to pass.
+    passes: Duration,
 }
 
-fn reason(count: &Count, pressure: f64) -> Reason {
-    let signal = signal_of(count);
-    let weight = signal.weigh(count);
-    // A first attempt is never denied for the pressure alone, however small its limit.
-    let first = count.count <= 1 && weight <= 1.0;
-    Reason {
-        signal: count.charge.key.signal,
-        count: count.count,
-        limit: count.charge.limit,
-        weight: if signal.tightens() || first {
-            weight
+impl Pressure {
+    fn of(counts: &[Count]) -> Self {
+        let tightening = counts.iter().filter(|count| signal_of(count).tightens());
+        let heaviest = tightening
+            .map(|count| (signal_of(count).weigh(count), count.oldest_leaves))
+            .fold((1.0, Duration::ZERO), |a, b| if b.0 > a.0 { b } else { a });
+        Self {
+            factor: heaviest.0.min(2.0),
+            passes: heaviest.1,
+        }
+    }
+
+    fn reason(&self, count: &Count) -> Reason {
+        let signal = signal_of(count);
+        let weight = signal.weigh(count);
+        // A first attempt is never denied for the pressure alone, however small its limit.
+        let first = count.count <= 1 && weight <= 1.0;
+        let bends = signal.bends() && !first;
+        Reason {
+            signal: count.charge.key.signal,
+            count: count.count,
+            limit: count.charge.limit,
+            weight: if bends { weight * self.factor } else { weight },
+        }
+    }
+
+    /// How long a counter that denies does so; `None` where it doesn't.
+    fn wait(&self, count: &Count) -> Option<Duration> {
+        let signal = signal_of(count);
+        if signal.tightens() || self.reason(count).weight <= 1.0 {
+            return None;
+        }
+        let by_itself = signal.weigh(count) > 1.0;
+        Some(if by_itself {
+            count.oldest_leaves
         } else {
-            weight * pressure
-        },
+            self.passes
+        })
     }
 }
 
@@ -246,6 +265,11 @@ mod tests {
         let verified = (0..10)
             .filter(|i| allowed(world.attempt(attempt(2, 251 + (*i % 4) as u8, 50 + i), false, 0)));
         assert_eq!(verified.count(), 5);
+        // What the pressure alone denies is worth trying again when that passes.
+        let Decision::Deny { retry_after } = world.attempt(attempt(2, 255, 99), false, 0) else {
+            panic!("allowed");
+        };
+        assert!(retry_after <= Duration::from_secs(68), "{retry_after:?}");
     }
 
     #[test]

@@ -65,9 +65,12 @@ impl MarkKey {
     }
 
     /// The mark of a password, in the NFKC form that SP 800-63B-4 §3.1.1.2 has verifiers compare.
+    /// What some verifiers don't see makes no difference, or a spray could vary it: space around
+    /// the password (PHP applications trim it) and all from a NUL on (C's bcrypt ends there).
     pub fn mark(&self, password: &str) -> Mark {
         let mut normalised: String = password.nfkc().collect();
-        let hash = keyed_hash(&self.key, normalised.as_bytes());
+        let seen = normalised.split('\0').next().unwrap_or_default().trim();
+        let hash = keyed_hash(&self.key, seen.as_bytes());
         normalised.zeroize();
         Mark::from_parts(self.epoch, (hash >> (64 - MARK_BITS)) as u32)
     }
@@ -80,7 +83,9 @@ mod tests {
     #[test]
     fn equal_passwords_share_a_mark_and_keys_part_them() {
         let key = MarkKey::new([1; 32], 3);
-        assert_eq!(key.mark("Ｗinter2026"), key.mark("Winter2026"));
+        for variant in ["Ｗinter2026", " Winter2026  ", "Winter2026\0junk"] {
+            assert_eq!(key.mark(variant), key.mark("Winter2026"));
+        }
         assert_ne!(key.mark("Winter2026"), key.mark("Winter2027"));
         assert_ne!(
             key.mark("Winter2026"),

@@ -1,12 +1,18 @@
 //! How much is allowed.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::Limits;
+use crate::{Limit, Limits};
 
 /// Below this many distinct accounts a password mark is never reported: a handful of people do
 /// pick the same wrong password by themselves.
 const LEAST_HEAT: u32 = 5;
+
+/// Marks are made under keys that rotate daily and overlap for a day: a longer window would not
+/// hold.
+const LONGEST_HEAT: Duration = Duration::from_secs(86_400);
 
 /// The accounts are remembered one by one, so the limit bounds the memory.
 const MOST_HEAT: u32 = 64;
@@ -19,7 +25,8 @@ pub struct Policy {
     pub account: Limits,
     /// Failures of one client address (IPv6: one /64), on any account.
     pub address: Limits,
-    /// Distinct accounts on which one password has failed. Its count is from 5 to 64.
+    /// Distinct accounts on which one password has failed. Its count is from 5 to 64, its window
+    /// at most a day.
     #[serde(deserialize_with = "heat")]
     pub heat: Limits,
     /// Failures of the whole site. It refuses nobody by itself: over it, the other limits tighten,
@@ -47,12 +54,12 @@ impl Default for Policy {
 fn heat<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limits, D::Error> {
     let limits = Limits::deserialize(deserializer)?;
     let sensible = LEAST_HEAT..=MOST_HEAT;
-    let outside = limits.iter().find(|limit| !sensible.contains(&limit.count));
+    let holds = |limit: &Limit| sensible.contains(&limit.count) && limit.window <= LONGEST_HEAT;
+    let outside = limits.iter().find(|limit| !holds(limit));
     match outside {
         None => Ok(limits),
         Some(limit) => Err(de::Error::custom(format!(
-            "heat counts {} accounts; write a count from {LEAST_HEAT} to {MOST_HEAT}, such as \"5 per day\"",
-            limit.count
+            "heat can't be {limit}; write a count from {LEAST_HEAT} to {MOST_HEAT} in at most a day, such as \"5 per day\""
         ))),
     }
 }
@@ -78,6 +85,7 @@ mod tests {
     fn heat_has_a_floor_and_fields_have_names() {
         let message = policy("heat", "2 per day").unwrap_err().to_string();
         assert!(message.contains("from 5 to 64"), "{message}");
+        assert!(policy("heat", "20 per month").is_err());
         let message = policy("adress", "2 per day").unwrap_err().to_string();
         assert!(message.contains("unknown field `adress`"), "{message}");
     }

@@ -33,6 +33,11 @@ impl Signal for Heat {
         f64::from(count.count.saturating_add(1)) / f64::from(count.charge.limit.count)
     }
 
+    /// Its floor is what a few people do by chance, and they do not fewer under attack.
+    fn bends(&self) -> bool {
+        false
+    }
+
     fn settle(&self, _: &Count, attempt: &Attempt, outcome: Outcome) -> Option<Movement> {
         Some(match outcome {
             Outcome::Failure => Movement::Confirm {

@@ -75,9 +75,14 @@ pub trait Signal: Sync {
         }
     }
 
-    /// Whether it decides, or (like [`SignalId::Site`]) only tightens what the others allow.
+    /// Whether it decides, or (like [`SignalId::Site`]) only tightens what others allow.
     fn tightens(&self) -> bool {
         false
+    }
+
+    /// Whether site-wide pressure tightens what it allows.
+    fn bends(&self) -> bool {
+        true
     }
 }
 

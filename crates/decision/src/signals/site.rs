@@ -24,4 +24,8 @@ impl Signal for Site {
     fn tightens(&self) -> bool {
         true
     }
+
+    fn bends(&self) -> bool {
+        false
+    }
 }

@@ -9,6 +9,7 @@ use http::{
 };
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use super::json::{DUPLICATE, Unambiguous};
@@ -68,7 +69,7 @@ pub enum Place {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the body template of `{0}` can't be read: {{{{account}}}} and {{{{password}}}} must each be a \
-     whole JSON string or a whole form value"
+     whole JSON string or a whole form value, and GraphQL is not read"
 )]
 pub struct UnreadableTemplate(String);
 
@@ -93,7 +94,10 @@ pub enum Unreadable {
         column: usize,
     },
     /// JSON with a key twice in one object.
-    #[error("the JSON body has the same key twice in one object (line {line}, column {column})")]
+    #[error(
+        "the JSON body has the same key twice in one object, or in another spelling (line {line}, \
+         column {column})"
+    )]
     DuplicateKey {
         /// From 1.
         line: usize,
@@ -101,8 +105,11 @@ pub enum Unreadable {
         column: usize,
     },
     /// A form field twice.
-    #[error("the form has the field {0:?} more than once")]
+    #[error("the form has the field {0:?} more than once, or in another spelling")]
     DuplicateField(String),
+    /// A query that repeats a credential's field: some applications take it from there.
+    #[error("the query holds the field {0:?}; send it in the body only")]
+    InQuery(String),
     /// Bytes that aren't UTF-8.
     #[error("the body is not valid UTF-8")]
     NotUtf8,
@@ -145,11 +152,17 @@ impl Place {
         }
     }
 
-    /// Reads the credentials of one request.
-    pub fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Credentials, Unreadable> {
+    /// Reads the credentials of one request; `query` is what stands behind the `?` of its target.
+    pub fn read(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        body: &[u8],
+    ) -> Result<Credentials, Unreadable> {
         if headers.contains_key(CONTENT_ENCODING) {
             return Err(Unreadable::ContentEncoding);
         }
+        self.not_in(query.unwrap_or_default())?;
         match self {
             Self::Form { account, password } => {
                 expect_type(headers, FORM)?;
@@ -164,6 +177,37 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Refuses a query that holds one of the fields.
+    fn not_in(&self, query: &str) -> Result<(), Unreadable> {
+        let fields: Vec<String> = match self {
+            Self::Form { account, password } => vec![fold(account), fold(password)],
+            Self::Json { account, password } => {
+                let last = |pointer: &str| fold(pointer.rsplit('/').next().unwrap_or_default());
+                vec![last(account), last(password)]
+            }
+            Self::Basic => return Ok(()),
+        };
+        for pair in query.split(['&', ';']) {
+            let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
+            let name = percent_decode_str(&name).decode_utf8_lossy().into_owned();
+            if fields.contains(&fold(&name)) {
+                return Err(Unreadable::InQuery(name.chars().take(40).collect()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A field's name as the laxest application reads it: Go and .NET ignore case, PHP drops leading
+/// spaces, ends at NUL or `[` and takes dots and spaces for underscores. Two names that fold to one
+/// could be the same field there.
+pub(super) fn fold(name: &str) -> String {
+    let lower: String = name.nfkc().flat_map(char::to_lowercase).collect();
+    let end = lower.find(['\0', '[']).unwrap_or(lower.len());
+    lower[..end].trim().replace(['.', ' '], "_")
+}
+
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
@@ -171,6 +215,10 @@ fn place_in(template: &str) -> Option<Place> {
     use doorwarden_decision::{ACCOUNT, PASSWORD};
     if template.trim_start().starts_with(['{', '[']) {
         let Unambiguous(value) = serde_json::from_str(template).ok()?;
+        // GraphQL: the document beside the variables could hold more logins than are counted.
+        if value.get("query").is_some() {
+            return None;
+        }
         Some(Place::Json {
             account: pointer_to(&value, ACCOUNT)?,
             password: pointer_to(&value, PASSWORD)?,
@@ -213,11 +261,17 @@ fn pointer_to(value: &Value, wanted: &str) -> Option<String> {
 
 fn expect_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Unreadable> {
     let value = once(headers, CONTENT_TYPE)?.ok_or(Unreadable::ContentType(expected))?;
-    let essence = value.split(';').next().unwrap_or_default().trim();
+    let mut parts = value.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
     // A charset other than UTF-8 would make the application read other text than is counted.
-    let charset = value.to_ascii_lowercase();
-    let utf8 = !charset.contains("charset") || charset.contains("utf-8");
-    if essence.eq_ignore_ascii_case(expected) && utf8 {
+    let allowed = |parameter: &str| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = value.trim().trim_matches('"').to_ascii_lowercase();
+        parameter.is_empty()
+            || (name.trim().eq_ignore_ascii_case("charset")
+                && ["utf-8", "utf8"].contains(&value.as_str()))
+    };
+    if essence.eq_ignore_ascii_case(expected) && parts.all(allowed) {
         Ok(())
     } else {
         Err(Unreadable::ContentType(expected))
@@ -238,14 +292,14 @@ fn once(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Unreadabl
 fn from_form(body: &[u8], account: &str, password: &str) -> Result<Credentials, Unreadable> {
     let mut fields = form_fields(body)?;
     let mut take = |wanted: &str| {
-        let matching = fields.iter().filter(|(name, _)| name == wanted).count();
-        match matching {
-            0 => Err(Unreadable::Missing(wanted.to_owned())),
-            1 => Ok(fields
-                .iter_mut()
-                .find(|(name, _)| name == wanted)
-                .map(|(_, value)| std::mem::take(&mut **value))
-                .unwrap_or_default()),
+        let alike = fields
+            .iter()
+            .filter(|(name, _)| fold(name) == fold(wanted))
+            .count();
+        let place = fields.iter().position(|(name, _)| name == wanted);
+        match (alike, place) {
+            (1, Some(place)) => Ok(std::mem::take(&mut *fields[place].1)),
+            (0 | 1, _) => Err(Unreadable::Missing(wanted.to_owned())),
             _ => Err(Unreadable::DuplicateField(wanted.to_owned())),
         }
     };
@@ -322,7 +376,7 @@ mod tests {
         let place = Place::of(&login.parse().unwrap()).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
-        let read = place.read(&headers, body)?;
+        let read = place.read(&headers, None, body)?;
         Ok((read.account, read.password.expose().to_owned()))
     }
 
@@ -353,13 +407,13 @@ mod tests {
     fn basic_is_read() {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, "Basic YWxpY2U6cDpx".parse().unwrap());
-        let read = Place::Basic.read(&headers, b"").unwrap();
+        let read = Place::Basic.read(&headers, None, b"").unwrap();
         assert_eq!(
             (read.account.as_str(), read.password.expose()),
             ("alice", "p:q")
         );
         headers.append(AUTHORIZATION, "Basic Ym9iOng=".parse().unwrap());
-        let twice = Place::Basic.read(&headers, b"").unwrap_err();
+        let twice = Place::Basic.read(&headers, None, b"").unwrap_err();
         assert_eq!(twice, Unreadable::RepeatedHeader(AUTHORIZATION));
     }
 
@@ -402,8 +456,63 @@ mod tests {
     }
 
     #[test]
+    fn another_spelling_beside_the_field_is_a_duplicate() {
+        use Unreadable as U;
+        for body in [
+            r#"{"user":{"name":"decoy","password":"p","Name":"victim"}}"#,
+            r#"{"user":{"name":"decoy","password":"p","paſſword":"q"}}"#,
+        ] {
+            let read = read(JSON_LOGIN, JSON, body.as_bytes());
+            assert!(matches!(read, Err(U::DuplicateKey { .. })), "{body}");
+        }
+        for more in [
+            "+username=v",
+            "username%00z=v",
+            "USERNAME=v",
+            "username[]=v",
+            "username%5Bx%5D=v",
+        ] {
+            let body = format!("username=decoy&password=p&{more}");
+            let read = read(FORM_LOGIN, FORM, body.as_bytes());
+            assert_eq!(read, Err(U::DuplicateField("username".into())), "{more}");
+        }
+        for content_type in [
+            "application/json; charset=utf-7; x=utf-8",
+            "application/json; charset=utf-16",
+        ] {
+            assert_eq!(
+                read(JSON_LOGIN, content_type, b"{}"),
+                Err(U::ContentType(JSON))
+            );
+        }
+    }
+
+    #[test]
+    fn a_query_that_holds_a_field_is_refused() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, FORM.parse().unwrap());
+        let place = Place::of(&FORM_LOGIN.parse().unwrap()).unwrap();
+        let read = |query| place.read(&headers, Some(query), b"username=a&password=p");
+        assert!(read("next=%2Fhome").is_ok());
+        for query in [
+            "username=v",
+            "a=1&PassWord=g",
+            "user%6eame=v",
+            "a;username=v",
+        ] {
+            assert!(
+                matches!(read(query), Err(Unreadable::InQuery(_))),
+                "{query}"
+            );
+        }
+    }
+
+    #[test]
     fn a_template_that_can_not_be_read_backwards_is_refused() {
         let login = r#"POST /l body:{"q":"login(u: {{account}}, p: {{password}})"}"#;
+        assert!(Place::of(&login.parse().unwrap()).is_err());
+        let login =
+            r#"POST /l body:{"query":"…","variables":{"u":"{{account}}","p":"{{password}}"}}"#;
         assert!(Place::of(&login.parse().unwrap()).is_err());
     }
 
