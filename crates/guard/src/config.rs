@@ -36,11 +36,18 @@ pub struct Config {
     /// The form of a failed login's answer.
     #[serde(default)]
     pub failure: FailureForm,
-    /// Room for counters, for each signal. One costs about 140 bytes.
-    #[serde(default = "Config::default_counters")]
+    /// Room for counters, for each signal; at least 4096. One costs about 140 bytes.
+    #[serde(
+        default = "Config::default_counters",
+        deserialize_with = "enough_counters"
+    )]
     pub counters: usize,
-    /// How long the application may take until its answer begins, in seconds.
-    #[serde(default = "Config::default_upstream_timeout")]
+    /// How long the application may take from a request's end until its answer begins, in
+    /// seconds; from 1 to 3600.
+    #[serde(
+        default = "Config::default_upstream_timeout",
+        deserialize_with = "sensible_timeout"
+    )]
     pub upstream_timeout_seconds: u64,
 }
 
@@ -72,6 +79,24 @@ impl Config {
             upstream_timeout_seconds: Self::default_upstream_timeout(),
         }
     }
+}
+
+fn enough_counters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let counters = usize::deserialize(deserializer)?;
+    if counters < 4096 {
+        return Err(de::Error::custom(
+            "fewer than 4096 counters would forget attacks",
+        ));
+    }
+    Ok(counters)
+}
+
+fn sensible_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    if !(1..=3600).contains(&seconds) {
+        return Err(de::Error::custom("write from 1 to 3600 seconds"));
+    }
+    Ok(seconds)
 }
 
 /// What is forwarded.
@@ -207,6 +232,16 @@ impl FailureWords {
             let name: HeaderName = name
                 .parse()
                 .map_err(|_| format!("`{name}` is not a header name"))?;
+            let framing = [
+                "content-length",
+                "transfer-encoding",
+                "connection",
+                "upgrade",
+                "trailer",
+            ];
+            if framing.contains(&name.as_str()) {
+                return Err(format!("`{name}` is set by the server, not here"));
+            }
             let value: HeaderValue = value
                 .parse()
                 .map_err(|_| format!("the value of `{name}` is not a header value"))?;
@@ -271,6 +306,15 @@ mod tests {
             (
                 "upstream = \"http://a:1\"\nlissten = \"x\"\n",
                 "unknown field `lissten`",
+            ),
+            ("upstream = \"http://a:1\"\ncounters = 0\n", "4096"),
+            (
+                "upstream = \"http://a:1\"\nupstream_timeout_seconds = 0\n",
+                "1 to 3600",
+            ),
+            (
+                "upstream = \"http://a:1\"\nfailure = { headers = { content-length = \"3\" } }\n",
+                "set by the server",
             ),
             (
                 "upstream = \"http://a:1\"\nscope = \"all\"\n",

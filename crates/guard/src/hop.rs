@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use doorwarden_gate::http::client_addr::{FORWARDING_HEADERS, Proxies};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Version,
-    header::{CONNECTION, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, COOKIE, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 
 /// RFC 9110 §7.6.1 and its ancestors.
@@ -32,25 +32,34 @@ const END_TO_END: [&str; 7] = [
     "x-real-ip",
 ];
 
+/// Headers by which a client would have another path served than the one that was matched here.
+const REWRITES: [&str; 3] = ["x-original-url", "x-rewrite-url", "x-http-method-override"];
+
 /// Why a request is refused before it is forwarded; a sentence for its sender.
 pub(crate) fn objection<B>(request: &Request<B>) -> Option<&'static str> {
     let headers = request.headers();
     if request.method() == Method::CONNECT {
         return Some("CONNECT is not served here");
     }
+    // Methods are case-sensitive (RFC 9110 §9.1), but some applications take `post` for `POST`.
+    if request
+        .method()
+        .as_str()
+        .bytes()
+        .any(|b| b.is_ascii_lowercase())
+    {
+        return Some("methods are written in capitals");
+    }
     let hosts = headers.get_all(HOST).iter().count();
     if hosts > 1 || (request.version() == Version::HTTP_11 && hosts == 0) {
         return Some("a request has one Host header");
     }
-    if headers
-        .get_all(TRANSFER_ENCODING)
-        .iter()
-        .any(|value| value.as_bytes() != b"chunked")
-    {
-        return Some("the only Transfer-Encoding that is served is chunked");
-    }
-    if headers.get_all(TRANSFER_ENCODING).iter().count() > 1 {
-        return Some("a request has one Transfer-Encoding");
+    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = encodings
+        .next()
+        .is_none_or(|value| value.as_bytes() == b"chunked");
+    if !chunked || encodings.next().is_some() {
+        return Some("the only Transfer-Encoding that is served is chunked, once");
     }
     let abused = |name: &str| END_TO_END.iter().any(|prefix| name.starts_with(prefix));
     if named_in_connection(headers).any(|name| abused(name.as_str())) {
@@ -66,11 +75,36 @@ pub(crate) fn ends_connection<B>(request: &Request<B>) -> bool {
     request.version() <= Version::HTTP_11 && request.headers().contains_key(TRANSFER_ENCODING)
 }
 
-/// Whether the client asks to leave HTTP.
-pub(crate) fn asks_upgrade<B>(request: &Request<B>) -> bool {
+/// Whether the client asks for a WebSocket (RFC 6455 §4.1). No other upgrade is passed on: behind
+/// an upgrade to `h2c` whole logins would go by uncounted.
+pub(crate) fn asks_websocket<B>(request: &Request<B>) -> bool {
     request.version() == Version::HTTP_11
-        && request.headers().contains_key(UPGRADE)
+        && request.method() == Method::GET
+        && names_websocket(request.headers())
         && named_in_connection(request.headers()).any(|name| name == UPGRADE)
+}
+
+/// Whether `Upgrade` says `websocket` and nothing else.
+pub(crate) fn names_websocket(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(UPGRADE).iter();
+    let websocket = values
+        .next()
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    websocket && values.next().is_none()
+}
+
+/// Joins the cookies that HTTP/2 may split (RFC 9113 §8.2.3): HTTP/1.1 has one line of them.
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if cookies.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// Removes what ends here from a request or an answer. `Upgrade` stays only when `keep_upgrade`.
@@ -93,34 +127,32 @@ pub(crate) fn strip(headers: &mut HeaderMap, keep_upgrade: bool) {
 }
 
 /// Tells the application where the request came from, and removes what others claim: forwarding
-/// headers of an untrusted peer, and our own names from anybody.
+/// and rewriting headers of an untrusted peer, our own names from anybody, and every name with an
+/// underscore. WSGI and CGI can't tell those from dashes, and gunicorn lets its peer, which is us,
+/// set `SCRIPT_NAME` and with it the path.
 pub(crate) fn tell_origin(headers: &mut HeaderMap, peer: IpAddr, proxies: &Proxies) {
-    let ours: Vec<HeaderName> = headers
+    let trusted = proxies.trusts(peer);
+    let claims = |name: &str| {
+        name.contains('_')
+            || name.starts_with("x-doorwarden-")
+            || (!trusted && (name.starts_with("x-forwarded-") || REWRITES.contains(&name)))
+    };
+    let removed: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| name.as_str().starts_with("x-doorwarden-"))
+        .filter(|name| claims(name.as_str()))
         .cloned()
         .collect();
-    for name in &ours {
+    for name in &removed {
         headers.remove(name);
     }
     let mut chain = String::new();
-    if proxies.trusts(peer) {
+    if trusted {
         for value in headers.get_all("x-forwarded-for") {
             chain.push_str(value.to_str().unwrap_or("unknown"));
             chain.push_str(", ");
         }
     } else {
-        let proto = [
-            "x-forwarded-proto",
-            "x-forwarded-host",
-            "x-forwarded-port",
-            "x-forwarded-prefix",
-        ];
-        for name in FORWARDING_HEADERS
-            .iter()
-            .map(HeaderName::as_str)
-            .chain(proto)
-        {
+        for name in FORWARDING_HEADERS {
             headers.remove(name);
         }
     }
@@ -206,6 +238,9 @@ mod tests {
             ("forwarded", "for=6.6.6.6"),
             ("x-real-ip", "6.6.6.6"),
             ("x-doorwarden-decision", "allow"),
+            ("script_name", "/x"),
+            ("x_forwarded_for", "6.6.6.6"),
+            ("x-original-url", "/login"),
         ];
         let mut spoofed = request(&claims);
         tell_origin(spoofed.headers_mut(), [203, 0, 113, 9].into(), &proxies);
@@ -215,5 +250,28 @@ mod tests {
         tell_origin(honest.headers_mut(), [10, 0, 0, 1].into(), &proxies);
         assert_eq!(honest.headers()["x-forwarded-for"], "6.6.6.6, 10.0.0.1");
         assert!(!honest.headers().contains_key("x-doorwarden-decision"));
+        assert!(!honest.headers().contains_key("script_name"));
+    }
+
+    #[test]
+    fn only_websockets_are_passed_on() {
+        let asks =
+            |upgrade| asks_websocket(&request(&[("connection", "Upgrade"), ("upgrade", upgrade)]));
+        assert!(asks("websocket") && asks("WebSocket"));
+        assert!(!asks("h2c") && !asks("websocket, h2c"));
+        let twice = [
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("upgrade", "h2c"),
+        ];
+        assert!(!asks_websocket(&request(&twice)));
+    }
+
+    #[test]
+    fn split_cookies_are_joined() {
+        let mut split = request(&[("cookie", "a=1"), ("cookie", "b=2")]);
+        join_cookies(split.headers_mut());
+        assert_eq!(split.headers()["cookie"], "a=1; b=2");
+        assert_eq!(split.headers().get_all("cookie").iter().count(), 1);
     }
 }

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use doorwarden_decision::{Login, Outcome};
+use bytes::{Bytes, BytesMut};
+use doorwarden_decision::Outcome;
 use doorwarden_gate::{
     Admission, Ticket,
     http::{
@@ -15,13 +15,18 @@ use doorwarden_gate::{
     },
     now,
 };
-use http::{Method, Request, Response, StatusCode, header::AUTHORIZATION, header::CONTENT_LENGTH};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use futures_util::StreamExt;
+use http::{
+    Method, Request, Response, StatusCode,
+    header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING},
+};
+use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use crate::{
-    Body, FailureForm, OutcomeRule, ProtectedLogin, full, hop,
-    path::canonical,
+    Body, BoxError, FailureForm, OutcomeRule, ProtectedLogin, full,
+    path::Route,
     proxy::{Proxy, pass_on, refuse},
     uniform::Deadline,
 };
@@ -29,18 +34,18 @@ use crate::{
 /// A login's body is a name and a password; this is room for a large form around them.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// How long a client may take to send that much.
+/// How long a client may take to send that much, and the application to end its answer.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A login's answer that has to be read for its outcome is held in memory up to this size.
+/// A login's answer that has to be read is held in memory up to this size.
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
 /// A protected login, ready to serve.
 pub(crate) struct Door {
-    route: Login,
-    /// The route in a few words, for events.
+    method: String,
+    route: Route,
+    /// Method and path as configured, for events.
     name: String,
-    path: String,
     place: Place,
     rule: OutcomeRule,
     failure: FailureForm,
@@ -54,9 +59,9 @@ impl Door {
     ) -> Result<Self, UnreadableTemplate> {
         Ok(Self {
             name: format!("{} {}", login.route.method, login.route.path),
-            path: canonical(&login.route.path),
+            route: Route::new(&login.route.path),
             place: Place::of(&login.route)?,
-            route: login.route,
+            method: login.route.method,
             rule: login.success,
             deadline: Deadline::new(failure.quantum, Instant::now()),
             failure,
@@ -70,8 +75,8 @@ impl Door {
             Method::HEAD => "GET",
             ref method => method.as_str(),
         };
-        self.route.method == method
-            && canonical(request.uri().path()) == self.path
+        self.method == method
+            && self.route.is_named_by(request.uri().path())
             && (self.place != Place::Basic || tries_basic(request))
     }
 
@@ -81,17 +86,32 @@ impl Door {
         peer: IpAddr,
         request: Request<Incoming>,
     ) -> Response<Body> {
+        let shadow = proxy.gate.is_shadow();
         let request = match whole(request).await {
             Ok(request) => request,
-            Err(refusal) => return refusal,
+            // Shadow refuses nothing: what can't be read goes on as it came.
+            Err(Unwhole::TooLarge(request)) if shadow => return proxy.stream(peer, *request).await,
+            Err(reason) => return reason.refusal(),
         };
         let ticket = match self.admit(proxy, peer, &request) {
             Ok(ticket) => ticket,
+            Err(_) if shadow => return proxy.stream(peer, request.map(full)).await,
             Err(refusal) => return refusal,
         };
+        let under_way = self.deadline.begin(Instant::now());
         let started = Instant::now();
-        match proxy.forward(peer, request.map(full), false).await {
-            Ok(response) => self.conclude(proxy, ticket, response, started).await,
+        match proxy.forward(peer, self.prepared(request), false).await {
+            Ok(response) => {
+                let (outcome, response) = self.outcome(response, shadow).await;
+                let elapsed = started.elapsed();
+                ticket.settle(outcome, now());
+                under_way.answered(outcome, Instant::now());
+                if outcome != Outcome::Failure || shadow {
+                    return response;
+                }
+                under_way.hold(elapsed).await;
+                self.failure.response()
+            }
             Err(refusal) => {
                 ticket.settle(Outcome::Unverified, now());
                 refusal
@@ -106,11 +126,12 @@ impl Door {
         request: &Request<Bytes>,
     ) -> Result<Ticket, Response<Body>> {
         let bad = |reason: Unreadable| refuse(reason.status(), &reason.to_string());
+        let (headers, query) = (request.headers(), request.uri().query());
         let credentials = self
             .place
-            .read(request.headers(), request.body())
+            .read(headers, query, request.body())
             .map_err(bad)?;
-        let client = proxy.proxies.client(peer, request.headers());
+        let client = proxy.proxies.client(peer, headers);
         match proxy.gate.admit(&self.name, credentials, client, now()) {
             Ok(Admission::Allow(ticket)) => Ok(ticket),
             Ok(Admission::Deny(denial)) => Err(refusal::too_many(denial).map(full)),
@@ -118,43 +139,47 @@ impl Door {
         }
     }
 
-    /// Reads the outcome out of the application's answer, settles, and answers: a success as it
-    /// is, a failure in the uniform form at the deadline.
-    async fn conclude(
+    /// The request for the application: one framing, and an answer that can be read here.
+    fn prepared(&self, mut request: Request<Bytes>) -> Request<Body> {
+        let length = request.body().len();
+        let headers = request.headers_mut();
+        headers.remove(TRANSFER_ENCODING);
+        headers.insert(CONTENT_LENGTH, length.into());
+        if self.rule.json.is_some() {
+            headers.remove(ACCEPT_ENCODING);
+        }
+        request.map(full)
+    }
+
+    /// What the application's answer tells, and the answer as the client may see it. A failure's
+    /// own body is read, so that the connection can serve again, and thrown away.
+    async fn outcome(
         &self,
-        proxy: &Proxy,
-        ticket: Ticket,
         response: Response<Incoming>,
-        started: Instant,
-    ) -> Response<Body> {
-        let outcome = |response: &Response<Incoming>, body: &[u8]| {
-            let (status, headers) = (response.status(), response.headers());
-            self.rule.outcome(&self.route.path, status, headers, body)
-        };
-        if !self.rule.reads_body() && outcome(&response, b"") != Outcome::Failure {
-            ticket.settle(outcome(&response, b""), now());
-            return pass_on(response, false);
-        }
-        let (response, body) = match read_answer(response, proxy.timeout).await {
-            Ok(read) => read,
-            Err(refusal) => {
-                ticket.settle(Outcome::Unverified, now());
-                return refusal;
+        shadow: bool,
+    ) -> (Outcome, Response<Body>) {
+        let by_head = self
+            .rule
+            .by_head(&self.route, response.status(), response.headers());
+        let response = pass_on(response, false);
+        match by_head {
+            Some(Outcome::Failure) if !shadow => {
+                let _ = timeout(BODY_TIMEOUT, read(response, ANSWER_LIMIT)).await;
+                (Outcome::Failure, self.failure.response())
             }
-        };
-        let outcome = self.rule.outcome(
-            &self.route.path,
-            response.status(),
-            response.headers(),
-            &body,
-        );
-        ticket.settle(outcome, now());
-        if outcome != Outcome::Failure || proxy.gate.is_shadow() {
-            return response.map(|()| full(body));
+            Some(outcome) => (outcome, response),
+            None => match timeout(BODY_TIMEOUT, read(response, ANSWER_LIMIT)).await {
+                Ok(Ok((response, body))) => {
+                    (self.rule.by_body(&body), response.map(|()| full(body)))
+                }
+                // What is too large or breaks off has no token in it that we could see.
+                Ok(Err(Some(response))) => (Outcome::Failure, response),
+                Ok(Err(None)) | Err(_) => {
+                    let detail = "The application's answer to a login broke off.";
+                    (Outcome::Failure, refuse(StatusCode::BAD_GATEWAY, detail))
+                }
+            },
         }
-        let leaves = self.deadline.after(started.elapsed(), Instant::now());
-        tokio::time::sleep_until((started + leaves).into()).await;
-        self.failure.response()
     }
 }
 
@@ -164,45 +189,83 @@ fn tries_basic<B>(request: &Request<B>) -> bool {
     values.map(|value| value.as_bytes()).any(basic)
 }
 
-/// Reads a login's body: bounded in size and time, before anything is charged.
-async fn whole(request: Request<Incoming>) -> Result<Request<Bytes>, Response<Body>> {
-    let (mut parts, body) = request.into_parts();
-    let read = Limited::new(body, BODY_LIMIT).collect();
-    let body = match tokio::time::timeout(BODY_TIMEOUT, read).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = "The login's body is larger than 64 kB.";
-            return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, detail));
-        }
-        Ok(Err(_)) => return Err(refuse(StatusCode::BAD_REQUEST, "The body broke off.")),
-        Err(_) => {
-            return Err(refuse(
-                StatusCode::REQUEST_TIMEOUT,
-                "The body took too long.",
-            ));
-        }
-    };
-    // One framing for the application: the length that was counted.
-    hop::strip(&mut parts.headers, false);
-    parts.headers.insert(CONTENT_LENGTH, body.len().into());
-    Ok(Request::from_parts(parts, body))
+/// Why a login's request could not be read whole.
+enum Unwhole {
+    /// Over the limit; the request as it came.
+    TooLarge(Box<Request<Body>>),
+    BrokeOff,
+    TooSlow,
 }
 
-/// Reads an answer that has to be read or replaced.
-async fn read_answer(
-    response: Response<Incoming>,
-    timeout: Duration,
-) -> Result<(Response<()>, Bytes), Response<Body>> {
-    let (mut parts, body) = response.into_parts();
-    let read = Limited::new(body, ANSWER_LIMIT).collect();
-    let Ok(Ok(body)) = tokio::time::timeout(timeout, read).await else {
-        let detail = "The application's answer to a login broke off or is too large.";
-        return Err(refuse(StatusCode::BAD_GATEWAY, detail));
-    };
-    hop::strip(&mut parts.headers, false);
-    let body = body.to_bytes();
-    if parts.headers.contains_key(CONTENT_LENGTH) {
-        parts.headers.insert(CONTENT_LENGTH, body.len().into());
+impl Unwhole {
+    fn refusal(self) -> Response<Body> {
+        match self {
+            Self::TooLarge(_) => refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The login's body is larger than 64 kB.",
+            ),
+            Self::BrokeOff => refuse(StatusCode::BAD_REQUEST, "The body broke off."),
+            Self::TooSlow => refuse(StatusCode::REQUEST_TIMEOUT, "The body took too long."),
+        }
     }
-    Ok((Response::from_parts(parts, ()), body))
+}
+
+/// Reads a login's request: bounded in size and time, before anything is charged.
+async fn whole(request: Request<Incoming>) -> Result<Request<Bytes>, Unwhole> {
+    let (parts, body) = request.into_parts();
+    match timeout(BODY_TIMEOUT, bounded(body, BODY_LIMIT)).await {
+        Ok(Bounded::Whole(body)) => Ok(Request::from_parts(parts, body)),
+        Ok(Bounded::Longer(body)) => Err(Unwhole::TooLarge(Box::new(Request::from_parts(
+            parts, body,
+        )))),
+        Ok(Bounded::BrokeOff) => Err(Unwhole::BrokeOff),
+        Err(_) => Err(Unwhole::TooSlow),
+    }
+}
+
+/// Reads an answer. An error holds the answer as it came where it is too large, nothing where it
+/// broke off.
+async fn read(
+    response: Response<Body>,
+    limit: usize,
+) -> Result<(Response<()>, Bytes), Option<Response<Body>>> {
+    let (parts, body) = response.into_parts();
+    match bounded(body, limit).await {
+        Bounded::Whole(body) => Ok((Response::from_parts(parts, ()), body)),
+        Bounded::Longer(body) => Err(Some(Response::from_parts(parts, body))),
+        Bounded::BrokeOff => Err(None),
+    }
+}
+
+/// A body that was read up to a limit.
+enum Bounded {
+    Whole(Bytes),
+    /// It goes on; all of it, with what was read in front.
+    Longer(Body),
+    BrokeOff,
+}
+
+async fn bounded<B>(mut body: B, limit: usize) -> Bounded
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Bounded::BrokeOff;
+        };
+        if let Ok(data) = frame.into_data() {
+            read.extend_from_slice(&data);
+        }
+        if read.len() > limit {
+            let first = Full::new(read.freeze()).map_err(|never| match never {});
+            let rest = body.map_err(Into::into);
+            return Bounded::Longer(chain(first.boxed_unsync(), rest.boxed_unsync()));
+        }
+    }
+    Bounded::Whole(read.freeze())
+}
+
+fn chain(first: Body, rest: Body) -> Body {
+    StreamBody::new(BodyStream::new(first).chain(BodyStream::new(rest))).boxed_unsync()
 }

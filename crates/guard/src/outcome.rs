@@ -7,7 +7,7 @@ use http::{
 };
 use serde::Deserialize;
 
-use crate::path::canonical;
+use crate::path::Route;
 
 /// Which answers mean that the password was right. All conditions that are given must hold.
 ///
@@ -19,47 +19,48 @@ pub struct OutcomeRule {
     pub status: Option<Vec<u16>>,
     /// The JSON body has something other than null or false at this pointer (RFC 6901).
     pub json: Option<String>,
-    /// A cookie of this name is set.
+    /// A cookie of this name is set, and not to nothing.
     pub cookie: Option<String>,
 }
 
 impl OutcomeRule {
-    /// Whether the body has to be read to tell.
-    pub(crate) fn reads_body(&self) -> bool {
-        self.json.is_some()
-    }
-
-    /// The outcome that an answer to a login at `login_path` tells of. 5xx and informational
-    /// answers tell nothing; whatever else is no success is a failure.
-    pub(crate) fn outcome(
+    /// The outcome that an answer to a login at `route` tells of, where its head tells; `None`
+    /// where its body has to be read. 5xx and informational answers tell nothing; whatever else
+    /// is no success is a failure.
+    pub(crate) fn by_head(
         &self,
-        login_path: &str,
+        route: &Route,
         status: StatusCode,
         headers: &HeaderMap,
-        body: &[u8],
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         if status.is_server_error() || status.is_informational() {
-            return Outcome::Unverified;
+            return Some(Outcome::Unverified);
         }
         let status_fits = match &self.status {
             Some(statuses) => statuses.contains(&status.as_u16()),
-            None => status.is_success() || leads_elsewhere(login_path, status, headers),
+            None => status.is_success() || leads_elsewhere(route, status, headers),
         };
-        let json_fits = self.json.as_ref().is_none_or(|pointer| has(body, pointer));
         let cookie_fits = self.cookie.as_ref().is_none_or(|name| sets(headers, name));
-        if status_fits && json_fits && cookie_fits {
-            Outcome::Success
-        } else {
-            Outcome::Failure
+        match (status_fits && cookie_fits, &self.json) {
+            (false, _) => Some(Outcome::Failure),
+            (true, None) => Some(Outcome::Success),
+            (true, Some(_)) => None,
+        }
+    }
+
+    /// The outcome where the head left it open.
+    pub(crate) fn by_body(&self, body: &[u8]) -> Outcome {
+        match &self.json {
+            Some(pointer) if !has(body, pointer) => Outcome::Failure,
+            _ => Outcome::Success,
         }
     }
 }
 
-fn leads_elsewhere(login_path: &str, status: StatusCode, headers: &HeaderMap) -> bool {
+fn leads_elsewhere(route: &Route, status: StatusCode, headers: &HeaderMap) -> bool {
     let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
     let target = location.and_then(|location| location.parse::<Uri>().ok());
-    status.is_redirection()
-        && target.is_some_and(|target| canonical(target.path()) != canonical(login_path))
+    status.is_redirection() && target.is_some_and(|target| !route.is_named_by(target.path()))
 }
 
 fn has(body: &[u8], pointer: &str) -> bool {
@@ -72,9 +73,8 @@ fn sets(headers: &HeaderMap, name: &str) -> bool {
     headers
         .get_all(SET_COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .filter_map(|cookie| cookie.split_once('='))
-        .any(|(cookie, _)| cookie.trim() == name)
+        .filter_map(|value| value.to_str().ok()?.split(';').next()?.split_once('='))
+        .any(|(cookie, value)| cookie.trim() == name && !value.trim().trim_matches('"').is_empty())
 }
 
 #[cfg(test)]
@@ -91,12 +91,9 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        rule.outcome(
-            "/login",
-            StatusCode::from_u16(status).unwrap(),
-            &map,
-            body.as_bytes(),
-        )
+        let status = StatusCode::from_u16(status).unwrap();
+        let by_head = rule.by_head(&Route::new("/login"), status, &map);
+        by_head.unwrap_or_else(|| rule.by_body(body.as_bytes()))
     }
 
     #[test]
@@ -145,9 +142,9 @@ mod tests {
             told(&rule, 200, &[("set-cookie", "session=x; Path=/")], ""),
             Outcome::Success
         );
-        assert_eq!(
-            told(&rule, 200, &[("set-cookie", "sessions=x")], ""),
-            Outcome::Failure
-        );
+        for other in ["sessions=x", "session=; Max-Age=0", "session=\"\"; Path=/"] {
+            let told = told(&rule, 200, &[("set-cookie", other)], "");
+            assert_eq!(told, Outcome::Failure, "{other}");
+        }
     }
 }

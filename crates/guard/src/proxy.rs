@@ -14,7 +14,9 @@ use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 
-use crate::{Body, Scope, Upstream, full, hop, login::Door, upgrade};
+use tokio::sync::oneshot;
+
+use crate::{Body, Scope, Upstream, full, hop, login::Door, server::Line, upgrade};
 
 /// What the proxy is made of.
 pub(crate) struct Proxy {
@@ -48,35 +50,39 @@ impl Proxy {
         response
     }
 
-    async fn route(self: &Arc<Self>, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+    async fn route(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
         match self.doors.iter().find(|door| door.matches(&request)) {
             Some(door) => door.pass(self, peer, request).await,
             None if self.scope == Scope::Logins => {
                 refuse(StatusCode::NOT_FOUND, "Only the login is served here.")
             }
-            None => self.stream(peer, request).await,
+            None => {
+                let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+                self.stream(peer, request).await
+            }
         }
     }
 
     /// Forwards without looking, both ways.
-    async fn stream(&self, peer: IpAddr, mut request: Request<Incoming>) -> Response<Body> {
-        let upgrading = hop::asks_upgrade(&request);
+    pub(crate) async fn stream(&self, peer: IpAddr, mut request: Request<Body>) -> Response<Body> {
+        let upgrading = hop::asks_websocket(&request);
+        let line = request.extensions_mut().remove::<Line>();
         let client = upgrading.then(|| hyper::upgrade::on(&mut request));
-        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         let mut response = match self.forward(peer, request, upgrading).await {
             Ok(response) => response,
             Err(refusal) => return refusal,
         };
-        match client {
-            Some(client) if upgrade::agreed(&response) => {
-                upgrade::join(client, &mut response);
+        match (client, line) {
+            (Some(client), Some(line)) if upgrade::agreed(&response) => {
+                upgrade::join(client, &mut response, line);
                 pass_on(response, true)
             }
             _ => pass_on(response, false),
         }
     }
 
-    /// Sends a request to the application; an error is the answer that says so.
+    /// Sends a request to the application; an error is the answer that says so. The time that the
+    /// application has begins when it has all of the request: a slow upload is the client's.
     pub(crate) async fn forward(
         &self,
         peer: IpAddr,
@@ -85,14 +91,20 @@ impl Proxy {
     ) -> Result<Response<Incoming>, Response<Body>> {
         self.address(&mut request)?;
         hop::strip(request.headers_mut(), upgrading);
+        hop::join_cookies(request.headers_mut());
         hop::tell_origin(request.headers_mut(), peer, &self.proxies);
-        match tokio::time::timeout(self.timeout, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(_)) => Err(refuse(
+        let (sending, sent) = oneshot::channel::<()>();
+        let request = request.map(|body| held(body, sending));
+        let late = async {
+            let _ = sent.await;
+            tokio::time::sleep(self.timeout).await;
+        };
+        tokio::select! {
+            answered = self.client.request(request) => answered.map_err(|_| refuse(
                 StatusCode::BAD_GATEWAY,
                 "The application can't be reached or broke off.",
             )),
-            Err(_) => Err(refuse(
+            () = late => Err(refuse(
                 StatusCode::GATEWAY_TIMEOUT,
                 "The application did not answer in time.",
             )),
@@ -125,6 +137,15 @@ impl Proxy {
         *request.version_mut() = Version::HTTP_11;
         Ok(())
     }
+}
+
+/// A body that holds something for as long as it is not at its end.
+pub(crate) fn held(body: Body, held: impl Send + 'static) -> Body {
+    let frames = body.map_frame(move |frame| {
+        let _ = &held;
+        frame
+    });
+    frames.boxed_unsync()
 }
 
 /// The application's answer, with what ends at this hop removed.

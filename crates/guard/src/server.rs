@@ -1,6 +1,16 @@
 //! Accepts connections and shuts down.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    convert::Infallible,
+    future::Future,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use doorwarden_decision::Policy;
 use doorwarden_gate::{
@@ -8,20 +18,34 @@ use doorwarden_gate::{
     http::{client_addr::Proxies, credentials::UnreadableTemplate},
     now,
 };
-use http::Request;
-use hyper::{body::Incoming, service::service_fn};
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
+};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinSet,
+};
 
-use crate::{Config, login::Door, proxy::Proxy};
+use crate::{
+    Body, Config, ProtectedLogin,
+    login::Door,
+    proxy::{Proxy, held},
+};
 
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much of a request's head, and of a body between two reads, is held for a connection.
+const BUFFER: usize = 64 * 1024;
 
 /// Connections that are served at once; more wait in the listen queue.
 const MAX_CONNECTIONS: usize = 8192;
@@ -50,6 +74,9 @@ pub enum StartError {
     /// A login's template can't be read.
     #[error(transparent)]
     Template(#[from] UnreadableTemplate),
+    /// Two logins on one route; the second would never be asked.
+    #[error("two logins are named {0}; give each route once")]
+    Twice(String),
 }
 
 /// A guard that listens.
@@ -62,6 +89,9 @@ pub struct Guard {
 impl Guard {
     /// Binds the address and makes the keys. Connections wait until [`Guard::run`].
     pub async fn bind(config: Config, policy: Policy, sink: EventSink) -> Result<Self, StartError> {
+        if let Some(route) = named_twice(&config.login) {
+            return Err(StartError::Twice(route));
+        }
         let store = MemoryStore::new(config.counters);
         let gate = Gate::new(policy, store, config.shadow, sink, now())?;
         let door = |login| Door::new(login, config.failure.clone());
@@ -112,9 +142,12 @@ impl Guard {
     }
 
     /// Serves until `shutdown` ends, then lets requests in flight end, for at most 10 seconds.
+    /// When it returns, nothing of it goes on.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let (close, closing) = watch::channel(false);
+        let mut connections = JoinSet::new();
         let server = server();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -122,24 +155,127 @@ impl Guard {
                 accepted = accept(&self.listener, &places) => accepted,
                 () = &mut shutdown => break,
             };
+            while connections.try_join_next().is_some() {}
             let Some((stream, peer, place)) = accepted else {
                 continue;
             };
-            let proxy = Arc::clone(&self.proxy);
-            let service = service_fn(move |request: Request<Incoming>| {
-                let answer = Arc::clone(&proxy).answer(peer.ip(), request);
-                async move { Ok::<_, Infallible>(answer.await) }
-            });
+            let line = Line {
+                closing: closing.clone(),
+                place: Arc::new(place),
+            };
+            let activity = Arc::new(Activity::new());
+            let service = service(Arc::clone(&self.proxy), peer, line, Arc::clone(&activity));
             let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
             let connection = graceful.watch(connection.into_owned());
-            tokio::spawn(async move {
-                // An error is a client that broke off or spoke no HTTP; it has its answer.
-                let _ = connection.await;
-                drop(place);
+            connections.spawn(async move {
+                tokio::select! {
+                    // An error is a client that broke off or spoke no HTTP; it has its answer.
+                    _ = connection => {}
+                    () = activity.idle() => {}
+                }
             });
         }
         drop(self.listener);
+        let _ = close.send(true);
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+        connections.shutdown().await;
+    }
+}
+
+/// The first route that stands twice.
+fn named_twice(logins: &[ProtectedLogin]) -> Option<String> {
+    let mut seen = HashSet::new();
+    let routes = logins
+        .iter()
+        .map(|login| format!("{} {}", login.route.method, login.route.path));
+    routes
+        .into_iter()
+        .find(|route| !seen.insert(route.to_lowercase()))
+}
+
+/// What a request has of its connection: a place among those that are served, and word of the
+/// server's end. A tunnel keeps it.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) closing: watch::Receiver<bool>,
+    #[expect(dead_code, reason = "held for its drop")]
+    place: Arc<OwnedSemaphorePermit>,
+}
+
+/// Answers the requests of one connection.
+fn service(
+    proxy: Arc<Proxy>,
+    peer: SocketAddr,
+    line: Line,
+    activity: Arc<Activity>,
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone
+{
+    let service = move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(line.clone());
+        let request_counts = Busy::new(&activity);
+        let answer = Arc::clone(&proxy).answer(peer.ip(), request);
+        async move { Ok::<_, Infallible>(answer.await.map(|body| held(body, request_counts))) }
+    };
+    service_fn(service)
+}
+
+/// Whether a connection does anything. A client that connects and says nothing, or keeps an
+/// HTTP/2 connection alive without a request, must not hold its place for ever.
+struct Activity {
+    since: Instant,
+    /// Requests whose answers have not ended.
+    busy: AtomicUsize,
+    /// When the last one ended, in milliseconds.
+    last: AtomicU64,
+}
+
+/// How long a connection may be without a request; browsers keep idle ones for a minute or two.
+const IDLE: Duration = Duration::from_secs(75);
+
+impl Activity {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            busy: AtomicUsize::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Ends when the connection has done nothing for too long: before its first request, as long
+    /// as a head may take.
+    async fn idle(&self) {
+        loop {
+            let last = self.last.load(Ordering::Relaxed);
+            let allowed = if last == 0 { HEAD_TIMEOUT } else { IDLE };
+            let idle = Duration::from_millis(self.millis().saturating_sub(last));
+            let busy = self.busy.load(Ordering::Relaxed) > 0;
+            if !busy && idle >= allowed {
+                return;
+            }
+            let wait = if busy { HEAD_TIMEOUT } else { allowed - idle };
+            tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
+        }
+    }
+}
+
+/// A request that has not ended.
+struct Busy(Arc<Activity>);
+
+impl Busy {
+    fn new(activity: &Arc<Activity>) -> Self {
+        activity.busy.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.last.store(self.0.millis().max(1), Ordering::Relaxed);
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -149,7 +285,8 @@ fn server() -> auto::Builder<TokioExecutor> {
     server
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(BUFFER);
     server
         .http2()
         .timer(TokioTimer::new())
@@ -158,11 +295,7 @@ fn server() -> auto::Builder<TokioExecutor> {
     server
 }
 
-type Accepted = (
-    tokio::net::TcpStream,
-    SocketAddr,
-    tokio::sync::OwnedSemaphorePermit,
-);
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;

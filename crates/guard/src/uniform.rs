@@ -2,22 +2,32 @@
 //! tells which accounts exist.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use doorwarden_decision::Outcome;
 use http::Response;
 
 use crate::{Body, FailureForm, full};
 
-/// How long the slowest answer is remembered: for one to two of these.
+/// Right logins whose times are remembered, however long ago: each has hashed a password, which is
+/// the slow path, and attackers can't make them.
+const SUCCESSES: usize = 32;
+
+/// How long the slowest failure is remembered: for one to two of these. Attackers make failures,
+/// so one that was made slow must not slow everybody down for long.
 const MEMORY: Duration = Duration::from_secs(300);
 
-/// Room above the slowest answer, in quarters of it: a slow path that wanders a little must not
-/// cross a deadline.
+/// Room above the slowest answer: a slow path that wanders a little must not cross a deadline.
 const MARGIN: f64 = 1.25;
 
-/// No failed login waits longer than this for others that were slow.
+/// What the slow path is taken for until a right login has shown it: over the usual cost of a
+/// password hash (OWASP's parameters take 50 to 300 ms).
+const UNKNOWN: Duration = Duration::from_millis(400);
+
+/// No failed login waits longer than this for others that are slow.
 const LONGEST: Duration = Duration::from_secs(5);
 
 impl FailureForm {
@@ -35,38 +45,111 @@ impl FailureForm {
 /// average out; a deadline does not.
 pub(crate) struct Deadline {
     quantum: Duration,
-    slowest: Mutex<Slowest>,
+    seen: Mutex<Seen>,
 }
 
-struct Slowest {
+/// What is known of the application's times.
+struct Seen {
     since: Instant,
+    /// The slowest failure of this span and of the one before.
     recent: Duration,
     before: Duration,
+    successes: VecDeque<Duration>,
+    /// Verifications under way: of names tried side by side, the fast ones wait for the slow ones.
+    under_way: BTreeMap<u64, Instant>,
+    next: u64,
+}
+
+/// A verification under way; ends when dropped.
+pub(crate) struct UnderWay<'a> {
+    deadline: &'a Deadline,
+    id: u64,
+    started: Instant,
 }
 
 impl Deadline {
     pub(crate) fn new(quantum: Duration, now: Instant) -> Self {
         Self {
             quantum,
-            slowest: Mutex::new(Slowest {
+            seen: Mutex::new(Seen {
                 since: now,
                 recent: Duration::ZERO,
                 before: Duration::ZERO,
+                successes: VecDeque::new(),
+                under_way: BTreeMap::new(),
+                next: 0,
             }),
         }
     }
 
-    /// How long after its start a failed answer leaves, when the application took `elapsed`.
-    pub(crate) fn after(&self, elapsed: Duration, now: Instant) -> Duration {
-        let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
-        let step = slowest.step(self.quantum, elapsed, now);
+    /// Notes that a password is about to be verified.
+    pub(crate) fn begin(&self, now: Instant) -> UnderWay<'_> {
+        let mut seen = self.seen();
+        let id = seen.next;
+        seen.next += 1;
+        seen.under_way.insert(id, now);
+        UnderWay {
+            deadline: self,
+            id,
+            started: now,
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long after its start a failed answer leaves at the earliest, when the application took
+    /// `elapsed`. It grows while slower ones are under way.
+    fn after(&self, elapsed: Duration, now: Instant) -> Duration {
+        let slow = self.seen().slow_path(now).mul_f64(MARGIN);
+        let longest = LONGEST.max(self.quantum);
+        let step = multiple_of(self.quantum, slow).min(longest);
         multiple_of(step, elapsed)
     }
 }
 
-impl Slowest {
-    /// The length of one step: the least multiple of the quantum that has room for the slowest.
-    fn step(&mut self, quantum: Duration, elapsed: Duration, now: Instant) -> Duration {
+impl UnderWay<'_> {
+    /// Notes the application's answer.
+    pub(crate) fn answered(&self, outcome: Outcome, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.started).min(LONGEST);
+        let mut seen = self.deadline.seen();
+        seen.under_way.remove(&self.id);
+        match outcome {
+            Outcome::Success => {
+                seen.successes.truncate(SUCCESSES - 1);
+                seen.successes.push_front(elapsed);
+            }
+            Outcome::Failure => seen.note_failure(elapsed, now),
+            Outcome::Unverified => {}
+        }
+    }
+
+    /// Waits until a failed answer may leave.
+    pub(crate) async fn hold(&self, elapsed: Duration) {
+        loop {
+            let leaves = self.started + self.deadline.after(elapsed, Instant::now());
+            if leaves <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(leaves.into()).await;
+        }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.deadline.seen().under_way.remove(&self.id);
+    }
+}
+
+impl Seen {
+    fn note_failure(&mut self, elapsed: Duration, now: Instant) {
+        self.age(now);
+        self.recent = self.recent.max(elapsed);
+    }
+
+    fn age(&mut self, now: Instant) {
         let age = now.saturating_duration_since(self.since);
         if age >= MEMORY {
             let recent = std::mem::take(&mut self.recent);
@@ -77,8 +160,16 @@ impl Slowest {
             };
             self.since = now;
         }
-        self.recent = self.recent.max(elapsed.min(LONGEST));
-        multiple_of(quantum, self.recent.max(self.before).mul_f64(MARGIN)).min(LONGEST.max(quantum))
+    }
+
+    fn slow_path(&mut self, now: Instant) -> Duration {
+        self.age(now);
+        let shown = self.successes.iter().copied().max().unwrap_or(UNKNOWN);
+        let oldest = self.under_way.values().min();
+        let waiting = oldest.map_or(Duration::ZERO, |begun| {
+            now.saturating_duration_since(*begun)
+        });
+        shown.max(self.recent).max(self.before).max(waiting)
     }
 }
 
@@ -96,42 +187,74 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    #[test]
-    fn fast_answers_wait_for_the_slow_path() {
-        let start = Instant::now();
+    /// A deadline to which this has been shown.
+    fn shown(outcome: Outcome, elapsed: Duration, start: Instant) -> Deadline {
         let deadline = Deadline::new(ms(100), start);
-        assert_eq!(deadline.after(ms(2), start), ms(100));
-        assert_eq!(deadline.after(ms(240), start), ms(300));
-        assert_eq!(deadline.after(ms(2), start), ms(300));
-        assert_eq!(deadline.after(ms(299), start), ms(400));
-        assert_eq!(deadline.after(ms(0), start), ms(400));
+        show(&deadline, outcome, elapsed, start);
+        deadline
+    }
+
+    fn show(deadline: &Deadline, outcome: Outcome, elapsed: Duration, start: Instant) {
+        deadline.begin(start).answered(outcome, start + elapsed);
     }
 
     #[test]
-    fn the_slow_path_is_forgotten_in_time_and_bounded() {
+    fn until_a_right_login_has_shown_it_the_slow_path_is_supposed_slow() {
         let start = Instant::now();
         let deadline = Deadline::new(ms(100), start);
-        deadline.after(ms(240), start);
+        assert_eq!(deadline.after(ms(2), start), ms(500));
+        show(&deadline, Outcome::Success, ms(30), start);
+        assert_eq!(deadline.after(ms(2), start), ms(100));
+    }
+
+    #[test]
+    fn fast_answers_wait_for_the_slow_path() {
+        let start = Instant::now();
+        let deadline = shown(Outcome::Success, ms(240), start);
+        assert_eq!(deadline.after(ms(2), start), ms(300));
+        show(&deadline, Outcome::Failure, ms(299), start);
+        assert_eq!(deadline.after(ms(2), start), ms(400));
+        assert_eq!(deadline.after(ms(399), start), ms(400));
+    }
+
+    #[test]
+    fn right_logins_are_remembered_however_long_ago_and_failures_are_not() {
+        let start = Instant::now();
+        let deadline = shown(Outcome::Success, ms(240), start);
+        show(&deadline, Outcome::Failure, ms(29_000), start);
         let later = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(deadline.after(ms(2), later(301)), ms(300));
-        assert_eq!(deadline.after(ms(2), later(602)), ms(100));
-        assert_eq!(deadline.after(ms(29_000), later(603)), ms(30_000));
-        assert_eq!(deadline.after(ms(2), later(604)), ms(5_000));
+        assert_eq!(deadline.after(ms(2), later(1)), ms(5_000));
+        assert_eq!(deadline.after(ms(2), later(301)), ms(5_000));
+        assert_eq!(deadline.after(ms(2), later(700)), ms(300));
+        assert_eq!(deadline.after(ms(2), later(1_000_000)), ms(300));
+        for _ in 0..SUCCESSES {
+            show(&deadline, Outcome::Success, ms(50), later(1_000_000));
+        }
+        assert_eq!(deadline.after(ms(2), later(1_000_001)), ms(100));
+    }
+
+    #[test]
+    fn of_names_tried_side_by_side_the_fast_ones_wait_for_the_slow_ones() {
+        let start = Instant::now();
+        let deadline = shown(Outcome::Success, ms(30), start);
+        let slow = deadline.begin(start);
+        assert_eq!(deadline.after(ms(2), start + ms(100)), ms(200));
+        assert_eq!(deadline.after(ms(2), start + ms(200)), ms(300));
+        slow.answered(Outcome::Unverified, start + ms(250));
+        assert_eq!(deadline.after(ms(2), start + ms(300)), ms(100));
+        drop(deadline.begin(start));
+        assert_eq!(deadline.after(ms(2), start + ms(900)), ms(100));
     }
 
     #[test]
     fn existing_and_absent_share_a_deadline_whatever_their_times() {
         let start = Instant::now();
         for hash in [1, 30, 79, 81, 120, 250, 700] {
-            let deadline = Deadline::new(ms(100), start);
             // The slow path has been seen: its slowest, whatever comes first.
-            deadline.after(ms(hash + 4), start);
-            let existing: Vec<_> = (0..20)
-                .map(|i| deadline.after(ms(hash + i % 5), start))
-                .collect();
-            let absent: Vec<_> = (0..20)
-                .map(|i| deadline.after(ms(1 + i % 5), start))
-                .collect();
+            let deadline = shown(Outcome::Success, ms(hash + 4), start);
+            let leave = |elapsed: u64| deadline.after(ms(elapsed), start);
+            let existing: Vec<_> = (0..20).map(|i| leave(hash + i % 5)).collect();
+            let absent: Vec<_> = (0..20).map(|i| leave(1 + i % 5)).collect();
             assert_eq!(existing, absent, "hash takes {hash} ms");
         }
     }

@@ -186,6 +186,7 @@ impl Case {
             "{:?} of {weak}",
             taken.names
         );
+        self.detours(guarded);
         // After the spray, whoever has a password of their own still gets in.
         self.honest(guarded, "user-000@example.org", "a password of my own 0");
         stop(guard);
@@ -293,6 +294,19 @@ impl Case {
             assert_eq!((status, body.as_str()), (401, self.failure));
         }
         self.honest(address, "user-000@example.org", "a password of my own 0");
+    }
+
+    /// gunicorn lets its peer set SCRIPT_NAME, and with it the path: `/x/login` would be `/login`.
+    fn detours(&self, address: SocketAddr) {
+        let url = format!("http://{address}/x{}", self.path);
+        let body = (self.body)("user-000@example.org", "a password of my own 0");
+        let request = reqwest::Client::new()
+            .post(url)
+            .header("content-type", self.content_type)
+            .header("SCRIPT_NAME", "/x")
+            .body(body);
+        let answer = block_on(async { request.send().await?.text().await });
+        assert!(!answer.contains("token"), "{answer}");
     }
 
     fn honest(&self, address: SocketAddr, name: &str, password: &str) {

@@ -76,6 +76,33 @@ async fn another_spelling_of_the_path_is_the_same_login() {
 }
 
 #[tokio::test]
+async fn other_ways_to_the_login_are_counted_or_refused() {
+    let world = World::start().await;
+    let body = r#"{"username":"alice","password":"guess"}"#;
+    let lower = format!(
+        "post /login HTTP/1.1\r\nhost: a\r\ncontent-type: {JSON}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = world
+        .raw(lower.as_bytes(), Duration::from_millis(300))
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    let answer = world.post("/login?username=victim", JSON, body).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    let decoy = r#"{"username":"decoy","password":"p","Username":"victim"}"#;
+    assert_eq!(world.post("/login", JSON, decoy).await.status, 400);
+    assert_eq!(world.app.seen(), Vec::<String>::new());
+    let request = Request::post("/home")
+        .header("script_name", "/x")
+        .header("x-original-url", "/login")
+        .body(full(""))
+        .unwrap();
+    world.send(request).await;
+    let heads = world.app.heads.lock().unwrap();
+    assert!(!heads[0].contains_key("script_name") && !heads[0].contains_key("x-original-url"));
+}
+
+#[tokio::test]
 async fn a_spoofed_address_frees_nobody() {
     let policy = Policy {
         address: "3 per minute".parse().unwrap(),
@@ -245,6 +272,20 @@ async fn shadow_changes_nothing_and_says_what_it_would() {
         );
         assert_eq!(answer.header("x-app"), Some("1"));
     }
+    // What could not be read, and would be refused, goes on as it came.
+    let form = world
+        .post(
+            "/login",
+            "application/octet-stream",
+            r#"{"username":"alice","password":"right"}"#,
+        )
+        .await;
+    assert_eq!(form.status, 200);
+    let long = format!(
+        r#"{{"username":"alice","password":"right","more":"{}"}}"#,
+        "x".repeat(100_000)
+    );
+    assert_eq!(world.post("/login", JSON, long).await.status, 200);
     assert_eq!(world.try_login("nobody", "guess").await.status, 404);
     let events = world.events.lock().unwrap();
     let would: Vec<bool> = events

@@ -169,3 +169,73 @@ async fn a_shutdown_lets_requests_in_flight_end() {
     assert_eq!(slow.await.unwrap().body, "slow");
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test]
+async fn a_slow_upload_is_the_client_s_time_and_not_the_application_s() {
+    let world = World::start_with(
+        |config| config.upstream_timeout_seconds = 1,
+        Policy::default(),
+    )
+    .await;
+    let chunks = stream::unfold(0, |sent| async move {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let frame =
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Frame::data(Bytes::from("x")));
+        (sent < 5).then_some((frame, sent + 1))
+    });
+    let body = StreamBody::new(chunks).boxed_unsync();
+    let answer = world
+        .send(Request::post("/count").body(body).unwrap())
+        .await;
+    assert_eq!(Answer::read(answer).await.body, "5");
+    let hanging = world
+        .send(Request::get("/hang").body(full("")).unwrap())
+        .await;
+    assert_eq!(hanging.status(), 504);
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let world = World::start().await;
+    for begun in ["", "PRI * HT", "GET / HTTP/1.1\r\n"] {
+        let mut silent = TcpStream::connect(world.address).await.unwrap();
+        silent.write_all(begun.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(30), silent.read_to_end(&mut answer));
+        assert!(closed.await.is_ok(), "{begun:?} is kept open");
+    }
+}
+
+#[tokio::test]
+async fn no_upgrade_but_a_websocket_is_passed_on() {
+    let world = World::start().await;
+    let request = "GET /h2c HTTP/1.1\r\nhost: a\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n";
+    let answer = world
+        .raw(request.as_bytes(), Duration::from_millis(300))
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let heads = world.app.heads.lock().unwrap();
+    assert!(!heads[0].contains_key("upgrade") && !heads[0].contains_key("http2-settings"));
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_tunnels_too() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let upstream = listener.local_addr().unwrap();
+    let app = std::sync::Arc::new(Application::default());
+    let mut world = World::in_front_of(app, upstream, |_| {}, Policy::default()).await;
+    let mut client = TcpStream::connect(world.address).await.unwrap();
+    let request =
+        b"GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    client.write_all(request).await.unwrap();
+    let (mut application, _) = listener.accept().await.unwrap();
+    let mut buffer = [0; 1024];
+    assert!(application.read(&mut buffer).await.unwrap() > 0);
+    let answer =
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
+    application.write_all(answer).await.unwrap();
+    assert!(client.read(&mut buffer).await.unwrap() > 0);
+    world.shut_down().await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), client.read(&mut buffer)).await;
+    assert_eq!(ended.expect("the tunnel outlives the guard").unwrap(), 0);
+}
