@@ -73,32 +73,23 @@ pub(crate) async fn guard(args: Args) -> Result<u8, Failure> {
 }
 
 fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> {
-    let file = match (args.config, &args.upstream) {
-        (Some(path), _) => Some(path),
-        (None, None) => Some(PathBuf::from(config::FILE)),
-        (None, Some(_)) => None,
-    };
     let logins = args.login.into_iter().map(ProtectedLogin::new);
     let logins: Vec<_> = logins.collect::<Result<_, _>>().map_err(Failure::usage)?;
-    let (mut config, policy) = match (file, args.upstream) {
-        (Some(path), upstream) => {
-            let mut read = config::read(&path)?;
-            if let Some(upstream) = upstream {
-                read.guard.upstream = upstream;
-            }
-            if !logins.is_empty() {
-                read.guard.login = logins;
-            }
-            (read.guard, read.policy)
-        }
+    let (mut config, policy) = match (args.config, args.upstream) {
         (None, Some(upstream)) => (
             doorwarden_guard::Config::new(upstream, logins),
             Policy::default(),
         ),
-        (None, None) => {
-            return Err(Failure::usage(
-                "name the application with --upstream or --config",
-            ));
+        (path, upstream) => {
+            let read = config::read(&path.unwrap_or_else(|| config::FILE.into()))?;
+            let mut guard = read.guard;
+            if let Some(upstream) = upstream {
+                guard.upstream = upstream;
+            }
+            if !logins.is_empty() {
+                guard.login = logins;
+            }
+            (guard, read.policy)
         }
     };
     if config.login.is_empty() {

@@ -75,7 +75,8 @@ impl Sprayed<'_> {
         );
         let exchange = async {
             let socket = TcpSocket::new_v4()?;
-            socket.bind(SocketAddr::new(source, 0))?;
+            // Where loopback has one address only, all attempts come from it.
+            let _ = socket.bind(SocketAddr::new(source, 0));
             let mut stream = socket.connect(self.address).await?;
             stream.write_all(request.as_bytes()).await?;
             let mut answer = Vec::new();

@@ -164,7 +164,7 @@ async fn login(
     let (name, password) = (credentials.username.clone(), credentials.password.clone());
     let limits = &site.specimen.limits;
     let wait = lock(&site.failures).wait(limits, &name, address, &password);
-    if let Some(wait) = wait {
+    if let Some(wait) = wait.filter(|_| !site.specimen.verifies_first) {
         return refuse(&site.specimen, wait);
     }
     let verifier = Arc::clone(&site);
@@ -172,6 +172,9 @@ async fn login(
     let (exists, right) = verified.unwrap_or_default();
     if right {
         return succeed(&site, name);
+    }
+    if let Some(wait) = wait {
+        return refuse(&site.specimen, wait);
     }
     lock(&site.failures).record(&name, address, &password);
     fail(&site.specimen, exists)
@@ -181,6 +184,7 @@ fn refuse(specimen: &Specimen, wait: Duration) -> Response {
     let (status, words) = match specimen.refusal {
         Refusal::TooMany => (StatusCode::TOO_MANY_REQUESTS, "slow down"),
         Refusal::Forbidden => (StatusCode::FORBIDDEN, "temporarily blocked"),
+        Refusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "come back later"),
         Refusal::UnauthorizedInOtherWords => (StatusCode::UNAUTHORIZED, "too many failures"),
         Refusal::Silent => return fail(specimen, true),
     };

@@ -13,6 +13,8 @@ pub struct Specimen {
     pub fires: &'static [&'static str],
     pub(crate) limits: Limits,
     pub(crate) believes_forwarded: bool,
+    /// Looks at its limits only when the password was wrong.
+    pub(crate) verifies_first: bool,
     pub(crate) unknown: Unknown,
     pub(crate) refusal: Refusal,
     pub(crate) failure: Failure,
@@ -38,6 +40,8 @@ pub(crate) enum Unknown {
 pub(crate) enum Refusal {
     TooMany,
     Forbidden,
+    /// As nginx's `limit_req` does where nobody says otherwise.
+    Unavailable,
     UnauthorizedInOtherWords,
     /// As if the password were wrong, right or not.
     Silent,
@@ -65,6 +69,7 @@ const SOUND: Specimen = Specimen {
     fires: &[],
     limits: SOUND_LIMITS,
     believes_forwarded: false,
+    verifies_first: false,
     unknown: Unknown::LikeAny,
     refusal: Refusal::TooMany,
     failure: Failure::Unauthorized,
@@ -117,6 +122,12 @@ pub fn specimens() -> Vec<Specimen> {
             ..SOUND
         },
         Specimen {
+            id: "sound-refuses-503",
+            about: "sound; its limit answers 503, as nginx does",
+            refusal: Refusal::Unavailable,
+            ..SOUND
+        },
+        Specimen {
             id: "sound-refuses-401",
             about: "sound; its limit answers 401 in other words",
             refusal: Refusal::UnauthorizedInOtherWords,
@@ -145,6 +156,13 @@ pub fn specimens() -> Vec<Specimen> {
             about: "no limit by account or address",
             fires: &["login-unlimited"],
             limits: limits(None, None, None, None, Some(5)),
+            ..SOUND
+        },
+        Specimen {
+            id: "refuses-wrong-only",
+            about: "its limits refuse wrong passwords only; a right guess still gets in",
+            fires: &["login-unlimited"],
+            verifies_first: true,
             ..SOUND
         },
         Specimen {

@@ -36,7 +36,7 @@ impl Account {
         let meant = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
         let numbered = text.lines().enumerate().filter(|(_, line)| meant(line));
         numbered
-            .map(|(i, line)| Self::parse(line.trim_end()).ok_or(InvalidAccounts { line: i + 1 }))
+            .map(|(i, line)| Self::parse(line).ok_or(InvalidAccounts { line: i + 1 }))
             .collect()
     }
 }
@@ -48,6 +48,9 @@ pub(crate) struct Inventor<R> {
     /// told apart by their form.
     model: String,
 }
+
+/// Random letters that every invented name has: 47 bits, so that it is nobody's.
+const LEAST_LETTERS: usize = 10;
 
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 const DIGITS: &[u8] = b"0123456789";
@@ -79,7 +82,8 @@ impl<R: Rng> Inventor<R> {
             let like = if c.is_ascii_digit() { DIGITS } else { LETTERS };
             name.push(self.pick(like));
         }
-        while name.len() < 10 {
+        // Digits alone could be somebody's customer or telephone number.
+        while name.chars().filter(char::is_ascii_alphabetic).count() < LEAST_LETTERS {
             name.push(self.pick(LETTERS));
         }
         name + &domain
@@ -133,5 +137,11 @@ mod tests {
         let name = mail.name();
         assert!(name.ends_with("@example.org") && name.len() >= 22, "{name}");
         assert_ne!(mail.name(), name);
+        let number = Inventor::new(rng(), "1234567890").name();
+        assert_eq!(
+            number.chars().filter(char::is_ascii_alphabetic).count(),
+            10,
+            "{number}"
+        );
     }
 }

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
+use url::form_urlencoded::byte_serialize;
+
+use crate::Secret;
 
 /// One answer, bounded in size.
 #[derive(Clone, Debug)]
@@ -12,6 +15,15 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// From the request's start to the answer's head.
     pub(crate) elapsed: Duration,
+    /// What it may echo and must not be compared or shown.
+    pub(crate) echoes: Echoes,
+}
+
+/// Names and passwords that an answer may repeat.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Echoes {
+    pub(crate) names: Vec<String>,
+    pub(crate) passwords: Vec<Secret>,
 }
 
 /// What of an answer is the same each time when nothing changed: the status, the names of headers
@@ -56,13 +68,13 @@ impl Answer {
         self.header("retry-after")?.trim().parse().ok()
     }
 
-    /// The answer without what changes by itself or echoes `account`.
-    pub(crate) fn signature(&self, account: &str) -> Signature {
+    /// The answer without what changes by itself or echoes what was sent.
+    pub(crate) fn signature(&self) -> Signature {
         let value = |name: &str, value: &str| match name {
             "set-cookie" => value.split('=').next().unwrap_or_default().to_owned(),
             // Counters and waits are told by the header's presence; their values move.
             _ if name.starts_with("x-ratelimit") || name.starts_with("ratelimit") => String::new(),
-            _ => constant(value, account),
+            _ => self.constant(value),
         };
         let mut headers: Vec<(String, String)> = self
             .headers
@@ -81,17 +93,17 @@ impl Answer {
         Signature {
             status: self.status,
             headers,
-            body: constant(&String::from_utf8_lossy(compared), account),
+            body: self.constant(&String::from_utf8_lossy(compared)),
         }
     }
 
     /// A short description without secrets: the status and a masked beginning of the body.
-    pub(crate) fn describe(&self, account: &str) -> String {
+    pub(crate) fn describe(&self) -> String {
         let retry = match self.header("retry-after") {
             Some(_) => " with Retry-After",
             None => "",
         };
-        let text = constant(&self.text(), account);
+        let text = self.constant(&self.text());
         let shown: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
         format!("{}{retry} {shown}", self.status)
             .trim_end()
@@ -138,17 +150,59 @@ fn short(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
-/// Replaces what differs between two answers that mean the same: the account's name, runs of
-/// digits, and long random-looking words.
-fn constant(text: &str, account: &str) -> String {
-    let named = if account.is_empty() {
-        text.to_owned()
-    } else {
-        text.replace(account, "{account}")
-    };
-    let mut out = String::with_capacity(named.len());
+impl Answer {
+    /// A text without what differs between two answers that mean the same: test accounts' names
+    /// and passwords, runs of digits, long random-looking words.
+    pub(crate) fn constant(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for password in &self.echoes.passwords {
+            for spelling in spellings(password.expose()) {
+                text = text.replace(&spelling, "{password}");
+            }
+        }
+        for name in &self.echoes.names {
+            for spelling in spellings(name) {
+                text = replace_word(&text, &spelling, "{account}");
+            }
+        }
+        without_tokens(&text)
+    }
+}
+
+/// How a word may stand in an answer: as it is, in small letters, in JSON, in a URL.
+fn spellings(word: &str) -> Vec<String> {
+    let quoted = serde_json::Value::from(word).to_string();
+    let in_json = quoted[1..quoted.len() - 1].to_owned();
+    let in_url: String = byte_serialize(word.as_bytes()).collect();
+    let mut spellings = vec![word.to_owned(), word.to_lowercase(), in_json, in_url];
+    spellings.retain(|spelling| !spelling.is_empty());
+    spellings.dedup();
+    spellings
+}
+
+/// Replaces a word where it stands by itself: `user` is not replaced in `username`.
+fn replace_word(text: &str, word: &str, with: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(word) {
+        let (before, after) = (&rest[..at], &rest[at + word.len()..]);
+        let joins = |c: char| c.is_alphanumeric() || c == '_';
+        let last = before
+            .chars()
+            .next_back()
+            .or_else(|| out.chars().next_back());
+        let alone = !last.is_some_and(joins) && !after.chars().next().is_some_and(joins);
+        out.push_str(before);
+        out.push_str(if alone { with } else { word });
+        rest = after;
+    }
+    out + rest
+}
+
+fn without_tokens(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
     let mut word = String::new();
-    for c in named.chars().chain(std::iter::once('\n')) {
+    for c in text.chars().chain(std::iter::once('\n')) {
         if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '=' | '.') {
             word.push(c);
         } else {
@@ -162,8 +216,19 @@ fn constant(text: &str, account: &str) -> String {
 }
 
 fn constant_word(word: &str) -> String {
-    let digits = word.chars().filter(char::is_ascii_digit).count();
-    if word.len() >= 16 && digits >= 2 {
+    let any = |kind: fn(&char) -> bool| word.chars().any(|c| kind(&c));
+    let (digits, small, large) = (
+        any(char::is_ascii_digit),
+        any(char::is_ascii_lowercase),
+        any(char::is_ascii_uppercase),
+    );
+    let mixed = [digits, small, large]
+        .into_iter()
+        .filter(|kind| *kind)
+        .count()
+        >= 2;
+    let hex = word.len() >= 8 && digits && word.chars().all(|c| c.is_ascii_hexdigit());
+    if hex || (word.len() >= 16 && mixed) {
         return "{token}".into();
     }
     let mut out = String::new();
@@ -191,7 +256,18 @@ pub(crate) mod tests {
             headers: map,
             body: body.as_bytes().to_vec(),
             elapsed: Duration::from_millis(10),
+            echoes: Echoes::default(),
         }
+    }
+
+    /// The same, to a login of this name with this password.
+    pub(crate) fn echoing(mut answer: Answer, name: &str, password: &str) -> Answer {
+        answer.echoes.names.push(name.to_owned());
+        answer
+            .echoes
+            .passwords
+            .push(Secret::new(password.to_owned()));
+        answer
     }
 
     #[test]
@@ -206,19 +282,31 @@ pub(crate) mod tests {
             &[("date", "Tue"), ("x-request-id", "00ffee1122aa33cc44")],
             r#"{"detail":"bob: wrong","left":3,"at":"2026-11-21T10:00:01"}"#,
         );
-        assert_eq!(one.signature("alice"), two.signature("bob"));
+        let (one, two) = (echoing(one, "alice", "p"), echoing(two, "bob", "q"));
+        assert_eq!(one.signature(), two.signature());
+    }
+
+    #[test]
+    fn names_are_masked_as_words_and_passwords_everywhere() {
+        let text = r#"Incorrect username for user: "User" %22, a%40x.org, se\"cret9 xse\"cret9x"#;
+        let user = echoing(answer(401, &[], text), "user", r#"se"cret9"#);
+        let shown = user.describe();
+        assert!(shown.contains("username for {account}"), "{shown}");
+        assert!(!shown.contains("cret"), "{shown}");
+        let mail = echoing(answer(401, &[], "/login?e=a%40x.org"), "a@x.org", "p4");
+        assert!(mail.describe().contains("{account}"), "{}", mail.describe());
     }
 
     #[test]
     fn what_means_something_does() {
-        let base = answer(401, &[], r#"{"detail":"wrong"}"#).signature("a");
+        let base = answer(401, &[], r#"{"detail":"wrong"}"#).signature();
         for other in [
             answer(429, &[], r#"{"detail":"wrong"}"#),
             answer(401, &[("retry-after", "60")], r#"{"detail":"wrong"}"#),
             answer(401, &[("set-cookie", "captcha=1")], r#"{"detail":"wrong"}"#),
             answer(401, &[], r#"{"detail":"too many"}"#),
         ] {
-            let signature = other.signature("a");
+            let signature = other.signature();
             assert_ne!(signature, base);
             assert!(!signature.difference(&base).is_empty());
         }
@@ -231,7 +319,7 @@ pub(crate) mod tests {
             &[],
             r#"{"access_token":"eyJhbGciOiJIUzI1NiJ9.e30.abc123def456"}"#,
         )
-        .describe("a");
+        .describe();
         assert!(text.contains("{token}") && !text.contains("eyJ"), "{text}");
     }
 }

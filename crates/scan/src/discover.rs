@@ -5,6 +5,7 @@
 
 use doorwarden_decision::{Login, Shape};
 use serde_json::Value;
+use url::Url;
 
 use crate::probe::{Probe, Stop};
 
@@ -39,18 +40,28 @@ pub(crate) enum Undiscovered {
     Malformed { path: &'static str, reason: String },
     #[error("{0} describes no login with a name and a password; name the login with --login")]
     NoLogin(&'static str),
+    #[error(
+        "the OpenAPI document describes a registration and no login; name the login with --login"
+    )]
+    OnlyRegistration,
     #[error(transparent)]
     Stop(#[from] Stop),
 }
 
 pub(crate) async fn discover(probe: &mut Probe) -> Result<Discovered, Undiscovered> {
+    // An application in one page answers 200 with HTML everywhere: what is no document is told
+    // only when nothing else is one.
+    let mut first = None;
     for path in USUAL_PATHS {
         let answer = probe.get(path).await?;
         if answer.status == 200 {
-            return read(path, &answer.body);
+            match read(path, &answer.body) {
+                Ok(discovered) => return Ok(discovered),
+                Err(error) => first = first.or(Some(error)),
+            }
         }
     }
-    Err(Undiscovered::NoDocument)
+    Err(first.unwrap_or(Undiscovered::NoDocument))
 }
 
 fn read(path: &'static str, body: &[u8]) -> Result<Discovered, Undiscovered> {
@@ -63,17 +74,37 @@ fn read(path: &'static str, body: &[u8]) -> Result<Discovered, Undiscovered> {
         return Err(malformed("it has no object `paths`".into()));
     }
     let discovered = in_document(&document);
-    if discovered.logins.is_empty() {
+    if discovered == Discovered::default() {
         return Err(Undiscovered::NoLogin(path));
     }
     Ok(discovered)
 }
 
+/// What stands before all paths: Swagger's `basePath`, or the path of OpenAPI's first server.
+fn base(document: &Value) -> String {
+    let server = document["servers"][0]["url"].as_str().unwrap_or("");
+    let server = match Url::parse(server) {
+        Ok(url) => url.path().to_owned(),
+        Err(_) => server.to_owned(),
+    };
+    let base = document["basePath"].as_str().unwrap_or(&server);
+    let base = base.trim_end_matches('/');
+    if base.starts_with('/') {
+        base.to_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// Whether a path from a document is one that can be sent and shown.
+fn is_plain(path: &str) -> bool {
+    path.starts_with('/')
+        && path.bytes().all(|b| b.is_ascii_graphic())
+        && !path.contains(['{', '?', '#'])
+}
+
 fn in_document(document: &Value) -> Discovered {
-    let base = document["basePath"]
-        .as_str()
-        .unwrap_or("")
-        .trim_end_matches('/');
+    let base = base(document);
     let mut logins: Vec<(u32, Login)> = Vec::new();
     let mut registration = None;
     let paths = document["paths"].as_object();
@@ -84,10 +115,7 @@ fn in_document(document: &Value) -> Discovered {
         };
         let lower = path.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-        if !path.starts_with('/')
-            || path.contains('{')
-            || has(&["reset", "forgot", "change", "update"])
-        {
+        if !is_plain(&format!("{base}{path}")) || has(&["reset", "forgot", "change", "update"]) {
             continue;
         }
         let login = Login {
@@ -114,7 +142,7 @@ fn in_document(document: &Value) -> Discovered {
     }
 }
 
-/// The shape of an operation that takes a name and a password, and nothing else that is required.
+/// The shape of an operation that takes a name and a password.
 fn credentials(document: &Value, operation: &Value) -> Option<Shape> {
     if let Some(parameters) = operation["parameters"].as_array() {
         // Swagger 2.0: a form's fields are parameters.
@@ -229,6 +257,23 @@ mod tests {
                 "POST /v1/login form:user form:pass",
                 "POST /v1/session json:/login json:/password"
             ]
+        );
+    }
+
+    #[test]
+    fn servers_are_a_base_and_terminal_codes_are_no_path() {
+        let login = json!({"post": {"requestBody": {"content": {"application/json": {"schema": {"properties": {"user": {}, "password": {}}}}}}}});
+        for (url, path) in [
+            ("/v2/", "/v2/login"),
+            ("https://example.org/api", "/api/login"),
+            ("{x}", "/login"),
+        ] {
+            let (logins, _) = words(json!({"servers": [{"url": url}], "paths": {"/login": login}}));
+            assert_eq!(logins, [format!("POST {path} json:/user json:/password")]);
+        }
+        assert_eq!(
+            words(json!({"paths": {"/login\u{1b}]0;x": login}})),
+            (vec![], None)
         );
     }
 

@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use doorwarden_decision::Login;
+use serde_json::Value;
 
 use crate::answer::{Answer, Signature};
 
@@ -34,7 +35,7 @@ pub(crate) struct Learned {
 struct RightShape {
     status: u16,
     leads_to: Option<String>,
-    keys: Option<BTreeSet<String>>,
+    keys: Option<String>,
     cookies: BTreeSet<String>,
 }
 
@@ -50,6 +51,8 @@ pub(crate) enum Unlearnable {
         "the right password of {account} is answered {answer}; check the path and fields in --login"
     )]
     NoSuccess { account: String, answer: String },
+    #[error("two right logins of {account} are answered otherwise, so answers can't be told apart")]
+    Varies { account: String },
 }
 
 impl Learned {
@@ -60,7 +63,7 @@ impl Learned {
         right: &Answer,
         wrong: [&Answer; 2],
     ) -> Result<Self, Unlearnable> {
-        let [first, second] = wrong.map(|answer| answer.signature(account));
+        let [first, second] = wrong.map(Answer::signature);
         let coarse = first != second;
         let wrong_signature = if coarse { first.coarse() } else { first };
         let learned = Self {
@@ -70,9 +73,10 @@ impl Learned {
             coarse,
             usual: wrong[0].elapsed.max(wrong[1].elapsed),
         };
-        let told = || (account.to_owned(), right.describe(account));
+        // Never its body: a right answer holds a token.
+        let told = || (account.to_owned(), format!("status {}", right.status));
         let wrong_shape = RightShape::of(wrong[0]);
-        if learned.signature(right, account) == learned.wrong || wrong_shape == learned.right {
+        if learned.signature(right) == learned.wrong || wrong_shape == learned.right {
             let (account, answer) = told();
             return Err(Unlearnable::Alike { account, answer });
         }
@@ -83,9 +87,9 @@ impl Learned {
         Ok(learned)
     }
 
-    /// What an answer to a login of `account` means.
-    pub(crate) fn class(&self, answer: &Answer, account: &str) -> Class {
-        if self.signature(answer, account) == self.wrong {
+    /// What an answer to a login means.
+    pub(crate) fn class(&self, answer: &Answer) -> Class {
+        if self.signature(answer) == self.wrong {
             Class::Wrong
         } else if RightShape::of(answer) == self.right {
             Class::Right
@@ -95,25 +99,31 @@ impl Learned {
     }
 
     /// An answer's signature, as fine as this login's answers allow.
-    pub(crate) fn signature(&self, answer: &Answer, account: &str) -> Signature {
-        let signature = answer.signature(account);
+    pub(crate) fn signature(&self, answer: &Answer) -> Signature {
+        let signature = answer.signature();
         if self.coarse {
             signature.coarse()
         } else {
             signature
         }
     }
+
+    /// Whether answers vary so much by themselves that their bodies can't be compared.
+    pub(crate) fn is_coarse(&self) -> bool {
+        self.coarse
+    }
 }
 
 impl RightShape {
     fn of(answer: &Answer) -> Self {
-        let json: Option<serde_json::Map<String, serde_json::Value>> =
-            serde_json::from_slice(&answer.body).ok();
+        let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let cookies = answer.headers.get_all("set-cookie").iter();
         Self {
             status: answer.status,
-            leads_to: answer.header("location").map(path_of),
-            keys: json.map(|object| object.keys().cloned().collect()),
+            leads_to: answer
+                .header("location")
+                .map(|to| answer.constant(path_of(to))),
+            keys: json.filter(Value::is_object).map(|json| kinds(&json, 2)),
             cookies: cookies
                 .filter_map(|value| value.to_str().ok()?.split('=').next())
                 .map(|name| name.trim().to_owned())
@@ -122,12 +132,28 @@ impl RightShape {
     }
 }
 
-/// Where a redirect leads, without what names a person.
-fn path_of(location: &str) -> String {
-    let path = location.split(['?', '#']).next().unwrap_or_default();
-    path.chars()
-        .map(|c| if c.is_ascii_digit() { '#' } else { c })
-        .collect()
+/// Where a redirect leads, without query and session.
+fn path_of(location: &str) -> &str {
+    location.split(['?', '#', ';']).next().unwrap_or_default()
+}
+
+/// A document's keys with the kinds of their values, so many levels deep: `code` 0 or 1 may be all
+/// that differs, but then what comes with it is there or null.
+fn kinds(value: &Value, depth: usize) -> String {
+    match value {
+        Value::Object(object) if depth > 0 => {
+            let fields = object
+                .iter()
+                .map(|(key, value)| format!("{key}:{}", kinds(value, depth - 1)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        Value::Object(_) => "object".into(),
+        Value::Array(_) => "array".into(),
+        Value::String(_) => "string".into(),
+        Value::Number(_) => "number".into(),
+        Value::Bool(value) => value.to_string(),
+        Value::Null => "null".into(),
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +184,11 @@ mod tests {
                 answer(200, &[], r#"{"status":"locked"}"#),
             ),
             (
+                answer(200, &[], r#"{"code":0,"data":{"token":"abc"}}"#),
+                answer(200, &[], r#"{"code":1,"data":null}"#),
+                answer(200, &[], r#"{"code":2,"wait":60}"#),
+            ),
+            (
                 answer(303, &[("location", "/me/17"), ("set-cookie", "s=1")], ""),
                 answer(200, &[], "<p>wrong"),
                 answer(403, &[], "<p>blocked"),
@@ -170,9 +201,9 @@ mod tests {
         ];
         for (right, wrong, other) in cases {
             let learned = learned(&right, [&wrong, &wrong]).unwrap();
-            assert_eq!(learned.class(&right, "alice"), Class::Right);
-            assert_eq!(learned.class(&wrong, "alice"), Class::Wrong);
-            assert_eq!(learned.class(&other, "alice"), Class::Other, "{other:?}");
+            assert_eq!(learned.class(&right), Class::Right);
+            assert_eq!(learned.class(&wrong), Class::Wrong);
+            assert_eq!(learned.class(&other), Class::Other, "{other:?}");
         }
     }
 
@@ -181,14 +212,8 @@ mod tests {
         let right = answer(200, &[], r#"{"token":"abc"}"#);
         let (one, two) = (answer(401, &[], "apple"), answer(401, &[], "pear"));
         let learned = learned(&right, [&one, &two]).unwrap();
-        assert_eq!(
-            learned.class(&answer(401, &[], "plum"), "alice"),
-            Class::Wrong
-        );
-        assert_eq!(
-            learned.class(&answer(429, &[], "plum"), "alice"),
-            Class::Other
-        );
+        assert_eq!(learned.class(&answer(401, &[], "plum")), Class::Wrong);
+        assert_eq!(learned.class(&answer(429, &[], "plum")), Class::Other);
     }
 
     #[test]

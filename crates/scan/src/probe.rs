@@ -1,7 +1,7 @@
 //! The only door to the network: budget, pace, source addresses, kill switch.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
@@ -12,13 +12,18 @@ use std::{
 
 use reqwest::{Client, Method, redirect};
 
-use crate::{Options, Target, answer::Answer, request::Request};
+use crate::{
+    Options, Target,
+    answer::{Answer, Echoes},
+    request::Request,
+};
 
 /// How long one answer may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// An answer's body is read up to here; what comes after is not asked for.
-const BODY_LIMIT: usize = 256 * 1024;
+/// An answer's body is read up to here, which is room for a large OpenAPI document; what comes
+/// after is not asked for.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// So many 5xx in a row stop the scan: the target suffers.
 const FAULTS_IN_A_ROW: u32 = 3;
@@ -27,6 +32,12 @@ const FAULTS_IN_A_ROW: u32 = 3;
 /// more, stop the scan too.
 const SLOW_IN_A_ROW: u32 = 3;
 const SLOWER: u32 = 5;
+
+/// Requests that are kept back, so that a scan that is broken off can still tidy up.
+const RESERVE: u32 = 8;
+
+/// So many addresses give each failure of an account, and each try of a spray, one of its own.
+const ENOUGH_SOURCES: usize = 48;
 
 /// Why nothing more is sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +88,13 @@ pub(crate) struct Probe {
     faults: u32,
     slow: u32,
     usual: Option<Duration>,
+    /// Whether 503 and slowness are what is being measured.
+    limits_expected: bool,
+    /// Requests kept back for tidying up.
+    reserve: u32,
+    /// The addresses that the target had when the scan began; it is asked nowhere else.
+    pinned: Vec<SocketAddr>,
+    used: HashSet<Source>,
     side_effects: BTreeMap<String, u32>,
 }
 
@@ -101,6 +119,10 @@ impl Probe {
             faults: 0,
             slow: 0,
             usual: None,
+            limits_expected: false,
+            reserve: RESERVE.min(options.budget / 2),
+            pinned: Vec::new(),
+            used: HashSet::new(),
             side_effects: BTreeMap::new(),
         }
     }
@@ -131,24 +153,59 @@ impl Probe {
         self.usual = Some(usual);
     }
 
-    /// A source address that this scan has not used yet, from `random` bits; `None` when it has
-    /// no choice of addresses (left).
-    pub(crate) fn fresh_source(&mut self, mut random: impl FnMut() -> u32) -> Option<Source> {
-        if self.loopback {
-            let fresh = || Some(crate::target::loopback_source(random()));
-            let unused = std::iter::repeat_with(fresh).find(|s| !self.clients.contains_key(s));
-            return unused;
-        }
-        let unused = self
-            .sources
-            .iter()
-            .position(|s| !self.clients.contains_key(&Some(*s)));
-        unused.map(|place| Some(self.sources[place]))
+    /// Resolves the target's name, once for the whole scan: what was proven is what is scanned.
+    pub(crate) async fn pin(&mut self) -> Result<(), Stop> {
+        let unreachable = |error: std::io::Error| Stop::Unreachable(error.to_string());
+        self.pinned = match self.target.host_name() {
+            None => Vec::new(),
+            // Never what a resolver might say of this name.
+            Some("localhost") => vec![SocketAddr::from(([127, 0, 0, 1], self.target.port()))],
+            Some(name) => {
+                let found = tokio::net::lookup_host((name, self.target.port())).await;
+                found.map_err(unreachable)?.collect()
+            }
+        };
+        Ok(())
     }
 
-    /// Whether there can be fresh sources at all.
+    /// Sends from one address only from now on.
+    pub(crate) fn stay_home(&mut self) {
+        self.loopback = false;
+        self.sources.truncate(1);
+    }
+
+    /// Whether limits are what is being measured: they may answer 503, or slowly.
+    pub(crate) fn expect_limits(&mut self, expected: bool) {
+        self.limits_expected = expected;
+    }
+
+    /// Frees the requests that were kept back, also after an interrupt.
+    pub(crate) fn tidy_up(&mut self) {
+        self.reserve = 0;
+        self.interrupted = Arc::default();
+        self.expect_limits(true);
+        self.doing("tidying up");
+    }
+
+    /// A source address that this scan has not used yet, from `random` bits; `None` when there is
+    /// no choice of addresses (left).
+    pub(crate) fn fresh_source(&mut self, mut random: impl FnMut() -> u32) -> Option<Source> {
+        let fresh = if self.loopback {
+            let any = std::iter::repeat_with(|| Some(crate::target::loopback_source(random())));
+            any.into_iter().find(|source| !self.used.contains(source))
+        } else {
+            let listed = self.sources.iter().map(|source| Some(*source));
+            listed
+                .into_iter()
+                .find(|source| !self.used.contains(source))
+        }?;
+        self.used.insert(fresh);
+        Some(fresh)
+    }
+
+    /// Whether there are enough sources to have a fresh one each time.
     pub(crate) fn has_sources(&self) -> bool {
-        self.loopback || self.sources.len() > 1
+        self.loopback || self.sources.len() >= ENOUGH_SOURCES
     }
 
     /// A plain GET from the default address.
@@ -169,7 +226,7 @@ impl Probe {
     }
 
     async fn wait_for_turn(&mut self) -> Result<(), Stop> {
-        if self.sent >= self.budget {
+        if self.sent + self.reserve >= self.budget {
             return Err(Stop::Budget(self.budget));
         }
         while self.next > Instant::now() {
@@ -203,6 +260,7 @@ impl Probe {
 
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn client(&mut self, source: Source) -> Result<Client, Stop> {
+        let source = source.or(self.sources.first().copied());
         if let Some(client) = self.clients.get(&source) {
             return Ok(client.clone());
         }
@@ -214,10 +272,8 @@ impl Probe {
             .pool_max_idle_per_host(1)
             .http1_only()
             .tcp_nodelay(true);
-        if self.target.is_localhost_name() {
-            // Never what a resolver might say of this name.
-            let here = SocketAddr::from(([127, 0, 0, 1], self.target.port()));
-            builder = builder.resolve("localhost", here);
+        if let Some(name) = self.target.host_name() {
+            builder = builder.resolve_to_addrs(name, &self.pinned);
         }
         if let Some(address) = source {
             builder = builder.local_address(address);
@@ -230,6 +286,9 @@ impl Probe {
     }
 
     fn watch_health(&mut self, answer: &Answer) -> Result<(), Stop> {
+        if self.limits_expected {
+            return Ok(());
+        }
         self.faults = if answer.status >= 500 {
             self.faults + 1
         } else {
@@ -275,7 +334,8 @@ async fn exchange(client: &Client, target: &Target, request: Request) -> Result<
     let mut body = Vec::new();
     // A body that breaks off is taken as far as it came: the head has been answered.
     while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk[..chunk.len().min(BODY_LIMIT - body.len())]);
+        let room = BODY_LIMIT - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if body.len() >= BODY_LIMIT {
             break;
         }
@@ -285,6 +345,7 @@ async fn exchange(client: &Client, target: &Target, request: Request) -> Result<
         headers: std::mem::take(response.headers_mut()),
         body,
         elapsed,
+        echoes: Echoes::default(),
     })
 }
 

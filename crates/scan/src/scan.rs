@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use crate::{
     Account, Options, Ownership, Registration, Report, Secret, Verdict,
     accounts::Inventor,
-    answer::Answer,
+    answer::{Answer, Echoes, Signature},
     checks::{self, Check, limits::LimitFacts},
     discover::{Discovered, Undiscovered, discover},
     learn::{Class, Learned, Unlearnable},
@@ -107,9 +107,16 @@ pub struct PlannedCheck {
 
 /// What [`scan`] would do. Sends nothing.
 pub fn plan(options: &Options) -> Result<Plan, ScanError> {
-    let planned = |check: &&Check| PlannedCheck {
+    let checks = chosen(options)?;
+    let measures = checks.iter().position(|check| check.measures_limits);
+    let planned = |(place, check): (usize, &&Check)| PlannedCheck {
         id: check.id,
-        requests: check.max_requests,
+        requests: check.max_requests
+            + if measures == Some(place) {
+                checks::limits::MAX_REQUESTS
+            } else {
+                0
+            },
     };
     let sources = if options.target.is_loopback_v4() {
         "random addresses in 127.0.0.0/8".to_owned()
@@ -128,7 +135,7 @@ pub fn plan(options: &Options) -> Result<Plan, ScanError> {
         } else {
             REGISTERED
         },
-        checks: chosen(options)?.iter().map(planned).collect(),
+        checks: checks.iter().enumerate().map(planned).collect(),
         budget: options.budget,
         pace: options.pace,
         failures_per_account: options.failures_per_account,
@@ -150,6 +157,7 @@ pub async fn scan(
         target: target.clone(),
         reason: stop.to_string(),
     };
+    probe.pin().await.map_err(stopped)?;
     probe.doing("proving ownership");
     let proof = target::prove(&options.target, options.key.as_ref(), &mut probe).await;
     let ownership = proof.map_err(stopped)?.ok_or_else(|| ScanError::NotOwned {
@@ -163,21 +171,25 @@ pub async fn scan(
             Undiscovered::Stop(stop) => stopped(stop),
             other => ScanError::Discover(other.to_string()),
         })?;
-    let mut session =
-        Session::open(&options, probe, &found)
-            .await
-            .map_err(|error| {
-                match error {
+    let mut session = Session::open(&options, probe, &found)
+        .await
+        .map_err(|error| {
+            match error {
         Opening::Stop(stop) => stopped(stop),
         Opening::Learn(reason) => ScanError::Learn(reason.to_string()),
         Opening::Register(reason) => ScanError::Register(reason),
+        Opening::Nameless => ScanError::Learn(
+            "the test accounts' names have no letters, so a name that nobody has can't be invented \
+             in their form; give others, or use --register"
+                .into(),
+        ),
         Opening::NoAccount => ScanError::Learn(
             "it takes a test account to tell right from wrong; give one with --account, or let \
              one be registered with --register"
                 .into(),
         ),
     }
-            })?;
+        })?;
     let (judged, ended) = session.run(&checks).await;
     session.tidy_up().await;
     Ok(Report::new(
@@ -191,6 +203,8 @@ pub async fn scan(
     ))
 }
 
+/// The checks, in the order they run in. Several judge one measurement of the limits; the first
+/// of those is charged with it.
 fn chosen(options: &Options) -> Result<Vec<&'static Check>, ScanError> {
     let known = |id: &String| checks::find(id).ok_or_else(|| ScanError::NoSuchCheck(id.clone()));
     if options.only.is_empty() {
@@ -207,6 +221,9 @@ async fn endpoints(options: &Options, probe: &mut Probe) -> Result<Discovered, U
     } else {
         Discovered::default()
     };
+    if options.login.is_none() && found.logins.is_empty() {
+        return Err(Undiscovered::OnlyRegistration);
+    }
     if let Some(login) = &options.login {
         found.logins.retain(|other| other.path != login.path);
         found.logins.insert(0, login.clone());
@@ -246,20 +263,27 @@ pub(crate) struct Session {
     pub(crate) learned: Learned,
     inventor: Inventor<StdRng>,
     /// The first is the scanner's own: it never fails but to learn. The second and third get
-    /// exhausted, the fourth's password is sprayed; with fewer, they stand in for each other.
+    /// exhausted, the fourth's password is sprayed, the others are compared and sprayed. With
+    /// fewer they stand in for each other; what then can't be told is said.
     accounts: Vec<Account>,
+    /// Names that the coin did not register.
+    unregistered: Vec<String>,
     failures: HashMap<String, u32>,
     most_failures: u32,
     /// Measured once, judged by several checks.
-    pub(crate) limits: Option<LimitFacts>,
+    pub(crate) limits: Option<Result<LimitFacts, Stop>>,
     pub(crate) spray: Option<checks::spray_unseen::Facts>,
 }
+
+/// So many accounts give each role an account of its own.
+const ALL_ROLES: usize = 12;
 
 enum Opening {
     Stop(Stop),
     Learn(Unlearnable),
     Register(String),
     NoAccount,
+    Nameless,
 }
 
 impl From<Stop> for Opening {
@@ -275,49 +299,45 @@ impl Session {
         found: &Discovered,
     ) -> Result<Self, Opening> {
         let login = found.logins.first().cloned().ok_or(Opening::NoAccount)?;
-        let model = options
-            .accounts
-            .first()
-            .map(|account| account.name.as_str());
         let registers = options.registration != Registration::None;
+        let given = options.accounts.first().map_or("", |account| &account.name);
         let model = if registers {
             Inventor::<StdRng>::MODEL
         } else {
-            model.unwrap_or_default()
+            given
         };
+        if !model.is_empty() && !model.contains(char::is_alphabetic) {
+            return Err(Opening::Nameless);
+        }
         let mut inventor = Inventor::new(rand::make_rng::<StdRng>(), model);
-        let mut accounts = options.accounts.clone();
-        if registers {
+        // Registered accounts first, so that names that exist and names that don't are alike.
+        let (mut accounts, unregistered) = if registers {
             let missing = || {
                 Opening::Register("the OpenAPI document names no registration; name it: --register 'POST /register json:/username json:/password'".into())
             };
             let registration = found.registration.as_ref().ok_or_else(missing)?;
-            // Registered accounts first, so that names that exist and names that don't are alike.
-            accounts.splice(
-                0..0,
-                register(registration, &mut probe, &mut inventor).await?,
-            );
+            register(registration, &mut probe, &mut inventor).await?
+        } else {
+            Default::default()
+        };
+        for account in &options.accounts {
+            if accounts
+                .iter()
+                .all(|known: &Account| known.name != account.name)
+            {
+                accounts.push(account.clone());
+            }
         }
         let own = accounts.first().cloned().ok_or(Opening::NoAccount)?;
         probe.doing("learning right and wrong");
-        let mut answers = Vec::new();
-        for password in [
-            own.password.clone(),
-            inventor.password(),
-            inventor.password(),
-            own.password.clone(),
-        ] {
-            let request = Request::login(&login, &own.name, password.expose());
-            answers.push(probe.send(None, request).await?);
-        }
-        let learned = Learned::from(login, &own.name, &answers[0], [&answers[1], &answers[2]])
-            .map_err(Opening::Learn)?;
+        let learned = learn(&mut probe, login, &own, &mut inventor).await?;
         probe.usual(learned.usual);
         Ok(Self {
             probe,
             learned,
             inventor,
             accounts,
+            unregistered,
             failures: HashMap::new(),
             most_failures: options.failures_per_account,
             limits: None,
@@ -356,20 +376,16 @@ impl Session {
         (judged, ended)
     }
 
-    /// Logs in rightly where an account has failed, so that no failures are left standing. What
-    /// can't be done is left: the failures are in the list of side effects.
+    /// Logs in rightly where an account has failed, so that no failures are left standing, with
+    /// the requests that were kept back for it. What can't be done is left: the failures are in
+    /// the list of side effects.
     async fn tidy_up(&mut self) {
-        self.probe.doing("tidying up");
-        let failed: Vec<Account> = self
-            .accounts
-            .iter()
-            .filter(|account| self.failures_of(&account.name) > 0)
-            .cloned()
-            .collect();
+        self.probe.tidy_up();
+        let mut failed: Vec<Account> = self.accounts.clone();
+        failed.retain(|account| self.failures_of(&account.name) > 0);
+        failed.sort_by_key(|account| std::cmp::Reverse(self.failures_of(&account.name)));
         for account in failed {
-            let Some(source) = self.fresh_or_home() else {
-                return;
-            };
+            let source = self.fresh_source().unwrap_or_default();
             if self.right(source, &account).await.is_err() {
                 return;
             }
@@ -395,17 +411,38 @@ impl Session {
         self.accounts[role.min(self.accounts.len() - 1)].clone()
     }
 
-    /// Accounts beside the scanner's own and the two to exhaust, or all but its own where there
-    /// are too few.
-    pub(crate) fn pool(&self) -> Vec<Account> {
-        let kept = if self.accounts.len() > 4 { 3 } else { 1 };
-        let pool = self.accounts.get(kept.min(self.accounts.len() - 1)..);
-        pool.unwrap_or_default().to_vec()
+    /// How many accounts there are.
+    pub(crate) fn accounts_known(&self) -> usize {
+        self.accounts.len()
     }
 
+    /// The account whose password is sprayed on the others.
+    pub(crate) fn canary(&self) -> Account {
+        if self.accounts.len() < ALL_ROLES {
+            self.own()
+        } else {
+            self.account(3)
+        }
+    }
+
+    /// Accounts to compare and to spray: those without another role. Where there are too few, the
+    /// scanner's own and the first that gets exhausted are left out as long as there is another.
+    pub(crate) fn pool(&self) -> Vec<Account> {
+        let kept = match self.accounts.len() {
+            n if n < ALL_ROLES => 2.min(n - 1),
+            _ => 4,
+        };
+        self.accounts[kept..].to_vec()
+    }
+
+    /// A name that nobody has: one that was invented for registration and not registered, so that
+    /// a coin decided which exist, or a new one.
     pub(crate) fn nobody(&mut self) -> Invented {
         loop {
-            let name = self.inventor.name();
+            let name = self
+                .unregistered
+                .pop()
+                .unwrap_or_else(|| self.inventor.name());
             if self.accounts.iter().all(|account| account.name != name) {
                 return Invented(name);
             }
@@ -420,25 +457,19 @@ impl Session {
         self.inventor.coin()
     }
 
-    /// An address that was not used before; the default one where there is no choice at all.
-    /// `None` when the choice is used up.
-    pub(crate) fn fresh_or_home(&mut self) -> Option<Source> {
-        if self.probe.has_sources() {
-            self.fresh_source()
-        } else {
-            Some(None)
-        }
-    }
-
-    pub(crate) fn fresh_source(&mut self) -> Option<Source> {
+    fn fresh_source(&mut self) -> Option<Source> {
         let inventor = &mut self.inventor;
         self.probe.fresh_source(|| inventor.bits())
     }
 
-    /// A fresh address, or an end of the check that needs it.
+    /// A fresh address where there are many, the default one where there is no choice, and an end
+    /// of the check when the choice is used up.
     pub(crate) fn need_source(&mut self) -> Result<Source, Stop> {
+        if !self.probe.has_sources() {
+            return Ok(None);
+        }
         let none = || Stop::Check("it needs more source addresses; give them with --source".into());
-        self.fresh_or_home().ok_or_else(none)
+        self.fresh_source().ok_or_else(none)
     }
 
     /// Tries a password that is wrong for `who`.
@@ -450,8 +481,7 @@ impl Session {
     ) -> Result<(Answer, Class), Stop> {
         let request = self.attempt(who, password)?;
         let answer = self.probe.send(source, request).await?;
-        let class = self.settle(who, &answer);
-        Ok((answer, class))
+        Ok(self.settle(who, password, answer))
     }
 
     /// Tries one wrong password on two names, back to back.
@@ -460,13 +490,14 @@ impl Session {
         source: Source,
         pair: [Who<'_>; 2],
         password: &Secret,
-    ) -> Result<[Answer; 2], Stop> {
+    ) -> Result<[(Answer, Class); 2], Stop> {
         let first = self.attempt(pair[0], password)?;
         let second = self.attempt(pair[1], password)?;
         let (first, second) = self.probe.send_pair(source, first, second).await?;
-        self.settle(pair[0], &first);
-        self.settle(pair[1], &second);
-        Ok([first, second])
+        Ok([
+            self.settle(pair[0], password, first),
+            self.settle(pair[1], password, second),
+        ])
     }
 
     /// Logs in rightly.
@@ -475,22 +506,22 @@ impl Session {
         source: Source,
         account: &Account,
     ) -> Result<(Answer, Class), Stop> {
-        self.right_with(source, account, None).await
+        self.right_with(source, account, Vec::new()).await
     }
 
-    /// Logs in rightly, with one more header.
+    /// Logs in rightly, with more headers.
     pub(crate) async fn right_with(
         &mut self,
         source: Source,
         account: &Account,
-        header: Option<(&'static str, String)>,
+        headers: Vec<(&'static str, String)>,
     ) -> Result<(Answer, Class), Stop> {
         let mut request = self.request(&account.name, &account.password);
-        if let Some((name, value)) = header {
+        for (name, value) in headers {
             request = request.with_header(name, value);
         }
         let answer = self.probe.send(source, request).await?;
-        let class = self.note(&account.name, &answer);
+        let (answer, class) = self.note(&account.name, &account.password, answer);
         if class == Class::Right {
             self.failures.remove(&account.name);
         }
@@ -511,50 +542,110 @@ impl Session {
     }
 
     /// Notes a wrong login. Counts failures in a row of test accounts, as lockouts do.
-    fn settle(&mut self, who: Who<'_>, answer: &Answer) -> Class {
+    fn settle(&mut self, who: Who<'_>, password: &Secret, answer: Answer) -> (Answer, Class) {
         if let Who::Own(account) = who {
             *self.failures.entry(account.name.clone()).or_default() += 1;
         }
-        self.note(who.name(), answer)
+        self.note(who.name(), password, answer)
     }
 
-    /// Notes what a login leaves on the target.
-    fn note(&mut self, name: &str, answer: &Answer) -> Class {
-        let class = self.learned.class(answer, name);
+    /// Notes what a login leaves on the target, and what its answer may echo.
+    fn note(&mut self, name: &str, password: &Secret, mut answer: Answer) -> (Answer, Class) {
+        answer.echoes = echoes(&self.accounts, name, password);
+        let class = self.learned.class(&answer);
         self.probe.note_side_effect(match class {
             Class::Right => "right logins (sessions or tokens were issued)",
             Class::Wrong | Class::Other => "failed or refused logins",
         });
-        class
+        (answer, class)
     }
 }
 
-/// Registers accounts: of twice as many names, a coin decides which exist, so that a difference
-/// between existing and absent ones is caused by existence.
+/// All names and passwords that an answer may repeat: any answer may name any account, and what is
+/// masked for one side of a comparison must be masked for the other.
+fn echoes(accounts: &[Account], name: &str, password: &Secret) -> Echoes {
+    let names = accounts.iter().map(|account| account.name.clone());
+    let passwords = accounts.iter().map(|account| account.password.clone());
+    Echoes {
+        names: names.chain([name.to_owned()]).collect(),
+        passwords: passwords.chain([password.clone()]).collect(),
+    }
+}
+
+/// Learns from one right and two wrong logins of the scanner's own account, and holds that against
+/// a second right one, from another address: where that is answered otherwise (a new device is
+/// asked for more), addresses can't be changed in this scan.
+async fn learn(
+    probe: &mut Probe,
+    login: Login,
+    own: &Account,
+    inventor: &mut Inventor<StdRng>,
+) -> Result<Learned, Opening> {
+    let mut answers = Vec::new();
+    let elsewhere = if probe.has_sources() {
+        probe.fresh_source(|| inventor.bits())
+    } else {
+        None
+    };
+    let attempts = [
+        (None, own.password.clone()),
+        (None, inventor.password()),
+        (None, inventor.password()),
+        (elsewhere.flatten(), own.password.clone()),
+    ];
+    for (source, password) in attempts {
+        let request = Request::login(&login, &own.name, password.expose());
+        let mut answer = probe.send(source, request).await?;
+        answer.echoes = echoes(std::slice::from_ref(own), &own.name, &password);
+        answers.push(answer);
+    }
+    let learned = Learned::from(login, &own.name, &answers[0], [&answers[1], &answers[2]])
+        .map_err(Opening::Learn)?;
+    if learned.class(&answers[3]) != Class::Right {
+        if elsewhere.is_none() {
+            let account = own.name.clone();
+            return Err(Opening::Learn(Unlearnable::Varies { account }));
+        }
+        probe.stay_home();
+    }
+    Ok(learned)
+}
+
+/// Registers accounts: of each two names, a coin decides which exists, so that a difference between
+/// existing and absent ones is caused by existence. The others come back too.
 async fn register(
     registration: &Login,
     probe: &mut Probe,
     inventor: &mut Inventor<StdRng>,
-) -> Result<Vec<Account>, Opening> {
+) -> Result<(Vec<Account>, Vec<String>), Opening> {
     probe.doing("registering test accounts");
-    let mut accounts = Vec::new();
+    let (mut accounts, mut unregistered) = (Vec::new(), Vec::new());
+    let mut usual: Option<Signature> = None;
     while accounts.len() < REGISTERED {
-        let pair = [inventor.name(), inventor.name()];
-        let name = pair[usize::from(inventor.coin())].clone();
+        let mut pair = [inventor.name(), inventor.name()];
+        if inventor.coin() {
+            pair.reverse();
+        }
+        let [name, other] = pair;
         let password = inventor.password();
         let request = Request::login(registration, &name, password.expose());
-        let answer = probe.send(None, request).await?;
-        if !(200..400).contains(&answer.status) {
+        let mut answer = probe.send(None, request).await?;
+        answer.echoes = echoes(&[], &name, &password);
+        let signature = answer.signature().coarse();
+        let as_usual = usual.as_ref().is_none_or(|usual| *usual == signature);
+        if !(200..400).contains(&answer.status) || !as_usual {
             if accounts.is_empty() {
-                let told = answer.describe(&name);
+                let told = answer.describe();
                 let path = &registration.path;
                 return Err(Opening::Register(format!("{path} answered {told}")));
             }
             // A limit on registrations: what there is has to do.
             break;
         }
+        usual = Some(signature);
         probe.note_side_effect("accounts named dwtest-… registered; they are left in place");
         accounts.push(Account { name, password });
+        unregistered.push(other);
     }
-    Ok(accounts)
+    Ok((accounts, unregistered))
 }

@@ -15,8 +15,8 @@ const ACCOUNTS: f64 = 10_000.0;
 const ADDRESSES: f64 = 1_000.0;
 /// Guesses a second that one address makes where nothing limits it.
 const GUESSES_A_SECOND: f64 = 10.0;
-/// A limit's window where Retry-After doesn't tell it: common defaults are 1 to 15 minutes; the
-/// longest flatters the login least for an account and most for nobody.
+/// A limit's window where Retry-After doesn't tell it. Common defaults are 1 to 15 minutes; the
+/// longest of them gives the login the benefit of the doubt.
 const WINDOW_SECONDS: f64 = 900.0;
 const DAY: f64 = 86_400.0;
 
@@ -54,13 +54,18 @@ struct Rates {
     password: f64,
 }
 
-/// The score of what was measured; `None` when the limits were not.
+/// The score of what was measured; `None` when the limits were not. Where a header frees an address,
+/// its limit is none (`spoofed`); a spray that was not judged counts as unseen.
 pub(crate) fn score(
     limits: Option<&LimitFacts>,
     spray: Option<&spray_unseen::Facts>,
+    spoofed: bool,
     worst: Option<Severity>,
 ) -> Option<Score> {
-    let rates = Rates::of(limits?, spray)?;
+    let mut rates = Rates::of(limits?, spray)?;
+    if spoofed {
+        rates.address = f64::INFINITY;
+    }
     let one_address = rates.accounts_taken(1.0);
     let thousand_addresses = rates.accounts_taken(ADDRESSES);
     let score = points(thousand_addresses);
@@ -194,6 +199,7 @@ mod tests {
             reaction: limited_at.map(|at| (at, "429".into())),
             retry_after: limited_at.map(|_| 900),
             right_gets_in: limited_at.is_none(),
+            ..Arm::default()
         }
     }
 
@@ -201,7 +207,6 @@ mod tests {
         let limits = LimitFacts {
             account: Some(arm(account)),
             address: Some(arm(address)),
-            several_sources: true,
             ..LimitFacts::default()
         };
         let spray = spray_unseen::Facts {
@@ -213,7 +218,7 @@ mod tests {
             bystander_refused: false,
             several_sources: true,
         };
-        score(Some(&limits), Some(&spray), None).unwrap()
+        score(Some(&limits), Some(&spray), false, None).unwrap()
     }
 
     #[test]
@@ -241,7 +246,7 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_not_scored() {
-        assert_eq!(score(None, None, None), None);
-        assert_eq!(score(Some(&LimitFacts::default()), None, None), None);
+        assert_eq!(score(None, None, false, None), None);
+        assert_eq!(score(Some(&LimitFacts::default()), None, false, None), None);
     }
 }

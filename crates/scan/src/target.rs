@@ -146,8 +146,12 @@ impl Target {
         !matches!(self.origin.host(), Some(Host::Ipv6(_))) && self.is_loopback()
     }
 
-    pub(crate) fn is_localhost_name(&self) -> bool {
-        self.origin.host_str() == Some("localhost")
+    /// The host, where it is a name.
+    pub(crate) fn host_name(&self) -> Option<&str> {
+        match self.origin.host() {
+            Some(Host::Domain(name)) => Some(name),
+            _ => None,
+        }
     }
 
     /// Host and port; what a token is bound to.

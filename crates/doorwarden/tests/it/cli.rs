@@ -49,7 +49,7 @@ fn a_faulty_login_exits_with_1_and_a_sound_one_with_0() {
         "{}",
         ran.out
     );
-    assert!(ran.err.contains("at most 83 requests"), "{}", ran.err);
+    assert!(ran.err.contains("at most 91 requests"), "{}", ran.err);
     assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'));
     let high = [
         "scan",

@@ -8,6 +8,7 @@ use super::{Check, Standards};
 use crate::{
     Confidence, Evidence, Severity, Verdict,
     answer::{Answer, Signature},
+    learn::Class,
     probe::Stop,
     scan::{Session, Who},
 };
@@ -23,6 +24,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Three rounds, each of a test account and two invented names of the same form, in \
            random order, with the same wrong password.",
     max_requests: 9,
+    measures_limits: false,
     evidence: "All existing names answer alike, all absent names answer alike (the absent-absent \
            control), and the two differ. Names, numbers and long random words in answers are \
            masked first.",
@@ -52,14 +54,20 @@ struct Facts {
     absent: BTreeSet<Signature>,
     /// An answer of each kind, described.
     shown: [String; 2],
-    /// Whether a limit stood in the way.
+    /// Whether a limit stood in the way, or an account was answered otherwise than when its
+    /// failures were learned.
     refused: bool,
+    /// Whether answers vary so much by themselves that only their status was compared.
+    coarse: bool,
 }
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(async {
         let pool = session.pool();
-        let mut facts = Facts::default();
+        let mut facts = Facts {
+            coarse: session.learned.is_coarse(),
+            ..Facts::default()
+        };
         for round in 0..ROUNDS {
             let account = &pool[round % pool.len()];
             let source = session.need_source()?;
@@ -73,9 +81,8 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             };
             order.insert(place, Who::Own(account));
             for who in order {
-                let (answer, _) = session.wrong(source, who, &password).await?;
-                let signature = session.learned.signature(&answer, who.name());
-                facts.note(who, &answer, signature);
+                let (answer, class) = session.wrong(source, who, &password).await?;
+                facts.note(who, &answer, class, session.learned.signature(&answer));
             }
         }
         Ok(judge(&facts))
@@ -83,20 +90,26 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 }
 
 impl Facts {
-    fn note(&mut self, who: Who<'_>, answer: &Answer, signature: Signature) {
-        self.refused |= answer.status == 429 || answer.retry_after().is_some();
+    fn note(&mut self, who: Who<'_>, answer: &Answer, class: Class, signature: Signature) {
+        let other = matches!(who, Who::Own(_)) && class != Class::Wrong;
+        self.refused |= other || answer.status == 429 || answer.retry_after().is_some();
         let (set, shown) = match who {
             Who::Own(_) => (&mut self.existing, &mut self.shown[0]),
             Who::Nobody(_) => (&mut self.absent, &mut self.shown[1]),
         };
         set.insert(signature);
-        *shown = answer.describe(who.name());
+        *shown = answer.describe();
     }
 }
 
 fn judge(facts: &Facts) -> Verdict {
     if facts.refused {
         return Verdict::inconclusive("a limit was met, so answers can't be compared");
+    }
+    if facts.existing == facts.absent && facts.coarse {
+        return Verdict::inconclusive(
+            "bodies vary by themselves, so only statuses could be compared",
+        );
     }
     if facts.existing == facts.absent {
         return Verdict::pass("Names that exist and names that don't are answered alike.");
@@ -132,7 +145,7 @@ mod tests {
         let set = |bodies: &[&str]| {
             bodies
                 .iter()
-                .map(|body| answer(401, &[], body).signature(""))
+                .map(|body| answer(401, &[], body).signature())
                 .collect()
         };
         Facts {
@@ -154,6 +167,11 @@ mod tests {
             judge(&facts(&["a", "b"], &["a", "b"])),
             Verdict::Pass(_)
         ));
+        let coarse = Facts {
+            coarse: true,
+            ..facts(&["no"], &["no"])
+        };
+        assert!(matches!(judge(&coarse), Verdict::Skip { .. }));
         let refused = Facts {
             refused: true,
             ..facts(&["no"], &["who"])

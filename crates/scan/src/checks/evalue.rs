@@ -28,7 +28,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// The smallest shift that `pairs` pairs would have found with a power of 95 %, under the noise
+/// The smallest shift that `pairs` pairs would have found with a power of about 95 %, under the noise
 /// that these differences show. Infinite when so many pairs can't find any.
 pub(crate) fn detectable(differences: &[f64], pairs: u32, threshold: f64) -> f64 {
     let enough =
@@ -44,9 +44,10 @@ pub(crate) fn detectable(differences: &[f64], pairs: u32, threshold: f64) -> f64
     let centre = shift(differences);
     let mut noise: Vec<f64> = differences.iter().map(|d| centre - d).collect();
     noise.sort_by(f64::total_cmp);
+    // The next higher of the order statistics: the quantile of so few values is uncertain.
     let place = (chance.min(1.0) * noise.len() as f64).ceil() as usize;
     noise
-        .get(place.saturating_sub(1))
+        .get(place.min(noise.len().saturating_sub(1)))
         .copied()
         .unwrap_or(f64::INFINITY)
         .max(0.0)

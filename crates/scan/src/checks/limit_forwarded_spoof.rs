@@ -3,7 +3,12 @@
 use futures_util::future::BoxFuture;
 
 use super::{Check, Standards, limits};
-use crate::{Confidence, Evidence, Severity, Verdict, learn::Class, probe::Stop, scan::Session};
+use crate::{
+    Account, Confidence, Evidence, Severity, Verdict,
+    learn::Class,
+    probe::{Source, Stop},
+    scan::Session,
+};
 
 pub(super) static CHECK: Check = Check {
     id: "limit-forwarded-spoof",
@@ -16,7 +21,8 @@ pub(super) static CHECK: Check = Check {
     sends: "One right login of an own account from the exhausted address for each of eight \
            spellings, and one without, with addresses from the documentation range \
            203.0.113.0/24.",
-    max_requests: 10,
+    max_requests: 11,
+    measures_limits: true,
     evidence: "The login is refused without the header (before and after: the negative controls) \
            and gets in with it. Right logins only, so no further failures are counted.",
     false_alarms: "A refusal that ends by itself between the two requests; the control afterwards \
@@ -35,11 +41,13 @@ trusted_proxies = []      # only the proxies that stand in front, by network"#,
     run,
 };
 
-/// The header family, each with a way of writing it. Addresses from RFC 5737's documentation range.
-const SPELLINGS: [(&str, &str); 8] = [
+/// The header family, each with a way of writing it; `|` parts two lines of one header. Addresses
+/// from RFC 5737's documentation range.
+const SPELLINGS: [(&str, &str); 9] = [
     ("x-forwarded-for", "203.0.113.{n}"),
     ("x-forwarded-for", "203.0.113.{n}, 127.0.0.1"),
     ("x-forwarded-for", "127.0.0.1, 203.0.113.{n}"),
+    ("x-forwarded-for", "203.0.113.{n}|127.0.0.1"),
     ("forwarded", "for=203.0.113.{n}"),
     ("x-real-ip", "203.0.113.{n}"),
     ("x-client-ip", "203.0.113.{n}"),
@@ -58,36 +66,42 @@ struct Facts {
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(async {
-        let facts = limits::facts(session).await?;
-        let Some((account, source)) = facts.shut else {
-            return Ok(if facts.several_sources {
+        let limits = limits::facts(session).await?;
+        let Some((account, source)) = limits.shut.clone().filter(|_| !limits.bystander_refused)
+        else {
+            return Ok(limits.untold().unwrap_or_else(|| {
                 Verdict::not_applicable(
                     "no limit by address was met that a header could get around",
                 )
-            } else {
-                Verdict::inconclusive(limits::NEEDS_SOURCES)
-            });
+            }));
         };
-        let mut facts = Facts {
-            shut_before: session.right(source, &account).await?.1 != Class::Right,
-            ..Facts::default()
-        };
-        for (n, (name, pattern)) in SPELLINGS.into_iter().enumerate() {
-            if !facts.shut_before || !facts.freed_by.is_empty() {
-                break;
-            }
-            let value = pattern.replace("{n}", &(n + 17).to_string());
-            let with = session
-                .right_with(source, &account, Some((name, value)))
-                .await?
-                .1;
-            if with == Class::Right {
-                let again = session.right(source, &account).await?.1 != Class::Right;
-                facts.freed_by.push((name, pattern, again));
-            }
-        }
-        Ok(judge(&facts))
+        session.probe.expect_limits(true);
+        let facts = measure(session, source, &account).await;
+        session.probe.expect_limits(false);
+        Ok(judge(&facts?))
     })
+}
+
+async fn measure(session: &mut Session, source: Source, account: &Account) -> Result<Facts, Stop> {
+    let mut facts = Facts {
+        shut_before: session.right(source, account).await?.1 != Class::Right,
+        ..Facts::default()
+    };
+    for (n, (name, pattern)) in SPELLINGS.into_iter().enumerate() {
+        if !facts.shut_before || !facts.freed_by.is_empty() {
+            break;
+        }
+        let lines = pattern.replace("{n}", &(n + 17).to_string());
+        let headers = lines
+            .split('|')
+            .map(|line| (name, line.to_owned()))
+            .collect();
+        if session.right_with(source, account, headers).await?.1 == Class::Right {
+            let again = session.right(source, account).await?.1 != Class::Right;
+            facts.freed_by.push((name, pattern, again));
+        }
+    }
+    Ok(facts)
 }
 
 fn judge(facts: &Facts) -> Verdict {

@@ -19,10 +19,11 @@ pub(super) static CHECK: Check = Check {
     sends: "Judges the measurement of login-unlimited, whose controls are right logins of an \
            untouched account from fresh addresses. Sends nothing of its own.",
     max_requests: 0,
+    measures_limits: true,
     evidence: "The right login got in at the start of the scan (positive control) and was refused \
            after failures of others, from an address that had sent nothing yet.",
-    false_alarms: "A target that is simply down refuses everybody too; the scan stops then at three 5xx \
-           in a row.",
+    false_alarms: "Addresses that look like many here and like one to the target (behind a proxy that \
+                   hides them) share a limit by address. A site that is down for everybody.",
     standards: Standards {
         owasp_api: &["API4:2023"],
         asvs: &["6.1.1"],
@@ -41,8 +42,8 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 }
 
 fn judge(facts: &LimitFacts) -> Verdict {
-    if !facts.several_sources {
-        return Verdict::inconclusive(limits::NEEDS_SOURCES);
+    if let Some(reason) = facts.blind {
+        return Verdict::inconclusive(reason);
     }
     if !facts.bystander_refused {
         return Verdict::pass(
@@ -71,8 +72,12 @@ mod tests {
             ..quiet
         };
         assert!(matches!(judge(&refused), Verdict::Find(_)));
+        let blind = LimitFacts {
+            blind: Some("one address"),
+            ..LimitFacts::default()
+        };
         assert!(matches!(
-            judge(&LimitFacts::default()),
+            judge(&blind),
             Verdict::Skip {
                 inconclusive: true,
                 ..

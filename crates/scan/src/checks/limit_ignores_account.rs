@@ -18,6 +18,7 @@ pub(super) static CHECK: Check = Check {
            their holders; only a count for the account does.",
     sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
     max_requests: 0,
+    measures_limits: true,
     evidence: "Three arms in one run: one account from fresh addresses (not limited), one account \
            from one address (limited), fresh accounts from one address (limited). The address \
            is fresh when the account's key is tested, so that no limit masks another.",
@@ -40,11 +41,11 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 }
 
 fn judge(facts: &LimitFacts) -> Verdict {
-    if facts.bystander_refused {
-        return Verdict::inconclusive("everybody was refused; see limit-global");
+    if let Some(untold) = facts.untold() {
+        return untold;
     }
     let (Some(account), Some(address)) = (&facts.account, &facts.address) else {
-        return Verdict::inconclusive(limits::NEEDS_SOURCES);
+        return Verdict::inconclusive("not all arms could be measured");
     };
     if account.limited() {
         return Verdict::pass(format!(
@@ -99,8 +100,8 @@ mod tests {
         };
         assert!(!matches!(judge(&everybody), Verdict::Find(_)));
         let blind = LimitFacts {
-            pair: Some(super::super::limits::tests::arm(Some(5))),
-            ..LimitFacts::default()
+            blind: Some("one address"),
+            ..facts(Some(5), None, Some(21))
         };
         assert!(matches!(
             judge(&blind),

@@ -18,6 +18,7 @@ pub(super) static CHECK: Check = Check {
            leaked pairs, as fast as it can send.",
     sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
     max_requests: 0,
+    measures_limits: true,
     evidence: "Fresh random names with random passwords from one address (not limited, and a right \
            login from there still gets in), against one account from fresh addresses (limited).",
     false_alarms: "A limit of more than 32 failures an address is taken for none; one that counts only \
@@ -41,11 +42,11 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 }
 
 fn judge(facts: &LimitFacts) -> Verdict {
-    if facts.bystander_refused {
-        return Verdict::inconclusive("everybody was refused; see limit-global");
+    if let Some(untold) = facts.untold() {
+        return untold;
     }
     let (Some(account), Some(address)) = (&facts.account, &facts.address) else {
-        return Verdict::inconclusive(limits::NEEDS_SOURCES);
+        return Verdict::inconclusive("not all arms could be measured");
     };
     if address.limited() {
         return Verdict::pass(format!("From one address, {}.", address.words()));
@@ -97,8 +98,8 @@ mod tests {
         };
         assert!(!matches!(judge(&everybody), Verdict::Find(_)));
         let blind = LimitFacts {
-            pair: Some(super::super::limits::tests::arm(Some(5))),
-            ..LimitFacts::default()
+            blind: Some("one address"),
+            ..facts(Some(5), None, Some(21))
         };
         assert!(matches!(
             judge(&blind),

@@ -18,6 +18,7 @@ pub(super) static CHECK: Check = Check {
            each guess, a botnet the address: neither ever meets it.",
     sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
     max_requests: 0,
+    measures_limits: true,
     evidence: "All three arms in one run: one account from one address is limited; the same with \
            fresh addresses is not; fresh accounts from one address are not.",
     false_alarms: "Limits above twelve failures for an account or 32 for an address are taken for none.",
@@ -40,11 +41,11 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 }
 
 fn judge(facts: &LimitFacts) -> Verdict {
-    if facts.bystander_refused {
-        return Verdict::inconclusive("everybody was refused; see limit-global");
+    if let Some(untold) = facts.untold() {
+        return untold;
     }
     let (Some(account), Some(address)) = (&facts.account, &facts.address) else {
-        return Verdict::inconclusive(limits::NEEDS_SOURCES);
+        return Verdict::inconclusive("not all arms could be measured");
     };
     let pair_limited = facts.pair.as_ref().is_some_and(limits::Arm::limited);
     if account.limited() || address.limited() {
@@ -93,8 +94,8 @@ mod tests {
         };
         assert!(!matches!(judge(&everybody), Verdict::Find(_)));
         let blind = LimitFacts {
-            pair: Some(super::super::limits::tests::arm(Some(5))),
-            ..LimitFacts::default()
+            blind: Some("one address"),
+            ..facts(Some(5), None, Some(21))
         };
         assert!(matches!(
             judge(&blind),

@@ -4,9 +4,11 @@
 //! one address, fresh accounts from one address. After an arm, a right login tells whether what
 //! failed is shut, and a bystander (another account, a fresh address) whether everybody is.
 
+use std::time::Duration;
+
 use crate::{
-    Account,
-    answer::Answer,
+    Account, Verdict,
+    answer::Signature,
     learn::Class,
     probe::{Source, Stop},
     scan::{Session, Who},
@@ -21,58 +23,94 @@ const ACCOUNT_FAILURES: u32 = 12;
 const ADDRESS_FAILURES: u32 = 32;
 
 /// The most requests of all arms and their controls.
-pub(crate) const MAX_REQUESTS: u32 = 2 * (ACCOUNT_FAILURES + 2) + ADDRESS_FAILURES + 3;
+pub(crate) const MAX_REQUESTS: u32 = 2 * (ACCOUNT_FAILURES + 3) + (ADDRESS_FAILURES + 3) + 6;
+
+/// A limit may slow answers down instead of refusing: so much slower than its own first answer,
+/// and so much at least.
+const SLOWER: u32 = 5;
+const SLOWER_BY: Duration = Duration::from_secs(1);
 
 /// Why a check that asks what a limit is keyed on can't tell.
 pub(crate) const NEEDS_SOURCES: &str =
-    "what a limit is keyed on can't be told from one address; give more with --source";
+    "what a limit is keyed on can't be told from one address; give 48 or more with --source";
+
+/// The same, for want of accounts.
+const NEEDS_ACCOUNTS: &str =
+    "what a limit is keyed on takes three test accounts; give more with --account, or --register";
 
 /// What one series of failures met.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Arm {
     /// Failures that were tried.
     pub(crate) tried: u32,
-    /// The first try, from 1, that was answered otherwise than a wrong password is, and how.
+    /// The first try, from 1, that was answered otherwise than the ones before, and how.
     pub(crate) reaction: Option<(u32, String)>,
     /// Seconds, from Retry-After.
     pub(crate) retry_after: Option<u64>,
     /// Whether a right login still got in after it.
     pub(crate) right_gets_in: bool,
+    /// Whether the reaction went on for wrong passwords after a right one had got in.
+    pub(crate) only_wrong_ones: bool,
+}
+
+/// What an arm shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Guessing is stopped. A limit may be silent, and a refusal need not be a 429.
+    Shut,
+    /// Guessing goes on: nothing reacts, or only to passwords that are wrong.
+    Open,
+    /// Something reacted, and a right login got in all the same: a short window, a delay, words.
+    Unclear,
 }
 
 impl Arm {
-    /// Whether anything stops guessing. A limit may be silent, and a refusal need not be a 429.
+    pub(crate) fn hold(&self) -> Hold {
+        match (&self.reaction, self.right_gets_in) {
+            (_, false) => Hold::Shut,
+            (Some(_), true) if !self.only_wrong_ones => Hold::Unclear,
+            _ => Hold::Open,
+        }
+    }
+
     pub(crate) fn limited(&self) -> bool {
-        self.reaction.is_some() || !self.right_gets_in
+        self.hold() == Hold::Shut
     }
 
     /// How many guesses get through, if not all.
     pub(crate) fn most(&self) -> Option<u32> {
-        match &self.reaction {
-            Some((at, _)) => Some(at - 1),
-            None => (!self.right_gets_in).then_some(self.tried),
-        }
+        let first = self.reaction.as_ref().map_or(self.tried, |(at, _)| at - 1);
+        (self.hold() != Hold::Open).then_some(first)
     }
 
     /// The arm in words.
     pub(crate) fn words(&self) -> String {
-        match &self.reaction {
-            Some((at, how)) => format!("try {at} was answered {how}"),
-            None if self.right_gets_in => {
+        match (&self.reaction, self.hold()) {
+            (Some((at, how)), Hold::Shut) => format!("try {at} was answered {how}"),
+            (Some((at, how)), Hold::Open) => format!(
+                "try {at} was answered {how}, but the right password got in, and only wrong ones went on being refused"
+            ),
+            (Some((at, how)), Hold::Unclear) => {
+                format!("try {at} was answered {how}, but the right password then got in")
+            }
+            (None, Hold::Shut) => {
+                format!(
+                    "after {} wrong passwords the right one was refused in silence",
+                    self.tried
+                )
+            }
+            (None, _) => {
                 format!(
                     "{} wrong passwords changed nothing, and the right one then got in",
                     self.tried
                 )
             }
-            None => format!(
-                "after {} wrong passwords the right one was refused in silence",
-                self.tried
-            ),
         }
     }
 }
 
-/// All arms. `None`: not measured, for want of source addresses or because everybody was refused.
+/// All arms. `None`: not measured, for want of addresses or accounts, or because everybody was
+/// refused.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct LimitFacts {
     /// One account, each failure from a fresh address.
@@ -84,61 +122,76 @@ pub(crate) struct LimitFacts {
     /// Whether a right login of an account that never failed, from an address that was never
     /// used, was refused while something else was exhausted.
     pub(crate) bystander_refused: bool,
-    /// Whether the target could be asked from several addresses.
-    pub(crate) several_sources: bool,
+    /// Why the keys were not told apart.
+    pub(crate) blind: Option<&'static str>,
     /// A right login that an address-dependent limit refuses, for the checks that try to free it.
     pub(crate) shut: Option<(Account, Source)>,
 }
 
 impl LimitFacts {
-    /// Whether an account's failures are limited, whatever the key.
-    pub(crate) fn limits_one_account(&self) -> Option<bool> {
-        let arms = [&self.account, &self.pair];
-        let measured: Vec<bool> = arms.into_iter().flatten().map(Arm::limited).collect();
-        (!measured.is_empty()).then(|| measured.contains(&true))
+    /// Why a check that asks for the key can't tell, if it can't.
+    pub(crate) fn untold(&self) -> Option<Verdict> {
+        if self.bystander_refused {
+            return Some(Verdict::inconclusive(
+                "everybody was refused; see limit-global",
+            ));
+        }
+        if let Some(reason) = self.blind {
+            return Some(Verdict::inconclusive(reason));
+        }
+        let arms = [&self.account, &self.pair, &self.address];
+        let unclear = arms
+            .into_iter()
+            .flatten()
+            .find(|arm| arm.hold() == Hold::Unclear);
+        unclear
+            .map(|arm| Verdict::inconclusive(format!("it is unclear what holds: {}", arm.words())))
     }
 }
 
 /// The facts, measured now or before.
 pub(crate) async fn facts(session: &mut Session) -> Result<LimitFacts, Stop> {
     if let Some(facts) = &session.limits {
-        return Ok(facts.clone());
+        return facts.clone();
     }
-    let facts = measure(session).await?;
+    // A limit may answer 503, or slowly, or hang up: what elsewhere is a target that suffers.
+    session.probe.expect_limits(true);
+    let facts = measure(session).await;
+    session.probe.expect_limits(false);
     session.limits = Some(facts.clone());
-    Ok(facts)
+    facts
 }
 
 async fn measure(session: &mut Session) -> Result<LimitFacts, Stop> {
-    let mut facts = LimitFacts {
-        several_sources: session.probe.has_sources(),
-        ..LimitFacts::default()
-    };
-    if !facts.several_sources {
+    let mut facts = LimitFacts::default();
+    let several = session.probe.has_sources();
+    if !several || session.accounts_known() < 3 {
+        facts.blind = Some(if several {
+            NEEDS_ACCOUNTS
+        } else {
+            NEEDS_SOURCES
+        });
+        let source = session.need_source()?;
         let victim = session.account(1);
-        facts.pair = Some(account_arm(session, &victim, Sources::One(None)).await?);
+        facts.pair = Some(account_arm(session, &victim, Sources::One(source)).await?);
         return Ok(facts);
     }
-    if bystander_refused(session).await? {
-        facts.bystander_refused = true;
+    facts.bystander_refused = bystander_refused(session).await?;
+    if facts.bystander_refused {
         return Ok(facts);
     }
     let victim = session.account(1);
     let account = account_arm(session, &victim, Sources::Fresh).await?;
     let account_limited = account.limited();
     facts.account = Some(account);
-    if account_limited && bystander_refused(session).await? {
-        facts.bystander_refused = true;
-        return Ok(facts);
-    }
-    if !account_limited {
+    if account_limited {
+        facts.bystander_refused = bystander_refused(session).await?;
+    } else {
         let source = session.need_source()?;
         let victim = session.account(2);
         let pair = account_arm(session, &victim, Sources::One(source)).await?;
-        if pair.limited() && bystander_refused(session).await? {
-            facts.bystander_refused = true;
-        }
-        if pair.limited() && !pair.right_gets_in {
+        if pair.limited() {
+            facts.bystander_refused = bystander_refused(session).await?;
             facts.shut = Some((victim, source));
         }
         facts.pair = Some(pair);
@@ -146,8 +199,8 @@ async fn measure(session: &mut Session) -> Result<LimitFacts, Stop> {
     if !facts.bystander_refused {
         let source = session.need_source()?;
         let address = address_arm(session, source).await?;
-        facts.bystander_refused = address.limited() && bystander_refused(session).await?;
-        if address.limited() && !address.right_gets_in {
+        if address.limited() {
+            facts.bystander_refused = bystander_refused(session).await?;
             facts.shut = Some((session.own(), source));
         }
         facts.address = Some(address);
@@ -161,89 +214,178 @@ enum Sources {
     Fresh,
 }
 
+impl Sources {
+    fn pick(self, session: &mut Session) -> Result<Source, Stop> {
+        match self {
+            Self::One(source) => Ok(source),
+            Self::Fresh => session.need_source(),
+        }
+    }
+}
+
 async fn account_arm(
     session: &mut Session,
     victim: &Account,
     sources: Sources,
 ) -> Result<Arm, Stop> {
-    let mut arm = Arm::default();
-    while arm.tried < ACCOUNT_FAILURES && !arm.confirmed() {
-        let source = pick(session, sources)?;
-        let password = session.wrong_password();
-        let (answer, class) = session.wrong(source, Who::Own(victim), &password).await?;
-        arm.note(&answer, class, &victim.name);
+    let source = sources.pick(session)?;
+    if !gets_in(session, source, victim).await? {
+        let reason =
+            "a test account's right login is refused, or answered otherwise than the first one's";
+        return Err(Stop::Check(reason.into()));
     }
-    let source = pick(session, sources)?;
-    arm.right_gets_in = session.right(source, victim).await?.1 == Class::Right;
+    let mut series = Series::default();
+    while series.arm.tried < ACCOUNT_FAILURES && !series.confirmed {
+        let source = sources.pick(session)?;
+        series.fail(session, source, Who::Own(victim)).await?;
+    }
+    let mut arm = series.ended();
+    let source = sources.pick(session)?;
+    arm.right_gets_in = gets_in(session, source, victim).await?;
+    if arm.reaction.is_some() && arm.right_gets_in {
+        let source = sources.pick(session)?;
+        arm.only_wrong_ones = series
+            .still_reacts(session, source, Who::Own(victim))
+            .await?;
+    }
     Ok(arm)
 }
 
 async fn address_arm(session: &mut Session, source: Source) -> Result<Arm, Stop> {
-    let mut arm = Arm::default();
-    // Names that don't exist may be answered in words of their own; that is not a limit.
-    let mut usual = None;
-    while arm.tried < ADDRESS_FAILURES && !arm.confirmed() {
-        let nobody = session.nobody();
-        let who = Who::Nobody(&nobody);
-        let password = session.wrong_password();
-        let (answer, class) = session.wrong(source, who, &password).await?;
-        let signature = session.learned.signature(&answer, who.name());
-        let as_usual = usual.get_or_insert_with(|| signature.clone()) == &signature;
-        let class = if as_usual { Class::Wrong } else { class };
-        arm.note(&answer, class, who.name());
-    }
     let own = session.own();
-    arm.right_gets_in = session.right(source, &own).await?.1 == Class::Right;
+    let mut series = Series::default();
+    while series.arm.tried < ADDRESS_FAILURES && !series.confirmed {
+        let nobody = session.nobody();
+        series.fail(session, source, Who::Nobody(&nobody)).await?;
+    }
+    let mut arm = series.ended();
+    arm.right_gets_in = gets_in(session, source, &own).await?;
+    if arm.reaction.is_some() && arm.right_gets_in {
+        let nobody = session.nobody();
+        arm.only_wrong_ones = series
+            .still_reacts(session, source, Who::Nobody(&nobody))
+            .await?;
+    }
     Ok(arm)
 }
 
-fn pick(session: &mut Session, sources: Sources) -> Result<Source, Stop> {
-    match sources {
-        Sources::One(source) => Ok(source),
-        Sources::Fresh => session.need_source(),
+/// A right login; silence is a refusal here.
+async fn gets_in(session: &mut Session, source: Source, account: &Account) -> Result<bool, Stop> {
+    match session.right(source, account).await {
+        Ok((_, class)) => Ok(class == Class::Right),
+        Err(Stop::Unreachable(_)) => Ok(false),
+        Err(stop) => Err(stop),
     }
 }
 
-/// Whether an account that never fails is refused from an address that was never used.
+/// Whether an account that never fails is refused from two addresses that were never used.
 async fn bystander_refused(session: &mut Session) -> Result<bool, Stop> {
-    let source = session.need_source()?;
     let own = session.own();
-    Ok(session.right(source, &own).await?.1 != Class::Right)
+    for _ in 0..2 {
+        let source = session.need_source()?;
+        if session.right(source, &own).await?.1 == Class::Right {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
-impl Arm {
-    fn note(&mut self, answer: &Answer, class: Class, account: &str) {
-        self.tried += 1;
-        match (&self.reaction, class) {
-            (None, Class::Other) => {
-                self.reaction = Some((self.tried, answer.describe(account)));
-                self.retry_after = answer.retry_after();
+/// An arm under way. What is usual is its own first answer: accounts may be answered each in words
+/// of their own, and names that don't exist in yet other ones; that is no limit.
+#[derive(Default)]
+struct Series {
+    arm: Arm,
+    usual: Option<(Signature, Duration)>,
+    /// A second answer like the first odd one: one alone is no limit.
+    confirmed: bool,
+}
+
+impl Series {
+    async fn fail(
+        &mut self,
+        session: &mut Session,
+        source: Source,
+        who: Who<'_>,
+    ) -> Result<(), Stop> {
+        let odd = self.try_wrong(session, source, who).await?;
+        self.note(odd);
+        Ok(())
+    }
+
+    async fn still_reacts(
+        &self,
+        session: &mut Session,
+        source: Source,
+        who: Who<'_>,
+    ) -> Result<bool, Stop> {
+        let mut again = Self {
+            usual: self.usual.clone(),
+            ..Self::default()
+        };
+        Ok(again.try_wrong(session, source, who).await?.is_some())
+    }
+
+    /// One wrong password; what was odd about its answer, if anything was.
+    async fn try_wrong(
+        &mut self,
+        session: &mut Session,
+        source: Source,
+        who: Who<'_>,
+    ) -> Result<Option<(String, Option<u64>)>, Stop> {
+        let password = session.wrong_password();
+        let (answer, class) = match session.wrong(source, who, &password).await {
+            Ok(answered) => answered,
+            Err(Stop::Unreachable(words)) if self.usual.is_some() => {
+                return Ok(Some((format!("not at all ({words})"), None)));
             }
-            // One odd answer and then the usual one again is no limit.
-            (Some(_), Class::Wrong) => (self.reaction, self.retry_after) = (None, None),
-            _ => {}
+            Err(stop) => return Err(stop),
+        };
+        let signature = session.learned.signature(&answer);
+        let (usual, first) = self
+            .usual
+            .get_or_insert((signature.clone(), answer.elapsed));
+        if signature != *usual && class != Class::Wrong {
+            return Ok(Some((answer.describe(), answer.retry_after())));
+        }
+        let slow = answer.elapsed > *first * SLOWER + SLOWER_BY;
+        let late = || format!("after {:.1} s", answer.elapsed.as_secs_f64());
+        Ok(slow.then(|| (late(), None)))
+    }
+
+    fn note(&mut self, odd: Option<(String, Option<u64>)>) {
+        self.arm.tried += 1;
+        self.confirmed = odd.is_some() && self.arm.reaction.is_some();
+        match odd {
+            None => (self.arm.reaction, self.arm.retry_after) = (None, None),
+            Some(_) if self.confirmed => {}
+            Some((how, retry_after)) => {
+                self.arm.reaction = Some((self.arm.tried, how));
+                self.arm.retry_after = retry_after;
+            }
         }
     }
 
-    fn confirmed(&self) -> bool {
-        self.reaction
-            .as_ref()
-            .is_some_and(|(at, _)| self.tried > *at)
+    /// The arm, without an odd answer at its very end that nothing confirmed.
+    fn ended(&self) -> Arm {
+        let mut arm = self.arm.clone();
+        if !self.confirmed {
+            (arm.reaction, arm.retry_after) = (None, None);
+        }
+        arm
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::answer::tests::answer;
 
     /// An arm that met a limit at this try, or none.
     pub(in crate::checks) fn arm(limited_at: Option<u32>) -> Arm {
         Arm {
             tried: 12,
             reaction: limited_at.map(|at| (at, "429".to_owned())),
-            retry_after: None,
             right_gets_in: limited_at.is_none(),
+            ..Arm::default()
         }
     }
 
@@ -257,39 +399,44 @@ pub(super) mod tests {
             account: Some(arm(account)),
             pair: account.is_none().then(|| arm(pair)),
             address: Some(arm(address)),
-            several_sources: true,
             ..LimitFacts::default()
         }
     }
 
-    #[test]
-    fn one_odd_answer_is_no_limit() {
-        let (odd, usual) = (answer(500, &[], ""), answer(401, &[], ""));
-        let mut arm = Arm::default();
-        for (answer, class) in [
-            (&usual, Class::Wrong),
-            (&odd, Class::Other),
-            (&usual, Class::Wrong),
-        ] {
-            arm.note(answer, class, "a");
-            assert!(!arm.confirmed());
+    fn series(answers: &[bool]) -> Series {
+        let mut series = Series::default();
+        for odd in answers {
+            series.note(odd.then(|| ("429".to_owned(), Some(60))));
         }
-        assert_eq!(arm.reaction, None);
-        arm.note(&odd, Class::Other, "a");
-        arm.note(&odd, Class::Other, "a");
-        assert!(arm.confirmed());
-        assert_eq!(arm.most(), Some(3));
+        series
     }
 
     #[test]
-    fn a_silent_limit_is_a_limit() {
-        let silent = Arm {
-            tried: 12,
-            right_gets_in: false,
-            ..Arm::default()
+    fn one_odd_answer_is_no_limit() {
+        assert_eq!(series(&[false, true, false]).ended().reaction, None);
+        assert_eq!(series(&[false, false, true]).ended().reaction, None);
+        let confirmed = series(&[false, true, false, true, true]);
+        assert!(confirmed.confirmed);
+        let arm = confirmed.ended();
+        assert_eq!((arm.most(), arm.retry_after), (Some(3), Some(60)));
+    }
+
+    #[test]
+    fn what_holds_is_what_keeps_the_right_password_out() {
+        let held = |reaction: bool, right_gets_in, only_wrong_ones| {
+            let arm = Arm {
+                tried: 12,
+                reaction: reaction.then(|| (11, "429".to_owned())),
+                right_gets_in,
+                only_wrong_ones,
+                ..Arm::default()
+            };
+            (arm.hold(), arm.most())
         };
-        assert!(silent.limited());
-        assert_eq!(silent.most(), Some(12));
-        assert!(silent.words().contains("in silence"));
+        assert_eq!(held(true, false, false), (Hold::Shut, Some(10)));
+        assert_eq!(held(false, false, false), (Hold::Shut, Some(12)));
+        assert_eq!(held(false, true, false), (Hold::Open, None));
+        assert_eq!(held(true, true, true), (Hold::Open, None));
+        assert_eq!(held(true, true, false), (Hold::Unclear, Some(10)));
     }
 }

@@ -1,16 +1,16 @@
-//! One account takes wrong passwords without end.
+//! No limit within twelve wrong passwords for one account.
 
 use futures_util::future::BoxFuture;
 
 use super::{
     Check, Standards,
-    limits::{self, LimitFacts},
+    limits::{self, Hold, LimitFacts},
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
     id: "login-unlimited",
-    title: "One account takes wrong passwords without end",
+    title: "No limit within twelve wrong passwords for one account",
     severity: Severity::High,
     what: "Twelve wrong passwords for one test account: does any answer differ from the usual \
            failure (in status, headers, body or a redirect, not only by a 429), and does the \
@@ -20,7 +20,8 @@ pub(super) static CHECK: Check = Check {
     sends: "Up to 12 wrong passwords and one right one for a test account, each from an address \
            of its own; where those are not limited, the same for another account from one \
            address. The other limit checks judge the same measurement.",
-    max_requests: super::limits::MAX_REQUESTS,
+    max_requests: 0,
+    measures_limits: true,
     evidence: "A finding needs both: no answer that differs from two wrong logins learned at the \
            start of the run (the negative control), and a right login that still gets in (the \
            positive control). So a limit that refuses in silence is seen.",
@@ -48,30 +49,26 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 }
 
 fn judge(facts: &LimitFacts) -> Verdict {
-    let arms: Vec<_> = [&facts.account, &facts.pair]
-        .into_iter()
-        .flatten()
-        .collect();
-    match (
-        facts.limits_one_account(),
-        facts.bystander_refused,
-        arms.last(),
-    ) {
-        (None, true, _) => Verdict::inconclusive(
+    // The pair arm says more: whoever is not limited there is not limited at all.
+    let Some(arm) = facts.pair.as_ref().or(facts.account.as_ref()) else {
+        return Verdict::inconclusive(
             "everybody was already refused, so what one account meets can't be told",
-        ),
-        (Some(false), _, Some(arm)) => Verdict::find(
-            Severity::High,
-            Confidence::High,
-            Evidence::of(format!("For one account, {}.", arm.words()))
+        );
+    };
+    let words = format!("For one account, {}.", arm.words());
+    match arm.hold() {
+        Hold::Shut => Verdict::pass(words),
+        Hold::Unclear => Verdict::inconclusive(words),
+        Hold::Open => {
+            let evidence = Evidence::of(words)
                 .exhibit(
                     format!("{} wrong passwords for one account", arm.tried),
-                    "each as a wrong password is",
+                    "none kept the right one out",
                 )
-                .exhibit("then the right password", "logged in"),
-        ),
-        (Some(true), _, Some(arm)) => Verdict::pass(format!("For one account, {}.", arm.words())),
-        _ => Verdict::inconclusive("no failures of one account could be measured"),
+                .exhibit("then the right password", "logged in");
+            // Medium: a limit of more failures than were tried may be there.
+            Verdict::find(Severity::High, Confidence::Medium, evidence)
+        }
     }
 }
 
@@ -94,6 +91,18 @@ mod tests {
                 "{measured:?}"
             );
         }
+        let mut soft = facts(None, None, None);
+        soft.pair = Some(limits::Arm {
+            right_gets_in: true,
+            ..limits::tests::arm(Some(11))
+        });
+        assert!(matches!(
+            judge(&soft),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
         let everybody = LimitFacts {
             bystander_refused: true,
             ..LimitFacts::default()

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Check, Standards, limits};
 use crate::{
-    Confidence, Evidence, Severity, Verdict,
+    Account, Confidence, Evidence, Severity, Verdict,
     learn::Class,
     probe::Stop,
     scan::{Session, Who},
@@ -22,6 +22,7 @@ pub(super) static CHECK: Check = Check {
     sends: "One wrong password on each of 8 to 16 test accounts (it is the right one of another \
            test account), and three right logins as controls.",
     max_requests: 19,
+    measures_limits: false,
     evidence: "Positive control: the sprayed password logs its own account in before. Finding: no \
            answer differed, and it still does so afterwards. Control for a limit that shuts \
            everybody: a right login of another account gets in.",
@@ -76,12 +77,7 @@ impl Facts {
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(async {
-        let mut pool = session.pool();
-        let canary = if pool.is_empty() {
-            session.own()
-        } else {
-            pool.remove(0)
-        };
+        let (mut pool, canary) = (session.pool(), session.canary());
         pool.retain(|account| account.password != canary.password && account.name != canary.name);
         pool.truncate(MOST);
         if pool.len() < LEAST {
@@ -90,37 +86,51 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
                 LEAST - pool.len()
             )));
         }
-        let mut facts = Facts {
-            several_sources: session.probe.has_sources(),
-            ..Facts::default()
-        };
-        let source = session.need_source()?;
-        facts.right_before = session.right(source, &canary).await?.1 == Class::Right;
-        for account in pool.iter().take_while(|_| facts.right_before) {
-            let source = session.need_source()?;
-            let (answer, class) = session
-                .wrong(source, Who::Own(account), &canary.password)
-                .await?;
-            facts.tried += 1;
-            let confirmed = facts.reaction.is_some();
-            match class {
-                Class::Other if confirmed => break,
-                Class::Other => {
-                    facts.reaction = Some((facts.tried, answer.describe(&account.name)));
-                    facts.retry_after = answer.retry_after();
-                }
-                // One odd answer and then the usual one again is no reaction.
-                _ => (facts.reaction, facts.retry_after) = (None, None),
-            }
-        }
-        let source = session.need_source()?;
-        facts.right_after = session.right(source, &canary).await?.1 == Class::Right;
-        let (source, own) = (session.need_source()?, session.own());
-        facts.bystander_refused = session.right(source, &own).await?.1 != Class::Right;
+        session.probe.expect_limits(true);
+        let facts = measure(session, &pool, &canary).await;
+        session.probe.expect_limits(false);
+        let facts = facts?;
         let verdict = judge(&facts);
-        session.spray = Some(facts);
+        if !matches!(verdict, Verdict::Skip { .. }) {
+            session.spray = Some(facts);
+        }
         Ok(verdict)
     })
+}
+
+async fn measure(session: &mut Session, pool: &[Account], canary: &Account) -> Result<Facts, Stop> {
+    let mut facts = Facts {
+        several_sources: session.probe.has_sources(),
+        ..Facts::default()
+    };
+    let source = session.need_source()?;
+    facts.right_before = session.right(source, canary).await?.1 == Class::Right;
+    let mut usual = None;
+    for account in pool.iter().take_while(|_| facts.right_before) {
+        let source = session.need_source()?;
+        let who = Who::Own(account);
+        let (answer, class) = session.wrong(source, who, &canary.password).await?;
+        facts.tried += 1;
+        let signature = session.learned.signature(&answer);
+        // Each account may be answered in words of its own; the first says which words.
+        let odd =
+            usual.get_or_insert_with(|| signature.clone()) != &signature && class != Class::Wrong;
+        let confirmed = odd && facts.reaction.is_some();
+        match odd {
+            _ if confirmed => break,
+            true => {
+                facts.reaction = Some((facts.tried, answer.describe()));
+                facts.retry_after = answer.retry_after();
+            }
+            // One odd answer and then the usual one again is no reaction.
+            false => (facts.reaction, facts.retry_after) = (None, None),
+        }
+    }
+    let source = session.need_source()?;
+    facts.right_after = session.right(source, canary).await?.1 == Class::Right;
+    let (source, own) = (session.need_source()?, session.own());
+    facts.bystander_refused = session.right(source, &own).await?.1 != Class::Right;
+    Ok(facts)
 }
 
 fn judge(facts: &Facts) -> Verdict {
@@ -130,6 +140,14 @@ fn judge(facts: &Facts) -> Verdict {
         );
     }
     let reaction = match &facts.reaction {
+        Some((2, _)) if facts.right_after => {
+            return Verdict::inconclusive("accounts are answered each in words of their own");
+        }
+        Some((at, how)) if facts.right_after => {
+            return Verdict::inconclusive(format!(
+                "account {at} was answered {how}, but the sprayed password still logs in where it is right"
+            ));
+        }
         Some((at, how)) => Some(format!(
             "the same password on account {at} was answered {how}"
         )),
@@ -177,6 +195,7 @@ mod tests {
         assert!(matches!(judge(&unseen), Verdict::Find(_)));
         let told = Facts {
             reaction: Some((6, "429".into())),
+            right_after: false,
             ..unseen.clone()
         };
         assert!(matches!(judge(&told), Verdict::Pass(_)));

@@ -133,7 +133,14 @@ impl Report {
             .map(|judged| Judgement::new(judged, &endpoint))
             .collect();
         let worst = verdicts.iter().filter_map(|v| v.severity).max();
-        let score = score::score(session.limits.as_ref(), session.spray.as_ref(), worst);
+        let spoofed = verdicts
+            .iter()
+            .any(|v| v.check == "limit-forwarded-spoof" && v.verdict == VerdictKind::Find);
+        let limits = session
+            .limits
+            .as_ref()
+            .and_then(|limits| limits.as_ref().ok());
+        let score = score::score(limits, session.spray.as_ref(), spoofed, worst);
         Self {
             schema: SCHEMA.into(),
             target: options.target.to_string(),

@@ -27,7 +27,8 @@ impl Report {
         writeln!(page)?;
         writeln!(page, "target    {}", self.target)?;
         for endpoint in &self.endpoints {
-            writeln!(page, "login     {} {}", endpoint.method, endpoint.path)?;
+            let path: String = endpoint.path.chars().flat_map(shown).collect();
+            writeln!(page, "login     {} {path}", endpoint.method)?;
         }
         if let Some(score) = &self.score {
             let cap = score
