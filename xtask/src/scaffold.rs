@@ -77,6 +77,7 @@ pub(super) static CHECK: Check = Check {
     why: "",
     sends: "",
     max_requests: 0,
+    measures_limits: false,
     evidence: "",
     false_alarms: "",
     standards: Standards {

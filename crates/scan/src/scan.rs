@@ -157,13 +157,17 @@ pub async fn scan(
         target: target.clone(),
         reason: stop.to_string(),
     };
-    probe.pin().await.map_err(stopped)?;
-    probe.doing("proving ownership");
-    let proof = target::prove(&options.target, options.key.as_ref(), &mut probe).await;
-    let ownership = proof.map_err(stopped)?.ok_or_else(|| ScanError::NotOwned {
+    let not_owned = || ScanError::NotOwned {
         target: target.clone(),
         record: options.target.dns_record(),
-    })?;
+    };
+    if !options.target.is_loopback() && options.key.is_none() {
+        return Err(not_owned());
+    }
+    probe.doing("proving ownership");
+    probe.pin().await.map_err(stopped)?;
+    let proof = target::prove(&options.target, options.key.as_ref(), &mut probe).await;
+    let ownership = proof.map_err(stopped)?.ok_or_else(not_owned)?;
     probe.doing("finding the login");
     let found = endpoints(&options, &mut probe)
         .await

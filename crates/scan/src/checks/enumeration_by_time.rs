@@ -23,8 +23,9 @@ pub(super) static CHECK: Check = Check {
            answered faster more often than a coin allows?",
     why: "A login that hashes only for accounts that exist tells them apart in milliseconds, \
            whatever its words.",
-    sends: "Up to 24 pairs of a test account and an invented name, 12 pairs of two invented \
-           names as a control, a first request on each new connection, and a right login where an account's failures would run long.",
+    sends: "Up to 24 pairs of a test account and an invented name, 12 pairs of a used and a fresh \
+            invented name as a control, a first request on each new connection, and a right \
+            login where an account's failures would run long.",
     max_requests: 91,
     measures_limits: false,
     evidence: "The sign of each difference is a fair coin if existence does not matter, whatever \
