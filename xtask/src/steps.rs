@@ -1,6 +1,6 @@
 //! What `test` does, step by step; every step is tried, so that one run tells all that is wrong.
 
-use std::{process::Command, time::Instant};
+use std::{path::Path, process::Command, time::Instant};
 
 use crate::venv;
 
@@ -84,17 +84,34 @@ pub(crate) fn docs() -> Result<(), String> {
     run(command)
 }
 
+/// cargo-deny: the newcomer's own, or one in target/tools. The advisory database is not asked, so
+/// that the step needs nothing but the registry.
 fn deny() -> Result<(), String> {
-    let there = Command::new(env!("CARGO"))
+    const OWN: &str = "target/tools/bin/cargo-deny";
+    let installed = Command::new(env!("CARGO"))
         .args(["deny", "--version"])
         .output();
-    if !there.is_ok_and(|output| output.status.success()) {
-        eprintln!(
-            "cargo-deny is not installed, so this step is left to CI; to run it here: cargo install cargo-deny --locked"
-        );
-        return Ok(());
-    }
-    cargo(&["deny", "check", "bans", "licenses", "sources"])
+    let program = if installed.is_ok_and(|output| output.status.success()) {
+        "cargo-deny"
+    } else {
+        if !Path::new(OWN).exists() {
+            eprintln!("building cargo-deny into target/tools, once");
+            // Without optimisation: it runs for a second, and builds for minutes.
+            cargo(&[
+                "install",
+                "cargo-deny",
+                "--locked",
+                "--debug",
+                "--quiet",
+                "--root",
+                "target/tools",
+            ])?;
+        }
+        OWN
+    };
+    let mut command = Command::new(program);
+    command.args(["check", "bans", "licenses", "sources"]);
+    run(command)
 }
 
 pub(crate) fn cargo(args: &[&str]) -> Result<(), String> {

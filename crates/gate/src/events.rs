@@ -9,7 +9,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 /// Receives events. Called on the thread that settles the attempt; it should not block.
 pub type EventSink = Box<dyn Fn(&Event) + Send + Sync>;
 
-/// One attempt, told without name, password or any other secret. Serialises to one JSON object.
+/// One attempt, without name, password or any other secret. Serialises to one JSON object.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
     /// When it was admitted or denied, RFC 3339 in UTC with milliseconds.
@@ -22,8 +22,8 @@ pub struct Event {
     account: String,
     /// The client address that was counted.
     client: IpAddr,
-    /// What happened.
-    told: Told,
+    /// How it ended.
+    outcome: Ended,
     /// Whether nothing is enforced.
     shadow: bool,
     /// Whether it was let through only because nothing is enforced.
@@ -32,10 +32,10 @@ pub struct Event {
     reasons: Vec<Said>,
 }
 
-/// What happened to an attempt.
+/// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Told {
+pub enum Ended {
     /// Refused before anything was verified.
     Denied,
     /// Verified: right.
@@ -48,7 +48,7 @@ pub enum Told {
     Abandoned,
 }
 
-impl From<Outcome> for Told {
+impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Success => Self::Success,
@@ -84,7 +84,7 @@ impl Event {
             route: route.to_owned(),
             account: format!("{:016x}", account.as_u64()),
             client,
-            told: Told::Abandoned,
+            outcome: Ended::Abandoned,
             shadow,
             would_deny: false,
             reasons: reasons.iter().map(Said::from).collect(),
@@ -95,8 +95,8 @@ impl Event {
         Self { would_deny, ..self }
     }
 
-    pub(crate) fn told(self, told: Told) -> Self {
-        Self { told, ..self }
+    pub(crate) fn ended(self, outcome: Ended) -> Self {
+        Self { outcome, ..self }
     }
 }
 

@@ -8,7 +8,7 @@ use doorwarden_decision::{
 };
 
 use crate::{
-    Event, EventSink, Keyring, MemoryStore, NoRandomness, Told, http::credentials::Credentials,
+    Ended, Event, EventSink, Keyring, MemoryStore, NoRandomness, http::credentials::Credentials,
 };
 
 /// Decides on attempts, with counters, keys and an audit trail.
@@ -96,7 +96,7 @@ impl Gate {
         Ok(match verdict.decision {
             Decision::Deny { retry_after } if !self.shadow => {
                 self.finish(&attempt, &counts, Outcome::Unverified, now);
-                (self.sink)(&event.told(Told::Denied));
+                (self.sink)(&event.ended(Ended::Denied));
                 Admission::Deny(Denial { retry_after })
             }
             decision => Admission::Allow(Ticket(Some(Box::new(Pending {
@@ -129,7 +129,7 @@ impl Ticket {
     /// Ends the attempt.
     pub fn settle(mut self, outcome: Outcome, now: Timestamp) {
         if let Some(pending) = self.0.take() {
-            pending.settle(outcome, Told::from(outcome), now);
+            pending.settle(outcome, Ended::from(outcome), now);
         }
     }
 }
@@ -138,15 +138,15 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(pending) = self.0.take() {
             let admitted = pending.admitted;
-            pending.settle(Outcome::Failure, Told::Abandoned, admitted);
+            pending.settle(Outcome::Failure, Ended::Abandoned, admitted);
         }
     }
 }
 
 impl Pending {
-    fn settle(self, outcome: Outcome, told: Told, now: Timestamp) {
+    fn settle(self, outcome: Outcome, ended: Ended, now: Timestamp) {
         self.gate.finish(&self.attempt, &self.counts, outcome, now);
-        (self.gate.sink)(&self.event.told(told));
+        (self.gate.sink)(&self.event.ended(ended));
     }
 }
 

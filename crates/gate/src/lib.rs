@@ -17,7 +17,7 @@ mod keyring;
 mod store;
 
 pub use clock::now;
-pub use events::{Event, EventSink, Told};
+pub use events::{Ended, Event, EventSink};
 pub use gate::{Admission, Denial, Gate, Ticket};
 pub use keyring::{Keyring, NoRandomness};
 pub use store::MemoryStore;

@@ -50,7 +50,7 @@ async fn an_account_is_limited_and_a_person_who_mistypes_is_not() {
     }
     assert_eq!(world.try_login("nobody", "guess").await.status, 401);
     assert_eq!(world.try_login("nobody", "guess").await.status, 429);
-    assert_eq!(world.told().len(), 23);
+    assert_eq!(world.outcomes().len(), 23);
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn bad_input_gets_a_clear_error_and_counts_nothing() {
         );
     }
     assert_eq!(world.app.seen(), Vec::<String>::new());
-    assert!(world.told().is_empty());
+    assert!(world.outcomes().is_empty());
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn an_application_that_fails_costs_the_person_nothing() {
         assert_eq!((answer.status, answer.body.as_str()), (500, "oops"));
     }
     assert_eq!(world.try_login("alice", "right").await.status, 200);
-    assert_eq!(world.told()[0], "unverified");
+    assert_eq!(world.outcomes()[0], "unverified");
 }
 
 #[tokio::test]
@@ -250,13 +250,16 @@ async fn going_away_does_not_save_a_guess() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
-    while world.told().len() < 10 {
+    while world.outcomes().len() < 10 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(
-        world.told().iter().all(|told| told == "abandoned"),
+        world
+            .outcomes()
+            .iter()
+            .all(|outcome| outcome == "abandoned"),
         "{:?}",
-        world.told()
+        world.outcomes()
     );
     assert_eq!(world.try_login("alice", "right").await.status, 429);
 }

@@ -162,11 +162,11 @@ impl World {
         (&mut self.guard).await.unwrap();
     }
 
-    pub fn told(&self) -> Vec<String> {
+    pub fn outcomes(&self) -> Vec<String> {
         let events = self.events.lock().unwrap();
         events
             .iter()
-            .map(|event| event["told"].as_str().unwrap().to_owned())
+            .map(|event| event["outcome"].as_str().unwrap().to_owned())
             .collect()
     }
 
