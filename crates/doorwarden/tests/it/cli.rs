@@ -65,19 +65,17 @@ fn a_faulty_login_exits_with_1_and_a_sound_one_with_0() {
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
 
     let sound = lab("sound-html");
+    let url = sound.login.url();
     let register = "POST /register json:/username json:/password";
-    let ran = run(&[
-        "scan",
-        &sound.login.url(),
-        "--login",
-        LOGIN,
-        "--register",
-        register,
-        "--pace",
-        "1000",
-        "--min-score",
-        "65",
-    ]);
+    let mut args = vec!["scan", &url, "--login", LOGIN, "--register", register];
+    args.extend(["--pace", "1000", "--min-score", "65"]);
+    // All but the one that takes times: beside other tests, two cores may be too noisy to decide.
+    for check in doorwarden_scan::checks::ALL {
+        if check.id != "enumeration-by-time" {
+            args.extend(["--check", check.id]);
+        }
+    }
+    let ran = run(&args);
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
 }
 
