@@ -63,7 +63,7 @@ impl AccountKeyer {
 
     /// The key of a name. Names that some application treats as one account share a key: case,
     /// compatibility forms, accents, surrounding space and characters that don't show make no
-    /// difference (MySQL's default collation ignores all of them). Merging two accounts that the
+    /// difference, as in the default collations of some databases. Merging two accounts that the
     /// application keeps apart only counts more.
     ///
     /// Whether an account exists is never asked: an unknown name is counted like a known one.
@@ -86,10 +86,13 @@ impl AccountKeyer {
 
 /// Whether a character is more than a mark on another one or nothing at all.
 fn shows(c: char) -> bool {
+    // Default_Ignorable_Code_Point of Unicode 16, but for what `is_combining_mark` covers.
     let ignorable = matches!(
         c,
-        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        '\u{ad}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
     );
     !(ignorable || is_combining_mark(c) || (c.is_control() && !c.is_whitespace()))
 }
@@ -126,6 +129,7 @@ mod tests {
             "ali\u{ad}ce",
             "alice\0",
             "alice\u{200b}",
+            "alice\u{e0041}\u{3164}",
         ] {
             assert_eq!(keyer.key(variant).unwrap(), alice, "{variant}");
         }

@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 12)]
     failures: u32,
     /// An address of this machine to send from (repeatable); loopback has enough without.
-    /// What a limit is keyed on takes 48, of different networks
+    /// What a limit is keyed on takes 64, of different networks
     #[arg(long)]
     source: Vec<IpAddr>,
     /// Only this check (repeatable)

@@ -127,15 +127,16 @@ pub(crate) fn strip(headers: &mut HeaderMap, keep_upgrade: bool) {
 }
 
 /// Tells the application where the request came from, and removes what others claim: forwarding
-/// and rewriting headers of an untrusted peer, our own names from anybody, and every name with an
-/// underscore. WSGI and CGI can't tell those from dashes, and gunicorn lets its peer, which is us,
+/// headers of an untrusted peer; from anybody our own names, those that rewrite the path, which
+/// proxies pass on as clients wrote them, and every name with an underscore. WSGI and CGI can't tell those from dashes, and gunicorn lets its peer, which is us,
 /// set `SCRIPT_NAME` and with it the path.
 pub(crate) fn tell_origin(headers: &mut HeaderMap, peer: IpAddr, proxies: &Proxies) {
     let trusted = proxies.trusts(peer);
     let claims = |name: &str| {
         name.contains('_')
             || name.starts_with("x-doorwarden-")
-            || (!trusted && (name.starts_with("x-forwarded-") || REWRITES.contains(&name)))
+            || REWRITES.contains(&name)
+            || (!trusted && name.starts_with("x-forwarded-"))
     };
     let removed: Vec<HeaderName> = headers
         .keys()

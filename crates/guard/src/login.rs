@@ -100,7 +100,10 @@ impl Door {
         };
         let under_way = self.deadline.begin(Instant::now());
         let started = Instant::now();
-        match proxy.forward(peer, self.prepared(request), false).await {
+        match proxy
+            .forward(peer, self.prepared(request, shadow), false)
+            .await
+        {
             Ok(response) => {
                 let (outcome, response) = self.outcome(response, shadow).await;
                 let elapsed = started.elapsed();
@@ -140,12 +143,12 @@ impl Door {
     }
 
     /// The request for the application: one framing, and an answer that can be read here.
-    fn prepared(&self, mut request: Request<Bytes>) -> Request<Body> {
+    fn prepared(&self, mut request: Request<Bytes>, shadow: bool) -> Request<Body> {
         let length = request.body().len();
         let headers = request.headers_mut();
         headers.remove(TRANSFER_ENCODING);
         headers.insert(CONTENT_LENGTH, length.into());
-        if self.rule.json.is_some() {
+        if self.rule.json.is_some() && !shadow {
             headers.remove(ACCEPT_ENCODING);
         }
         request.map(full)

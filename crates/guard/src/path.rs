@@ -15,13 +15,14 @@ impl Route {
 
     /// Whether a path could be served as this route: by any order of decoding (up to twice, as
     /// some proxies decode before the application does) and of dropping `;` parameters, with an
-    /// extension (`/login.json`), or behind a front controller (`/index.php/login`).
+    /// extension (`/login.json`), behind a front controller (`/index.php/login`), or as
+    /// a script with more path (`/login.php/x`).
     pub(crate) fn is_named_by(&self, path: &str) -> bool {
         readings(path).iter().any(|reading| {
-            let behind = reading
-                .split_once(".php/")
-                .map(|(_, rest)| format!("/{rest}"));
-            let names = [Some(reading.as_str()), behind.as_deref()];
+            let parts = reading.split_once(".php/");
+            let behind = parts.map(|(_, rest)| format!("/{rest}"));
+            let script = parts.map(|(script, _)| format!("{script}.php"));
+            let names = [Some(reading.as_str()), behind.as_deref(), script.as_deref()];
             names
                 .into_iter()
                 .flatten()
@@ -116,6 +117,7 @@ mod tests {
         for other in ["/login/me", "/logins", "/", "/a/login", "/.login"] {
             assert!(!login.is_named_by(other), "{other}");
         }
+        assert!(Route::new("/login.php").is_named_by("/login.php/x"));
         assert!(Route::new("/users/sign_in.json").is_named_by("/users/sign_in.json"));
     }
 }

@@ -1,6 +1,17 @@
 //! One request: a login goes through the gate, everything else streams through.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
 
 use doorwarden_gate::{
     Gate,
@@ -10,13 +21,13 @@ use http::{
     HeaderValue, Request, Response, StatusCode, Uri, Version, header::CONNECTION, header::HOST,
 };
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 
 use tokio::sync::oneshot;
 
-use crate::{Body, Scope, Upstream, full, hop, login::Door, server::Line, upgrade};
+use crate::{Body, BoxError, Scope, Upstream, full, hop, login::Door, server::Line, upgrade};
 
 /// What the proxy is made of.
 pub(crate) struct Proxy {
@@ -93,10 +104,10 @@ impl Proxy {
         hop::strip(request.headers_mut(), upgrading);
         hop::join_cookies(request.headers_mut());
         hop::tell_origin(request.headers_mut(), peer, &self.proxies);
-        let (sending, sent) = oneshot::channel::<()>();
+        let (sending, sent) = Sending::begin();
         let request = request.map(|body| held(body, sending));
         let late = async {
-            let _ = sent.await;
+            sent.ended_or_stalled().await;
             tokio::time::sleep(self.timeout).await;
         };
         tokio::select! {
@@ -139,13 +150,105 @@ impl Proxy {
     }
 }
 
+/// How long a request's body may make no progress, whoever holds it up.
+const STALL: Duration = Duration::from_secs(75);
+
+/// A request that is being sent; dropped when all of it is.
+struct Sending {
+    progress: Arc<AtomicU64>,
+    _end: oneshot::Sender<()>,
+}
+
+/// The other end of a [`Sending`].
+struct Sent {
+    since: Instant,
+    progress: Arc<AtomicU64>,
+    end: oneshot::Receiver<()>,
+}
+
+impl Sending {
+    fn begin() -> (Self, Sent) {
+        let (end, ended) = oneshot::channel();
+        let progress = Arc::new(AtomicU64::new(0));
+        let sent = Sent {
+            since: Instant::now(),
+            progress: Arc::clone(&progress),
+            end: ended,
+        };
+        (
+            Self {
+                progress,
+                _end: end,
+            },
+            sent,
+        )
+    }
+}
+
+impl Sent {
+    /// Ends when the body has ended, or has not moved for too long.
+    async fn ended_or_stalled(mut self) {
+        let (mut seen, mut since) = (0, self.since);
+        loop {
+            let check = tokio::time::sleep(STALL / 5);
+            tokio::select! {
+                _ = &mut self.end => return,
+                () = check => {}
+            }
+            let now = self.progress.load(Ordering::Relaxed);
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            } else if since.elapsed() >= STALL {
+                return;
+            }
+        }
+    }
+}
+
+/// What a body may hold until it ends.
+pub(crate) trait Held: Send + Unpin + 'static {
+    /// A frame has gone by.
+    fn moved(&self) {}
+}
+
+impl Held for Sending {
+    fn moved(&self) {
+        self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// A body that holds something for as long as it is not at its end.
-pub(crate) fn held(body: Body, held: impl Send + 'static) -> Body {
-    let frames = body.map_frame(move |frame| {
-        let _ = &held;
-        frame
-    });
-    frames.boxed_unsync()
+pub(crate) fn held(inner: Body, held: impl Held) -> Body {
+    Holding { inner, held }.boxed_unsync()
+}
+
+struct Holding<H> {
+    inner: Body,
+    held: H,
+}
+
+impl<H: Held> hyper::body::Body for Holding<H> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        if polled.is_ready() {
+            self.held.moved();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
 }
 
 /// The application's answer, with what ends at this hop removed.

@@ -38,10 +38,10 @@ use tokio::{
 use crate::{
     Body, Config, ProtectedLogin,
     login::Door,
-    proxy::{Proxy, held},
+    proxy::{Held, Proxy, held},
 };
 
-/// How long a client may take to send a request's head.
+/// How long a client may take to send its first request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much of a request's head, and of a body between two reads, is held for a connection.
@@ -103,6 +103,7 @@ impl Guard {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
+        http.set_connect_timeout(Some(Duration::from_secs(config.upstream_timeout_seconds)));
         let connector = HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()
@@ -272,6 +273,8 @@ impl Busy {
     }
 }
 
+impl Held for Busy {}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.last.store(self.0.millis().max(1), Ordering::Relaxed);
@@ -285,7 +288,8 @@ fn server() -> auto::Builder<TokioExecutor> {
     server
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        // hyper counts the pause between two requests as well; a first head has less time.
+        .header_read_timeout(IDLE)
         .max_buf_size(BUFFER);
     server
         .http2()

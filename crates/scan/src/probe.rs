@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use doorwarden_decision::SourceKey;
 use reqwest::{Client, Method, redirect};
 
 use crate::{
@@ -37,7 +38,7 @@ const SLOWER: u32 = 5;
 const RESERVE: u32 = 8;
 
 /// So many addresses give each failure of an account, and each try of a spray, one of its own.
-const ENOUGH_SOURCES: usize = 48;
+const ENOUGH_SOURCES: usize = 64;
 
 /// Why nothing more is sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,7 +113,7 @@ impl Probe {
             interval: options.interval(),
             next: Instant::now(),
             loopback: options.target.is_loopback_v4() && loopback_has_many(),
-            sources: options.sources.clone(),
+            sources: networks(&options.sources),
             interrupted,
             on_progress,
             doing: "",
@@ -362,6 +363,14 @@ fn words(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     last.escape_debug().to_string()
+}
+
+/// The first address of each network that counts as one source: of an IPv6 /64 there is one.
+fn networks(sources: &[IpAddr]) -> Vec<IpAddr> {
+    let mut seen = HashSet::new();
+    let mut distinct = sources.to_vec();
+    distinct.retain(|source| seen.insert(SourceKey::new(*source)));
+    distinct
 }
 
 /// Linux answers on all of 127.0.0.0/8; other systems on 127.0.0.1 only.

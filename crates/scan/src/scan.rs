@@ -332,9 +332,12 @@ impl Session {
                 accounts.push(account.clone());
             }
         }
-        let own = accounts.first().cloned().ok_or(Opening::NoAccount)?;
+        let own = accounts
+            .first()
+            .map(|own| own.name.clone())
+            .ok_or(Opening::NoAccount)?;
         probe.doing("learning right and wrong");
-        let learned = learn(&mut probe, login, &own, &mut inventor).await?;
+        let (learned, left) = learn(&mut probe, login, &accounts, &mut inventor).await?;
         probe.usual(learned.usual);
         Ok(Self {
             probe,
@@ -342,7 +345,7 @@ impl Session {
             inventor,
             accounts,
             unregistered,
-            failures: HashMap::new(),
+            failures: HashMap::from([(own, left)]),
             most_failures: options.failures_per_account,
             limits: None,
             spray: None,
@@ -578,13 +581,14 @@ fn echoes(accounts: &[Account], name: &str, password: &Secret) -> Echoes {
 
 /// Learns from one right and two wrong logins of the scanner's own account, and holds that against
 /// a second right one, from another address: where that is answered otherwise (a new device is
-/// asked for more), addresses can't be changed in this scan.
+/// asked for more), addresses can't be changed in this scan. Returns the failures that are left too.
 async fn learn(
     probe: &mut Probe,
     login: Login,
-    own: &Account,
+    accounts: &[Account],
     inventor: &mut Inventor<StdRng>,
-) -> Result<Learned, Opening> {
+) -> Result<(Learned, u32), Opening> {
+    let own = accounts.first().ok_or(Opening::NoAccount)?;
     let mut answers = Vec::new();
     let elsewhere = if probe.has_sources() {
         probe.fresh_source(|| inventor.bits())
@@ -600,7 +604,7 @@ async fn learn(
     for (source, password) in attempts {
         let request = Request::login(&login, &own.name, password.expose());
         let mut answer = probe.send(source, request).await?;
-        answer.echoes = echoes(std::slice::from_ref(own), &own.name, &password);
+        answer.echoes = echoes(accounts, &own.name, &password);
         answers.push(answer);
     }
     let learned = Learned::from(login, &own.name, &answers[0], [&answers[1], &answers[2]])
@@ -611,8 +615,9 @@ async fn learn(
             return Err(Opening::Learn(Unlearnable::Varies { account }));
         }
         probe.stay_home();
+        return Ok((learned, 2));
     }
-    Ok(learned)
+    Ok((learned, 0))
 }
 
 /// Registers accounts: of each two names, a coin decides which exists, so that a difference between

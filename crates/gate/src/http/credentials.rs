@@ -94,18 +94,15 @@ pub enum Unreadable {
         column: usize,
     },
     /// JSON with a key twice in one object.
-    #[error(
-        "the JSON body has the same key twice in one object, or in another spelling (line {line}, \
-         column {column})"
-    )]
+    #[error("the JSON body has the same key twice in one object (line {line}, column {column})")]
     DuplicateKey {
         /// From 1.
         line: usize,
         /// From 1.
         column: usize,
     },
-    /// A form field twice.
-    #[error("the form has the field {0:?} more than once, or in another spelling")]
+    /// A field twice, or beside another spelling of it.
+    #[error("the field {0:?} stands there more than once, or in another spelling")]
     DuplicateField(String),
     /// A query that repeats a credential's field: some applications take it from there.
     #[error("the query holds the field {0:?}; send it in the body only")]
@@ -180,18 +177,17 @@ impl Place {
 impl Place {
     /// Refuses a query that holds one of the fields.
     fn not_in(&self, query: &str) -> Result<(), Unreadable> {
-        let fields: Vec<String> = match self {
-            Self::Form { account, password } => vec![fold(account), fold(password)],
+        let fields = match self {
+            Self::Form { account, password } => [account.as_str(), password],
             Self::Json { account, password } => {
-                let last = |pointer: &str| fold(pointer.rsplit('/').next().unwrap_or_default());
-                vec![last(account), last(password)]
+                [account, password].map(|pointer| pointer.rsplit('/').next().unwrap_or_default())
             }
             Self::Basic => return Ok(()),
         };
         for pair in query.split(['&', ';']) {
             let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
             let name = percent_decode_str(&name).decode_utf8_lossy().into_owned();
-            if fields.contains(&fold(&name)) {
+            if fields.iter().any(|field| could_be(&name, field)) {
                 return Err(Unreadable::InQuery(name.chars().take(40).collect()));
             }
         }
@@ -200,12 +196,20 @@ impl Place {
 }
 
 /// A field's name as the laxest application reads it: Go and .NET ignore case, PHP drops leading
-/// spaces, ends at NUL or `[` and takes dots and spaces for underscores. Two names that fold to one
-/// could be the same field there.
-pub(super) fn fold(name: &str) -> String {
+/// spaces, ends at NUL and takes dots and spaces for underscores. Two names that fold to one could
+/// be the same field there.
+fn fold(name: &str) -> String {
     let lower: String = name.nfkc().flat_map(char::to_lowercase).collect();
-    let end = lower.find(['\0', '[']).unwrap_or(lower.len());
+    let end = lower.find('\0').unwrap_or(lower.len());
     lower[..end].trim().replace(['.', ' '], "_")
+}
+
+/// Whether a form's field could be taken for the wanted one. Where that has no brackets of its own
+/// (`user[email]` has), PHP also takes `username[…]` for it.
+fn could_be(name: &str, wanted: &str) -> bool {
+    let (name, wanted) = (fold(name), fold(wanted));
+    let end = name.find('[').unwrap_or(name.len());
+    name == wanted || (!wanted.contains('[') && name[..end] == wanted)
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -294,10 +298,14 @@ fn from_form(body: &[u8], account: &str, password: &str) -> Result<Credentials, 
     let mut take = |wanted: &str| {
         let alike = fields
             .iter()
-            .filter(|(name, _)| fold(name) == fold(wanted))
+            .filter(|(name, _)| could_be(name, wanted))
             .count();
         let place = fields.iter().position(|(name, _)| name == wanted);
         match (alike, place) {
+            // Some old parsers part fields at `;` too; encoders write it as %3B.
+            (1, Some(_)) if parted(body, wanted) => {
+                Err(Unreadable::DuplicateField(wanted.to_owned()))
+            }
             (1, Some(place)) => Ok(std::mem::take(&mut *fields[place].1)),
             (0 | 1, _) => Err(Unreadable::Missing(wanted.to_owned())),
             _ => Err(Unreadable::DuplicateField(wanted.to_owned())),
@@ -306,6 +314,18 @@ fn from_form(body: &[u8], account: &str, password: &str) -> Result<Credentials, 
     Ok(Credentials {
         account: take(account)?,
         password: Password::new(take(password)?),
+    })
+}
+
+/// Whether the wanted field stands behind a bare `;`.
+fn parted(body: &[u8], wanted: &str) -> bool {
+    let pieces = body
+        .split(|byte| *byte == b'&')
+        .flat_map(|pair| pair.split(|byte| *byte == b';').skip(1));
+    pieces.into_iter().any(|piece| {
+        let name = piece.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let name = String::from_utf8_lossy(name).replace('+', " ");
+        could_be(&percent_decode_str(&name).decode_utf8_lossy(), wanted)
     })
 }
 
@@ -337,6 +357,11 @@ fn from_json(body: &[u8], account: &str, password: &str) -> Result<Credentials, 
             Unreadable::Json { line, column }
         }
     })?;
+    for pointer in [account, password] {
+        if !stands_alone(&value, pointer) {
+            return Err(Unreadable::DuplicateField(pointer.to_owned()));
+        }
+    }
     let mut take = |pointer: &str| match value.pointer_mut(pointer) {
         Some(Value::String(text)) => Ok(std::mem::take(text)),
         _ => Err(Unreadable::Missing(pointer.to_owned())),
@@ -345,6 +370,25 @@ fn from_json(body: &[u8], account: &str, password: &str) -> Result<Credentials, 
         account: take(account)?,
         password: Password::new(take(password)?),
     })
+}
+
+/// Whether no key on the way to a pointer's value stands in another spelling beside it.
+fn stands_alone(value: &Value, pointer: &str) -> bool {
+    let mut place = Some(value);
+    for step in pointer.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        if let Some(object) = place.and_then(Value::as_object) {
+            let alike = object.keys().filter(|key| fold(key) == fold(&step)).count();
+            if alike > 1 {
+                return false;
+            }
+        }
+        place = place.and_then(|value| match value {
+            Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+            value => value.get(&step),
+        });
+    }
+    true
 }
 
 fn from_basic(headers: &HeaderMap) -> Result<Credentials, Unreadable> {
@@ -463,7 +507,7 @@ mod tests {
             r#"{"user":{"name":"decoy","password":"p","paſſword":"q"}}"#,
         ] {
             let read = read(JSON_LOGIN, JSON, body.as_bytes());
-            assert!(matches!(read, Err(U::DuplicateKey { .. })), "{body}");
+            assert!(matches!(read, Err(U::DuplicateField(_))), "{body}");
         }
         for more in [
             "+username=v",
@@ -471,6 +515,7 @@ mod tests {
             "USERNAME=v",
             "username[]=v",
             "username%5Bx%5D=v",
+            "a=b;username=v",
         ] {
             let body = format!("username=decoy&password=p&{more}");
             let read = read(FORM_LOGIN, FORM, body.as_bytes());
@@ -485,6 +530,15 @@ mod tests {
                 Err(U::ContentType(JSON))
             );
         }
+    }
+
+    #[test]
+    fn honest_shapes_are_read() {
+        let devise = "POST /users/sign_in form:user[email] form:user[password]";
+        let body = b"user%5Bemail%5D=a%40x&user%5Bpassword%5D=p&user%5Bremember_me%5D=1&items[]=1&items[]=2";
+        assert_eq!(read(devise, FORM, body), pair("a@x", "p"));
+        let body = br#"{"user":{"name":"a","password":"p"},"fp":{"w":1,"W":2,"i[0]":1,"i[1]":1}}"#;
+        assert_eq!(read(JSON_LOGIN, JSON, body), pair("a", "p"));
     }
 
     #[test]

@@ -1,15 +1,12 @@
 //! JSON that means one thing only.
 
-use std::{collections::HashSet, fmt};
+use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::credentials::fold;
-
-/// A JSON value without duplicate keys, also by another spelling. RFC 8259 §4 leaves their meaning
-/// open, and some parsers ignore case: the application behind might take the other password than
-/// the one that was counted here.
+/// A JSON value without duplicate keys. RFC 8259 §4 leaves their meaning open: the application
+/// behind might take the other password than the one that was counted here.
 pub(super) struct Unambiguous(pub(super) Value);
 
 /// What [`Unambiguous`] says of a duplicate; the only custom error that it has.
@@ -64,12 +61,10 @@ impl<'de> Visitor<'de> for Once {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        let mut folded = HashSet::new();
         while let Some((key, Unambiguous(value))) = map.next_entry::<String, _>()? {
-            if !folded.insert(fold(&key)) {
+            if object.insert(key, value).is_some() {
                 return Err(de::Error::custom(DUPLICATE));
             }
-            object.insert(key, value);
         }
         Ok(object.into())
     }

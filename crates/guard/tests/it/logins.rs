@@ -60,6 +60,7 @@ async fn failures_are_one_and_the_same() {
     assert_eq!(wrong.status, 401);
     assert_eq!(wrong.body, r#"{"detail":"Incorrect username or password"}"#);
     assert_eq!(wrong.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(wrong.header("content-length"), Some("43"));
     assert_eq!(wrong, world.try_login("nobody", "wrong two").await);
     assert_eq!(wrong, world.try_login("locked", "wrong three").await);
 }

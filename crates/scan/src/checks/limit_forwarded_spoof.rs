@@ -18,7 +18,7 @@ pub(super) static CHECK: Check = Check {
            another address in X-Forwarded-For or one of its relatives?",
     why: "Limiters that take the client address from a header which the client writes limit \
            nobody: each guess carries another address.",
-    sends: "One right login of an own account from the exhausted address for each of eight \
+    sends: "One right login of an own account from the exhausted address for each of nine \
            spellings, and one without, with addresses from the documentation range \
            203.0.113.0/24.",
     max_requests: 11,

@@ -23,7 +23,7 @@ const ACCOUNT_FAILURES: u32 = 12;
 const ADDRESS_FAILURES: u32 = 32;
 
 /// The most requests of all arms and their controls.
-pub(crate) const MAX_REQUESTS: u32 = 2 * (ACCOUNT_FAILURES + 3) + (ADDRESS_FAILURES + 3) + 6;
+pub(crate) const MAX_REQUESTS: u32 = 2 * (ACCOUNT_FAILURES + 4) + (ADDRESS_FAILURES + 3) + 6;
 
 /// A limit may slow answers down instead of refusing: so much slower than its own first answer,
 /// and so much at least.
@@ -32,7 +32,7 @@ const SLOWER_BY: Duration = Duration::from_secs(1);
 
 /// Why a check that asks what a limit is keyed on can't tell.
 pub(crate) const NEEDS_SOURCES: &str =
-    "what a limit is keyed on can't be told from one address; give 48 or more with --source";
+    "what a limit is keyed on can't be told from one address; give 64 or more with --source";
 
 /// The same, for want of accounts.
 const NEEDS_ACCOUNTS: &str =
@@ -244,9 +244,11 @@ async fn account_arm(
     arm.right_gets_in = gets_in(session, source, victim).await?;
     if arm.reaction.is_some() && arm.right_gets_in {
         let source = sources.pick(session)?;
+        // And right again: a bucket that lets one through now and then is a limit.
         arm.only_wrong_ones = series
             .still_reacts(session, source, Who::Own(victim))
-            .await?;
+            .await?
+            && gets_in(session, source, victim).await?;
     }
     Ok(arm)
 }
@@ -264,7 +266,8 @@ async fn address_arm(session: &mut Session, source: Source) -> Result<Arm, Stop>
         let nobody = session.nobody();
         arm.only_wrong_ones = series
             .still_reacts(session, source, Who::Nobody(&nobody))
-            .await?;
+            .await?
+            && gets_in(session, source, &own).await?;
     }
     Ok(arm)
 }
