@@ -124,7 +124,7 @@ impl Proxy {
 
     /// Points a request at the application; the host that the client asked for stays in `Host`.
     fn address(&self, request: &mut Request<Body>) -> Result<(), Response<Body>> {
-        let bad = |_| {
+        let bad = || {
             refuse(
                 StatusCode::BAD_REQUEST,
                 "The request's target is not valid.",
@@ -132,7 +132,7 @@ impl Proxy {
         };
         if let Some(authority) = request.uri().authority() {
             // HTTP/2's :authority, or an absolute target, which outranks Host (RFC 9112 §3.2.2).
-            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| bad(()))?;
+            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| bad())?;
             request.headers_mut().insert(HOST, host);
         }
         let target = request
@@ -144,7 +144,7 @@ impl Proxy {
             .authority(self.upstream.authority.clone())
             .path_and_query(target)
             .build();
-        *request.uri_mut() = uri.map_err(|_| bad(()))?;
+        *request.uri_mut() = uri.map_err(|_| bad())?;
         *request.version_mut() = Version::HTTP_11;
         Ok(())
     }
