@@ -406,6 +406,38 @@ pub(super) mod tests {
         }
     }
 
+    /// The truth table: which kinds of login a judge finds. What can't be told, it must not judge.
+    pub(in crate::checks) fn found_by(judge: fn(&LimitFacts) -> Verdict) -> Vec<&'static str> {
+        let everybody = LimitFacts {
+            bystander_refused: true,
+            ..facts(Some(5), None, None)
+        };
+        let blind = LimitFacts {
+            blind: Some("one address"),
+            ..facts(Some(5), None, Some(21))
+        };
+        for untold in [everybody, blind] {
+            assert!(matches!(
+                judge(&untold),
+                Verdict::Skip {
+                    inconclusive: true,
+                    ..
+                }
+            ));
+        }
+        [
+            ("no limit", facts(None, None, None)),
+            ("address only", facts(None, Some(11), Some(11))),
+            ("account only", facts(Some(11), None, None)),
+            ("pair only", facts(None, Some(11), None)),
+            ("both", facts(Some(11), None, Some(21))),
+        ]
+        .into_iter()
+        .filter(|(_, measured)| matches!(judge(measured), Verdict::Find(_)))
+        .map(|(kind, _)| kind)
+        .collect()
+    }
+
     fn series(answers: &[bool]) -> Series {
         let mut series = Series::default();
         for odd in answers {
