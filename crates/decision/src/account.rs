@@ -25,11 +25,6 @@ impl AccountKey {
     pub const fn from_u64(bits: u64) -> Self {
         Self(bits)
     }
-
-    /// 32 of its bits, to tell the accounts of one counter apart.
-    pub(crate) const fn short(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
 }
 
 /// Why a name can't be an account's.

@@ -2,16 +2,28 @@
 
 use std::time::Duration;
 
-use crate::{Limit, SignalId};
+use arrayvec::ArrayVec;
 
-/// Names one counter: a signal, which of its limits, and what it counts by.
+use crate::{Ledger, Limit, Timestamp, timestamp::millis};
+
+/// The most charges that one attempt makes: every ledger, with as many limits as a policy may
+/// give it.
+const MOST: usize = 28;
+
+/// The charges of one attempt.
+pub type Charges = ArrayVec<Charge, MOST>;
+
+/// The answers to [`Charges`], in their order.
+pub type Counts = ArrayVec<Count, MOST>;
+
+/// Names one counter: its ledger, which of the ledger's limits, and what it counts by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CounterKey {
-    /// The signal that owns the counter.
-    pub signal: SignalId,
+    /// The ledger that it stands in.
+    pub ledger: Ledger,
     /// The position of its limit in the policy, from 0.
     pub limit: u8,
-    /// Account, source or mark, as 64 bits.
+    /// Account, source, mark or a mix of two, as 64 bits.
     pub id: u64,
 }
 
@@ -21,8 +33,8 @@ pub struct CounterKey {
 pub struct Charge {
     /// The counter.
     pub key: CounterKey,
-    /// The limit it counts for.
-    pub limit: Limit,
+    /// How its time is cut.
+    pub window: Window,
     /// How it moves.
     pub movement: Movement,
 }
@@ -30,25 +42,42 @@ pub struct Charge {
 /// How a counter moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Movement {
-    /// One more.
-    Add,
-    /// One less, in the slot that [`Count::slot`] named when it was added. Never below zero.
+    /// `n` more.
+    Add {
+        /// How many.
+        n: u16,
+    },
+    /// `n` less, in the slot that [`Count::slot`] named when they were added. Never below zero.
     TakeBack {
         /// The slot of the addition.
-        slot: u64,
+        slot: u32,
+        /// How many.
+        n: u16,
     },
-    /// A distinct-accounts counter holds a place for an attempt that is being verified.
-    Reserve {
-        /// The account, shortened.
-        account: u32,
+    /// At most so many less, the newest first. Never below zero.
+    Forgive {
+        /// How many.
+        most: u16,
     },
-    /// The place is given up, nothing is counted.
-    Release,
-    /// The place becomes a counted account.
-    Confirm {
-        /// The account, shortened.
-        account: u32,
+    /// Nothing; the count is asked for.
+    Peek,
+    /// Nothing; whether a member is known is asked for.
+    Recall {
+        /// The member, see [`Match`].
+        member: u32,
     },
+    /// The member is known from now on.
+    Remember {
+        /// The member.
+        member: u32,
+    },
+}
+
+impl Movement {
+    /// Whether it can change a counter that was never used. The others need no room for it.
+    pub fn opens(self) -> bool {
+        matches!(self, Self::Add { .. } | Self::Remember { .. })
+    }
 }
 
 /// What a counter said after a charge.
@@ -56,11 +85,84 @@ pub enum Movement {
 pub struct Count {
     /// The charge it answers.
     pub charge: Charge,
-    /// How many there are in the window. After [`Movement::Add`] this attempt is among them;
-    /// after [`Movement::Reserve`] it counts *other* accounts and places only.
+    /// Events: how many there are in the window, this attempt's among them after
+    /// [`Movement::Add`]. Members: a [`Match`] as a number after [`Movement::Recall`].
     pub count: u32,
     /// The slot that took the charge, for [`Movement::TakeBack`].
-    pub slot: u64,
-    /// How long until the oldest of them leaves the window; zero when there is none.
-    pub oldest_leaves: Duration,
+    pub slot: u32,
+    /// How long until the oldest of them leaves the window, in milliseconds; zero when there is
+    /// none.
+    pub leaves: u32,
+}
+
+impl Count {
+    /// The count with this attempt in it, also where it only looked.
+    pub(crate) fn with_own(&self) -> u32 {
+        self.count + u32::from(self.charge.movement == Movement::Peek)
+    }
+
+    pub(crate) fn leaves(&self) -> Duration {
+        Duration::from_millis(self.leaves.into())
+    }
+}
+
+/// How well a set of members knows one. Of a member's 32 bits the upper 24 are a group: a network
+/// with an address in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Match {
+    /// Not at all.
+    #[default]
+    No,
+    /// Another of its group.
+    Group,
+    /// Itself.
+    Same,
+}
+
+impl Match {
+    pub(crate) fn of(count: u32) -> Self {
+        match count {
+            0 => Self::No,
+            1 => Self::Group,
+            _ => Self::Same,
+        }
+    }
+}
+
+/// Into how many slots a window is cut. An event is forgotten between one window and one window
+/// and an eighth after it happened: never early, at most an eighth late.
+pub(crate) const SLOTS: u32 = 8;
+
+/// How a limit's window is cut: milliseconds a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window(u32);
+
+impl Window {
+    /// The window of a limit.
+    pub fn of(limit: Limit) -> Self {
+        let slot = (millis(limit.window) / u64::from(SLOTS)).max(1);
+        Self(u32::try_from(slot).unwrap_or(u32::MAX))
+    }
+
+    /// Milliseconds a slot.
+    pub const fn slot_millis(self) -> u32 {
+        self.0
+    }
+
+    /// The slot that a moment falls in; wraps after 17 years of the shortest window.
+    pub fn slot(self, now: Timestamp) -> u32 {
+        (now.as_millis() / u64::from(self.0)) as u32
+    }
+
+    /// How long a counter that is not charged any more can still say something.
+    pub fn lifetime(self) -> Duration {
+        Duration::from_millis(u64::from(self.0) * u64::from(SLOTS + 1))
+    }
+
+    /// How long until what happened `age` slots ago leaves, in milliseconds.
+    pub(crate) fn leaves(self, age: u32, now: Timestamp) -> u32 {
+        let into = now.as_millis() % u64::from(self.0);
+        let end = u64::from((SLOTS + 1).saturating_sub(age)) * u64::from(self.0);
+        u32::try_from(end.saturating_sub(into)).unwrap_or(u32::MAX)
+    }
 }

@@ -1,212 +1,205 @@
 //! The counters themselves, as values. A store only finds them by key.
 
-use std::time::Duration;
-
-use crate::{Charge, Count, Limit, Movement, Timestamp, timestamp::millis};
-
-/// Into how many slots a window is cut. An event is forgotten between one window and one window
-/// and an eighth after it happened: never early, at most an eighth late.
-const SLOTS: u64 = 8;
+use crate::{
+    Charge, Count, Movement, Timestamp, Window,
+    charge::{Match, SLOTS},
+};
 
 /// Slots in memory: an interval as long as the window can touch one more than it is cut into.
 const RING: usize = SLOTS as usize + 1;
 
-/// A counter of distinct accounts remembers this many times its limit; beyond, it forgets the
-/// oldest. Twice is enough to stay over the limit while some leave the window.
-const REMEMBERED: usize = 2;
+/// Members that a counter remembers: one more than the three wrong passwords that Entra's smart
+/// lockout does not count again.
+const MEMBERS: usize = 4;
 
-/// One counter's state.
-#[derive(Clone, Debug)]
-pub enum Counter {
-    /// Counts events.
-    Events(Events),
-    /// Counts distinct accounts.
-    Distinct(Distinct),
+/// Cells of a member: two for its bits, one for the slot in which it was last seen.
+const MEMBER_CELLS: usize = 3;
+
+/// What a counter is made of.
+const CELLS: usize = MEMBERS * MEMBER_CELLS;
+
+/// What a ledger's counters hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// How many events there were in a sliding window.
+    Events,
+    /// The last few members that were remembered.
+    Members,
+}
+
+/// One counter's state: 28 bytes, no pointers. All zero is a counter that was never used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counter {
+    /// The slot of the last change.
+    newest: u32,
+    /// Events: how many in the newest slot, in the one before it, and so on. Members: each one's
+    /// lower half, upper half and slot.
+    cells: [u16; CELLS],
 }
 
 impl Counter {
-    /// A counter at zero of the kind that `movement` moves.
-    pub fn new(movement: Movement) -> Self {
-        match movement {
-            Movement::Add | Movement::TakeBack { .. } => Self::Events(Events::default()),
-            Movement::Reserve { .. } | Movement::Release | Movement::Confirm { .. } => {
-                Self::Distinct(Distinct::default())
-            }
+    /// Its size where it is stored, in 32-bit words.
+    pub const WORDS: usize = 1 + CELLS / 2;
+
+    /// As stored.
+    pub fn from_words(words: &[u32; Self::WORDS]) -> Self {
+        let mut cells = [0; CELLS];
+        for (pair, word) in cells.chunks_exact_mut(2).zip(&words[1..]) {
+            pair.copy_from_slice(&[*word as u16, (*word >> 16) as u16]);
         }
+        let newest = words[0];
+        Self { newest, cells }
     }
 
-    /// Applies one charge. A movement of the other kind changes nothing and counts zero.
+    /// To store it.
+    pub fn to_words(self) -> [u32; Self::WORDS] {
+        let mut words = [self.newest; Self::WORDS];
+        for (pair, word) in self.cells.chunks_exact(2).zip(&mut words[1..]) {
+            *word = u32::from(pair[0]) | u32::from(pair[1]) << 16;
+        }
+        words
+    }
+
+    /// Applies one charge.
     pub fn apply(&mut self, charge: Charge, now: Timestamp) -> Count {
-        let slots = Slots::of(charge.limit);
-        let (count, slot, oldest) = match (self, charge.movement) {
-            (Self::Events(events), Movement::Add) => events.add(slots.at(now)),
-            (Self::Events(events), Movement::TakeBack { slot }) => events.take_back(slot),
-            (Self::Distinct(distinct), movement) => {
-                let most = REMEMBERED * charge.limit.count as usize;
-                distinct.apply(movement, slots.at(now), most)
+        let slot = charge.window.slot(now);
+        match charge.movement {
+            Movement::Add { n } => {
+                self.advance(slot);
+                self.cells[0] = self.cells[0].saturating_add(n);
             }
-            (Self::Events(_), _) => (0, 0, None),
+            Movement::TakeBack { slot, n } => self.take_back(slot, n),
+            Movement::Forgive { most } => self.forgive(most),
+            Movement::Peek => {}
+            Movement::Remember { member } => self.remember(member, slot),
+            Movement::Recall { member } => {
+                return Count {
+                    charge,
+                    count: self.recall(member, slot) as u32,
+                    slot,
+                    leaves: 0,
+                };
+            }
+        }
+        let (count, age) = match charge.movement {
+            Movement::Remember { .. } => (0, None),
+            _ => self.read(slot),
         };
         Count {
             charge,
             count,
-            slot,
-            oldest_leaves: oldest.map_or(Duration::ZERO, |slot| slots.leaves(slot, now)),
+            slot: self.newest,
+            leaves: age.map_or(0, |age| charge.window.leaves(age, now)),
         }
     }
 
     /// How much evidence would be lost with this counter: what a full store weighs before it
-    /// forgets one. Zero: nothing.
-    pub fn evidence(&self, limit: Limit, now: Timestamp) -> u32 {
-        let slot = Slots::of(limit).at(now);
-        match self {
-            Self::Events(events) => events.total_at(slot),
-            Self::Distinct(distinct) => distinct.total_at(slot),
-        }
-    }
-}
-
-/// How a limit's window is cut.
-struct Slots {
-    length: u64,
-}
-
-impl Slots {
-    fn of(limit: Limit) -> Self {
-        Self {
-            length: (millis(limit.window) / SLOTS).max(1),
-        }
-    }
-
-    fn at(&self, now: Timestamp) -> u64 {
-        now.as_millis() / self.length
-    }
-
-    fn leaves(&self, slot: u64, now: Timestamp) -> Duration {
-        let end = (slot + RING as u64).saturating_mul(self.length);
-        Duration::from_millis(end.saturating_sub(now.as_millis()))
-    }
-}
-
-/// Counts events in a sliding window.
-#[derive(Clone, Debug, Default)]
-pub struct Events {
-    newest: u64,
-    ring: [u32; RING],
-}
-
-impl Events {
-    fn add(&mut self, slot: u64) -> (u32, u64, Option<u64>) {
-        let slot = self.advance(slot);
-        let cell = &mut self.ring[index(slot)];
-        *cell = cell.saturating_add(1);
-        self.read()
-    }
-
-    fn take_back(&mut self, slot: u64) -> (u32, u64, Option<u64>) {
-        if slot <= self.newest && slot + RING as u64 > self.newest {
-            let cell = &mut self.ring[index(slot)];
-            *cell = cell.saturating_sub(1);
-        }
-        self.read()
-    }
-
-    /// Forgets what has left the window and returns the slot to write in. A clock that went back
-    /// writes in the newest slot, so that nothing is forgotten and nothing is counted early.
-    fn advance(&mut self, slot: u64) -> u64 {
-        if slot > self.newest {
-            let passed = (slot - self.newest).min(RING as u64);
-            for gone in 0..passed {
-                self.ring[index(slot - gone)] = 0;
+    /// forgets one. Zero: nothing. Of two with as much, the one that changed last is worth more.
+    pub fn evidence(&self, kind: Kind, window: Window, now: Timestamp) -> (u32, u32) {
+        let slot = window.slot(now);
+        let live = match kind {
+            Kind::Events => self.read(slot).0,
+            Kind::Members => {
+                let live = self.members().filter(|(_, seen)| is_live(*seen, slot));
+                live.count() as u32
             }
+        };
+        (live, self.newest)
+    }
+
+    /// Shifts out what has left the window. A clock that went back writes in the newest slot, so
+    /// that nothing is forgotten and nothing is counted early.
+    fn advance(&mut self, slot: u32) {
+        let passed = self.age(slot).min(RING);
+        if passed > 0 {
+            self.cells.copy_within(..RING - passed, passed);
+            self.cells[..passed].fill(0);
             self.newest = slot;
         }
-        self.newest
     }
 
-    fn read(&self) -> (u32, u64, Option<u64>) {
-        let total = self.ring.iter().fold(0u32, |sum, n| sum.saturating_add(*n));
-        let oldest = (self.newest.saturating_sub(SLOTS)..=self.newest)
-            .find(|slot| self.ring[index(*slot)] > 0);
-        (total, self.newest, oldest)
-    }
-
-    fn total_at(&self, slot: u64) -> u32 {
-        (self.newest.saturating_sub(SLOTS)..=self.newest)
-            .filter(|held| held + RING as u64 > slot)
-            .fold(0u32, |sum, held| sum.saturating_add(self.ring[index(held)]))
-    }
-}
-
-fn index(slot: u64) -> usize {
-    (slot % RING as u64) as usize
-}
-
-/// Counts distinct accounts in a sliding window, exactly up to a bound, and the places held by
-/// attempts that are still being verified.
-#[derive(Clone, Debug, Default)]
-pub struct Distinct {
-    newest: u64,
-    reserved: u32,
-    seen: Vec<Seen>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Seen {
-    account: u32,
-    slot: u64,
-}
-
-impl Distinct {
-    fn apply(&mut self, movement: Movement, slot: u64, most: usize) -> (u32, u64, Option<u64>) {
-        self.newest = self.newest.max(slot);
-        let newest = self.newest;
-        self.seen.retain(|seen| seen.slot + RING as u64 > newest);
-        let mut count = self.reserved;
-        let mut own = None;
-        match movement {
-            Movement::Reserve { account } => {
-                self.reserved = self.reserved.saturating_add(1);
-                own = Some(account);
-            }
-            Movement::Release => self.reserved = self.reserved.saturating_sub(1),
-            Movement::Confirm { account } => {
-                self.reserved = self.reserved.saturating_sub(1);
-                self.remember(account, most);
-            }
-            Movement::Add | Movement::TakeBack { .. } => {}
+    /// How many slots have begun since the newest; 0 for a clock that went back.
+    fn age(&self, slot: u32) -> usize {
+        if *self == Self::default() {
+            return RING;
         }
-        if own.is_none() {
-            count = self.reserved;
-        }
-        let others = || self.seen.iter().filter(|seen| Some(seen.account) != own);
-        count = count.saturating_add(others().count() as u32);
-        (count, newest, others().map(|seen| seen.slot).min())
+        let passed = slot.wrapping_sub(self.newest) as i32;
+        usize::try_from(passed).unwrap_or(0)
     }
 
-    fn remember(&mut self, account: u32, most: usize) {
-        let slot = self.newest;
-        if let Some(seen) = self.seen.iter_mut().find(|seen| seen.account == account) {
-            seen.slot = slot;
-        } else if self.seen.len() < most {
-            self.seen.push(Seen { account, slot });
-        } else if let Some(oldest) = self.seen.iter_mut().min_by_key(|seen| seen.slot) {
-            *oldest = Seen { account, slot };
+    fn take_back(&mut self, slot: u32, n: u16) {
+        let age = self.newest.wrapping_sub(slot) as usize;
+        if let Some(cell) = self.cells[..RING].get_mut(age) {
+            *cell = cell.saturating_sub(n);
         }
     }
 
-    fn total_at(&self, slot: u64) -> u32 {
-        let live = self.seen.iter().filter(|s| s.slot + RING as u64 > slot);
-        self.reserved.saturating_add(live.count() as u32)
+    fn forgive(&mut self, most: u16) {
+        let mut left = most;
+        for cell in &mut self.cells[..RING] {
+            let taken = left.min(*cell);
+            *cell -= taken;
+            left -= taken;
+        }
     }
+
+    /// How many events are in the window that ends in `slot`, and the age of the oldest.
+    fn read(&self, slot: u32) -> (u32, Option<u32>) {
+        let passed = self.age(slot).min(RING);
+        let within = &self.cells[..RING - passed];
+        let count = within.iter().map(|cell| u32::from(*cell)).sum();
+        let oldest = within.iter().rposition(|cell| *cell > 0);
+        (count, oldest.map(|place| (place + passed) as u32))
+    }
+
+    fn members(&self) -> impl Iterator<Item = (u32, u16)> + '_ {
+        let member = |cells: &[u16]| (u32::from(cells[0]) | u32::from(cells[1]) << 16, cells[2]);
+        self.cells
+            .chunks_exact(MEMBER_CELLS)
+            .map(member)
+            .filter(|(member, _)| *member != 0)
+    }
+
+    fn recall(&self, member: u32, slot: u32) -> Match {
+        let matched = |(known, seen): (u32, u16)| match known ^ member {
+            _ if !is_live(seen, slot) => Match::No,
+            0 => Match::Same,
+            differs if differs >> 8 == 0 => Match::Group,
+            _ => Match::No,
+        };
+        self.members().map(matched).max().unwrap_or_default()
+    }
+
+    /// Notes a member in its own place, an empty one, or that of the one seen longest ago.
+    fn remember(&mut self, member: u32, slot: u32) {
+        let bits = [member as u16, (member >> 16) as u16];
+        let unseen = |cells: &[u16]| match (cells[..2] == bits, cells[..2] == [0, 0]) {
+            (true, _) => u32::MAX,
+            (_, true) => u32::MAX - 1,
+            _ => u32::from((slot as u16).wrapping_sub(cells[2])),
+        };
+        let places = self.cells.chunks_exact_mut(MEMBER_CELLS);
+        if let Some(place) = places.max_by_key(|cells| unseen(cells)) {
+            place.copy_from_slice(&[bits[0], bits[1], slot as u16]);
+        }
+        self.newest = slot;
+    }
+}
+
+/// Whether a member last seen in a slot is still in the window. Its slot is cut to 16 bits: after
+/// 32,768 slots without a word, which are eleven years of a day's window, it would look new.
+fn is_live(seen: u16, slot: u32) -> bool {
+    ((slot as u16).wrapping_sub(seen) as i16) <= SLOTS as i16
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{CounterKey, SignalId};
+    use crate::{CounterKey, Ledger, Limit};
 
     const MINUTE: Limit = Limit {
         count: 5,
@@ -215,13 +208,13 @@ mod tests {
 
     fn charge(movement: Movement) -> Charge {
         let key = CounterKey {
-            signal: SignalId::Account,
+            ledger: Ledger::Strikes,
             limit: 0,
             id: 1,
         };
         Charge {
             key,
-            limit: MINUTE,
+            window: Window::of(MINUTE),
             movement,
         }
     }
@@ -231,55 +224,73 @@ mod tests {
     }
 
     fn add(counter: &mut Counter, seconds: u64) -> Count {
-        counter.apply(charge(Movement::Add), at(seconds))
+        counter.apply(charge(Movement::Add { n: 1 }), at(seconds))
     }
 
     #[test]
     fn events_leave_after_the_window_and_say_when() {
-        let mut counter = Counter::new(Movement::Add);
+        let mut counter = Counter::default();
         assert_eq!(add(&mut counter, 0).count, 1);
         let second = add(&mut counter, 30);
         assert_eq!(second.count, 2);
-        let wait = second.oldest_leaves.as_secs();
+        let wait = u64::from(second.leaves / 1000);
         assert!((30..=38).contains(&wait), "{wait}");
+        assert_eq!(
+            counter
+                .apply(charge(Movement::Peek), at(30 + wait + 1))
+                .count,
+            1
+        );
         assert_eq!(add(&mut counter, 30 + wait + 1).count, 2);
         assert_eq!(add(&mut counter, 500).count, 1);
     }
 
     #[test]
     fn a_refund_finds_its_own_slot_and_stops_at_zero() {
-        let mut counter = Counter::new(Movement::Add);
-        let first = add(&mut counter, 0);
-        let back = charge(Movement::TakeBack { slot: first.slot });
+        let mut counter = Counter::default();
+        let slot = add(&mut counter, 0).slot;
+        let back = charge(Movement::TakeBack { slot, n: 1 });
         add(&mut counter, 50);
         assert_eq!(counter.apply(back, at(51)).count, 1);
         assert_eq!(counter.apply(back, at(52)).count, 1);
-        assert_eq!(counter.apply(back, at(5_000)).count, 1);
+        assert_eq!(
+            counter
+                .apply(charge(Movement::Forgive { most: 9 }), at(53))
+                .count,
+            0
+        );
+        assert_eq!(counter.apply(back, at(5_000)).count, 0);
+        assert_eq!(add(&mut counter, 5_001).count, 1);
     }
 
     #[test]
-    fn distinct_counts_other_accounts_once() {
-        let mut counter = Counter::new(Movement::Reserve { account: 0 });
-        for account in [1, 2, 2, 3] {
-            counter.apply(charge(Movement::Reserve { account }), at(0));
-            counter.apply(charge(Movement::Confirm { account }), at(0));
+    fn the_last_four_members_are_known_for_a_window() {
+        let mut counter = Counter::default();
+        let recall = |counter: &mut Counter, member, seconds| {
+            counter
+                .apply(charge(Movement::Recall { member }), at(seconds))
+                .count
+        };
+        for member in [0x100, 0x200, 0x300, 0x400, 0x500] {
+            counter.apply(
+                charge(Movement::Remember { member }),
+                at(u64::from(member >> 6)),
+            );
         }
-        let reserve = |account| charge(Movement::Reserve { account });
-        assert_eq!(counter.apply(reserve(9), at(1)).count, 3);
-        // The place of 9 is held; 3's own failure does not count against 3.
-        assert_eq!(counter.apply(reserve(3), at(1)).count, 3);
-        counter.apply(charge(Movement::Release), at(1));
-        counter.apply(charge(Movement::Release), at(1));
-        assert_eq!(counter.apply(reserve(9), at(100)).count, 0);
+        assert_eq!(recall(&mut counter, 0x100, 20), Match::No as u32);
+        assert_eq!(recall(&mut counter, 0x200, 20), Match::Same as u32);
+        assert_eq!(recall(&mut counter, 0x2ff, 20), Match::Group as u32);
+        assert_eq!(recall(&mut counter, 0x200, 100), Match::No as u32);
     }
 
     #[test]
-    fn distinct_memory_is_bounded() {
-        let mut counter = Counter::new(Movement::Reserve { account: 0 });
-        for account in 0..10_000 {
-            counter.apply(charge(Movement::Confirm { account }), at(0));
+    fn a_counter_is_stored_as_it_is() {
+        let mut counter = Counter::default();
+        for seconds in [0, 10, 40] {
+            add(&mut counter, seconds);
         }
-        assert_eq!(counter.evidence(MINUTE, at(0)), 2 * MINUTE.count);
+        assert_eq!(Counter::from_words(&counter.to_words()), counter);
+        assert_eq!(std::mem::size_of::<Counter>(), 4 * Counter::WORDS);
     }
 
     proptest! {
@@ -288,7 +299,7 @@ mod tests {
         #[test]
         fn never_undercounts(mut steps in prop::collection::vec(-90i64..120, 1..60)) {
             steps.insert(0, 0);
-            let mut counter = Counter::new(Movement::Add);
+            let mut counter = Counter::default();
             let (mut now, mut furthest) = (1_000i64, 0i64);
             let mut events: Vec<i64> = Vec::new();
             for step in steps {
@@ -304,20 +315,21 @@ mod tests {
         /// Refunds in any number and order leave no less than what was never refunded.
         #[test]
         fn refunds_take_only_what_was_charged(times in prop::collection::vec((0u64..200, any::<bool>()), 1..60)) {
-            let mut counter = Counter::new(Movement::Add);
+            let mut counter = Counter::default();
             let mut kept = Vec::new();
             let mut furthest = 0;
             for (now, refund) in times {
                 furthest = furthest.max(now);
                 let slot = add(&mut counter, now).slot;
                 if refund {
-                    counter.apply(charge(Movement::TakeBack { slot }), at(now));
+                    counter.apply(charge(Movement::TakeBack { slot, n: 1 }), at(now));
                 } else {
                     kept.push(furthest);
                 }
             }
             let truth = kept.iter().filter(|e| **e + 60 > furthest).count() as u32;
-            prop_assert!(counter.evidence(MINUTE, at(furthest)) >= truth);
+            let counted = counter.evidence(Kind::Events, Window::of(MINUTE), at(furthest)).0;
+            prop_assert!(counted >= truth);
         }
     }
 }

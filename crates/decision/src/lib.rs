@@ -7,7 +7,7 @@
 //! ```text
 //! plan(attempt, policy)   -> [Charge]   which counters this attempt moves
 //! Counter::apply(charge)  -> Count      in a store of the caller's, one independent key at a time
-//! decide(counts)          -> Verdict    Allow, or Deny with Retry-After; with its reasons
+//! decide(counts)          -> Verdict    Allow, Challenge, Delay, StepUp or Deny; with its reasons
 //!   … the password is verified only now …
 //! settle(counts, outcome) -> [Charge]   what goes back, and what stays
 //! ```
@@ -17,27 +17,36 @@
 
 mod account;
 mod attempt;
+mod calibration;
 mod charge;
 mod counter;
 mod decide;
+mod device;
+mod explain;
 mod limit;
 mod login;
 mod mark;
 mod policy;
 pub mod popularity;
+mod retroaction;
 pub mod signals;
 mod source;
+mod table;
 mod timestamp;
 
 pub use account::{AccountKey, AccountKeyer, InvalidAccount, MAX_ACCOUNT_BYTES};
 pub use attempt::{Attempt, Outcome};
-pub use charge::{Charge, Count, CounterKey, Movement};
-pub use counter::Counter;
-pub use decide::{Decision, Reason, Verdict, decide, plan, settle};
+pub use calibration::{Calibration, Thresholds};
+pub use charge::{Charge, Charges, Count, CounterKey, Counts, Match, Movement, Window};
+pub use counter::{Counter, Kind};
+pub use decide::{Case, Decision, Ended, Reason, Steps, Verdict, decide, plan, reasons, settle};
+pub use device::{DeviceId, DeviceSigner, TOKEN_CHARS, TOKEN_SECONDS};
 pub use limit::{InvalidLimit, Limit, Limits};
 pub use login::{ACCOUNT, InvalidLogin, Login, PASSWORD, Shape};
 pub use mark::{Mark, MarkKey, Marks};
-pub use policy::Policy;
-pub use signals::SignalId;
+pub use policy::{Policy, Preset};
+pub use retroaction::{Retroaction, Unfamiliar};
+pub use signals::{Familiarity, Ledger, SignalId};
 pub use source::SourceKey;
+pub use table::Table;
 pub use timestamp::Timestamp;

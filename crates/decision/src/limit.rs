@@ -27,17 +27,46 @@ pub enum InvalidLimit {
     )]
     Grammar(String),
     /// Zero, or more than fits.
-    #[error("`{0}` is out of range: a limit counts from 1 to 1000000 in at most 366 days")]
+    #[error("`{0}` is out of range: a limit counts from 1 to 50000 in at most 366 days")]
     Range(String),
 }
 
-const MAX_COUNT: u32 = 1_000_000;
+/// A slot of a counter holds 16 bits; this leaves room to see by how much a limit is passed.
+const MAX_COUNT: u32 = 50_000;
 const MAX_WINDOW: Duration = Duration::from_secs(366 * 86_400);
 
 /// More than this many limits on one key are a mistake, and each costs a counter.
-const MAX_LIMITS: usize = 8;
+const MAX_LIMITS: usize = 3;
 
 impl Limits {
+    /// One limit that is written in the code.
+    pub(crate) fn fixed(count: u32, seconds: u64) -> Self {
+        let window = Duration::from_secs(seconds);
+        Self(vec![Limit { count, window }])
+    }
+
+    /// And one more.
+    pub(crate) fn and(mut self, count: u32, seconds: u64) -> Self {
+        self.0.extend(Self::fixed(count, seconds).0);
+        self
+    }
+
+    /// Each of them changed.
+    pub fn map(&self, change: impl Fn(Limit) -> Limit) -> Self {
+        Self(self.iter().map(change).collect())
+    }
+
+    /// How many there are: from 1 to 3.
+    #[allow(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The limit at a position.
+    pub fn get(&self, position: u8) -> Option<Limit> {
+        self.0.get(usize::from(position)).copied()
+    }
+
     /// The limits, in the order they were written.
     pub fn iter(&self) -> impl Iterator<Item = Limit> + '_ {
         self.0.iter().copied()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::{Limit, Limits};
+use crate::{Limit, Limits, SignalId};
 
 /// Below this many distinct accounts a password mark is never reported: a handful of people do
 /// pick the same wrong password by themselves.
@@ -14,53 +14,202 @@ const LEAST_HEAT: u32 = 5;
 /// hold.
 const LONGEST_HEAT: Duration = Duration::from_secs(86_400);
 
-/// The accounts are remembered one by one, so the limit bounds the memory.
+/// Far above what happens by chance; a limit up there sees only the crudest spray.
 const MOST_HEAT: u32 = 64;
 
-/// The limits of every signal. All count failed attempts only: a right password costs nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// The limits of every signal, and how many honest people may be asked for more. Limits count
+/// failed attempts only: a right password costs nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Policy {
-    /// Failures of one account, from anywhere.
+    /// What the fields that are left out are.
+    pub preset: Preset,
+    /// Failures of one account on devices that it does not know, from anywhere.
     pub account: Limits,
+    /// Failures on one device that the account knows.
+    pub device: Limits,
     /// Failures of one client address (IPv6: one /64), on any account.
     pub address: Limits,
+    /// Failures of one network (/24; IPv6: /48), on any account.
+    pub network: Limits,
     /// Distinct accounts on which one password has failed. Its count is from 5 to 64, its window
     /// at most a day.
-    #[serde(deserialize_with = "heat")]
     pub heat: Limits,
-    /// Failures of the whole site. It refuses nobody by itself: over it, the other limits tighten,
-    /// to half at twice the count.
-    pub site: Limits,
+    /// Whether the application asks for a second factor when it is told to. Without one, what
+    /// would be a step-up is a denial.
+    pub second_factor: bool,
+    /// The share of right logins that may meet a step-up in quiet times, 0 to 1.
+    pub step_ups: f64,
+    /// The same while the site is under attack.
+    pub step_ups_under_attack: f64,
+    /// The share of right logins that may meet a delay or a challenge, 0 to 1.
+    pub challenges: f64,
+    /// The share of attempts without a device that are right where nobody attacks, 0 to 1.
+    pub right_share: f64,
+    /// Signals that are not used: for the simulator's ablations. No file can say so.
+    #[serde(skip)]
+    pub without: Vec<SignalId>,
 }
 
-impl Default for Policy {
+/// A set of defaults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preset {
+    /// For most sites.
+    #[default]
+    Standard,
+    /// For administrators' logins and others that few people use: a wrong guess is dearer than a
+    /// person who has to wait.
+    Strict,
+}
+
+impl Policy {
     /// - account: SP 800-63B-4 §3.2.2 allows at most 100 consecutive failures; 10 in 15 minutes
     ///   leaves room for a bad day at the keyboard and makes 100 take hours.
     /// - address: a campus of 1,000 behind one address with 4 % mistypes makes about 40 a day.
+    /// - network: five such addresses.
     /// - heat: the least that is ever reported.
-    /// - site: five failures a second are a large site's busiest hour, or an attack.
-    fn default() -> Self {
+    /// - step-ups, right share: fitted on simulated traces (docs/scoreboard.md).
+    pub fn preset(preset: Preset) -> Self {
         let limits = |words: &str| words.parse().expect("a limit written here");
-        Self {
+        let standard = Self {
+            preset,
             account: limits("10 per 15 minutes; 50 per day"),
+            device: limits("10 per 15 minutes; 50 per day"),
             address: limits("20 per 10 minutes; 300 per day"),
+            network: limits("100 per 10 minutes"),
             heat: limits("5 per day"),
-            site: limits("300 per minute"),
+            second_factor: false,
+            step_ups: 0.001,
+            step_ups_under_attack: 0.005,
+            challenges: 0.01,
+            right_share: 0.7,
+            without: Vec::new(),
+        };
+        match preset {
+            Preset::Standard => standard,
+            Preset::Strict => Self {
+                account: limits("5 per 15 minutes; 20 per day"),
+                device: limits("5 per 15 minutes; 20 per day"),
+                address: limits("10 per 10 minutes; 50 per day"),
+                network: limits("50 per 10 minutes"),
+                step_ups: 0.01,
+                step_ups_under_attack: 0.03,
+                challenges: 0.05,
+                ..standard
+            },
+        }
+    }
+
+    /// The policy of one of `nodes` that don't hear of each other: together they allow no more than
+    /// this one, but at least one failure each.
+    pub fn divided(&self, nodes: u32) -> Self {
+        let share = |limits: &Limits| {
+            limits.map(|limit| Limit {
+                count: (limit.count / nodes.max(1)).max(1),
+                ..limit
+            })
+        };
+        Self {
+            account: share(&self.account),
+            device: share(&self.device),
+            address: share(&self.address),
+            network: share(&self.network),
+            // Its floor is what people do by chance, on whatever node.
+            heat: self.heat.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a signal is used.
+    pub fn uses(&self, signal: SignalId) -> bool {
+        !self.without.contains(&signal)
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::preset(Preset::Standard)
+    }
+}
+
+/// As written: what is left out is the preset's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+struct Written {
+    preset: Preset,
+    #[serde(deserialize_with = "some")]
+    account: Option<Limits>,
+    #[serde(deserialize_with = "some")]
+    device: Option<Limits>,
+    #[serde(deserialize_with = "some")]
+    address: Option<Limits>,
+    #[serde(deserialize_with = "some")]
+    network: Option<Limits>,
+    #[serde(deserialize_with = "heat")]
+    heat: Option<Limits>,
+    #[serde(deserialize_with = "some")]
+    second_factor: Option<bool>,
+    #[serde(deserialize_with = "share")]
+    step_ups: Option<f64>,
+    #[serde(deserialize_with = "share")]
+    step_ups_under_attack: Option<f64>,
+    #[serde(deserialize_with = "share")]
+    challenges: Option<f64>,
+    #[serde(deserialize_with = "share")]
+    right_share: Option<f64>,
+}
+
+impl From<Written> for Policy {
+    fn from(written: Written) -> Self {
+        let preset = Self::preset(written.preset);
+        Self {
+            preset: written.preset,
+            account: written.account.unwrap_or(preset.account),
+            device: written.device.unwrap_or(preset.device),
+            address: written.address.unwrap_or(preset.address),
+            network: written.network.unwrap_or(preset.network),
+            heat: written.heat.unwrap_or(preset.heat),
+            second_factor: written.second_factor.unwrap_or(preset.second_factor),
+            step_ups: written.step_ups.unwrap_or(preset.step_ups),
+            step_ups_under_attack: written
+                .step_ups_under_attack
+                .unwrap_or(preset.step_ups_under_attack),
+            challenges: written.challenges.unwrap_or(preset.challenges),
+            right_share: written.right_share.unwrap_or(preset.right_share),
+            without: Vec::new(),
         }
     }
 }
 
-fn heat<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limits, D::Error> {
+fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+fn heat<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Limits>, D::Error> {
     let limits = Limits::deserialize(deserializer)?;
     let sensible = LEAST_HEAT..=MOST_HEAT;
     let holds = |limit: &Limit| sensible.contains(&limit.count) && limit.window <= LONGEST_HEAT;
     let outside = limits.iter().find(|limit| !holds(limit));
     match outside {
-        None => Ok(limits),
+        None => Ok(Some(limits)),
         Some(limit) => Err(de::Error::custom(format!(
             "heat can't be {limit}; write a count from {LEAST_HEAT} to {MOST_HEAT} in at most a day, such as \"5 per day\""
         ))),
+    }
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let share = f64::deserialize(deserializer)?;
+    if (0.0..=1.0).contains(&share) {
+        Ok(Some(share))
+    } else {
+        Err(de::Error::custom(format!(
+            "{share} is no share; write a number from 0 to 1, such as 0.001 for one in a thousand"
+        )))
     }
 }
 
@@ -75,10 +224,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_the_default() {
+    fn what_is_left_out_is_the_presets() {
         let read = policy("account", "3 per hour").unwrap();
         assert_eq!(read.account.to_string(), "3 per hour");
         assert_eq!(read.heat, Policy::default().heat);
+        let strict = policy("preset", "strict").unwrap();
+        assert_eq!(strict, Policy::preset(Preset::Strict));
+        assert_ne!(strict.account, read.account);
     }
 
     #[test]
@@ -88,5 +240,16 @@ mod tests {
         assert!(policy("heat", "20 per month").is_err());
         let message = policy("adress", "2 per day").unwrap_err().to_string();
         assert!(message.contains("unknown field `adress`"), "{message}");
+    }
+
+    #[test]
+    fn a_share_is_between_nothing_and_all() {
+        let read = |share: f64| {
+            let fields = [("step_ups", share)].into_iter();
+            Policy::deserialize(MapDeserializer::<_, Error>::new(fields))
+        };
+        assert_eq!(read(0.01).unwrap().step_ups, 0.01);
+        let message = read(1.5).unwrap_err().to_string();
+        assert!(message.contains("from 0 to 1"), "{message}");
     }
 }

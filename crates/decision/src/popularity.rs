@@ -17,6 +17,9 @@ const HEAD: [(f64, f64); 7] = [
 const ZIPF_C: f64 = 0.0374;
 const ZIPF_S: f64 = 0.187;
 
+/// How many passwords a public list names in their order: zxcvbn's.
+pub const LISTED: u32 = 30_000;
+
 /// The share of accounts (0 to 1) whose password is among the `guesses` most popular ones.
 /// `guesses` may be a fraction; 0 and less give 0. It never falls as `guesses` grows.
 pub fn taken_by(guesses: f64) -> f64 {
@@ -38,6 +41,12 @@ pub fn taken_by(guesses: f64) -> f64 {
             (ZIPF_C * guesses.powf(ZIPF_S)).clamp(last, 1.0)
         }
     }
+}
+
+/// The share of people (0 to 1) who have the password at this place of the list, from 1.
+pub fn share_of(rank: u32) -> f64 {
+    let rank = f64::from(rank.max(1));
+    taken_by(rank) - taken_by(rank - 1.0)
 }
 
 #[cfg(test)]

@@ -24,6 +24,16 @@ impl SourceKey {
     pub const fn as_u64(self) -> u64 {
         self.0
     }
+
+    /// The network around it: the /24 of an IPv4 address, the /48 of an IPv6 one, which is what
+    /// RFC 6177 lets a site have at the most.
+    pub const fn network(self) -> u64 {
+        if self.0 >> 32 == 0 {
+            self.0 >> 8
+        } else {
+            self.0 >> 16
+        }
+    }
 }
 
 #[cfg(test)]
@@ -40,5 +50,14 @@ mod tests {
         assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
         assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_network_is_a_slash_24_or_a_slash_48() {
+        let network = |address| key(address).network();
+        assert_eq!(network("192.0.2.1"), network("192.0.2.254"));
+        assert_ne!(network("192.0.2.1"), network("192.0.3.1"));
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:ff::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:2:2::1"));
     }
 }

@@ -12,7 +12,8 @@ use std::{
 };
 
 use doorwarden_decision::{
-    AccountKey, Attempt, Mark, Marks, Outcome, Policy, SourceKey, Timestamp, decide, plan, settle,
+    AccountKey, Attempt, Mark, Marks, Outcome, Policy, SourceKey, Thresholds, Timestamp, decide,
+    plan, settle,
 };
 use doorwarden_gate::MemoryStore;
 use doorwarden_guard::{Config, Guard, ProtectedLogin};
@@ -67,7 +68,8 @@ fn decisions() {
     };
     let one = limiter();
     let six: Vec<_> = (0..6).map(|_| limiter()).collect();
-    let (policy, store) = (Policy::default(), MemoryStore::new(1 << 18));
+    let policy = Policy::default();
+    let store = MemoryStore::new(&policy, 64 << 20, 7);
     let mut figures = Figures::default();
     for turn in 0..TURNS {
         let keys = (0..ATTEMPTS).map(|i| mix(turn * ATTEMPTS + i));
@@ -94,21 +96,23 @@ fn decisions() {
         let started = Instant::now();
         for (i, key) in keys.enumerate() {
             let now = Timestamp::from_millis(1_000_000_000 + turn * 1_000_000 + i as u64);
-            let attempt = Attempt {
-                account: AccountKey::from_u64(mix(key % KEYS)),
-                source: SourceKey::new(((key % KEYS) as u32).to_be_bytes().into()),
-                marks: Marks {
-                    current: Some(Mark::from_parts(1, (key >> 40) as u32 & 0x3f_ffff)),
-                    previous: None,
-                },
+            let marks = Marks {
+                current: Some(Mark::from_parts(1, (key >> 40) as u32 & 0x3f_ffff)),
+                previous: None,
             };
+            let attempt = Attempt::new(
+                AccountKey::from_u64(mix(key % KEYS)),
+                SourceKey::new(((key % KEYS) as u32).to_be_bytes().into()),
+                marks,
+            );
             let counts = store.charge(&plan(&attempt, &policy), now);
-            let verdict = decide(&counts);
-            let outcome = match verdict.decision {
-                doorwarden_decision::Decision::Allow => Outcome::Failure,
-                doorwarden_decision::Decision::Deny { .. } => Outcome::Unverified,
+            let decision = decide(&attempt, &policy, &Thresholds::default(), &counts).decision;
+            let outcome = if decision.verifies() {
+                Outcome::Failure
+            } else {
+                Outcome::Unverified
             };
-            store.charge(&settle(&counts, &attempt, outcome), now);
+            store.charge(&settle(&attempt, &policy, &counts, decision, outcome), now);
         }
         figures.note(
             "plan, charge, decide, settle (six counters)",

@@ -13,6 +13,7 @@ mod interrupt;
 mod operator;
 mod progress;
 mod scan;
+mod sim;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,8 @@ enum Command {
     Scan(Box<scan::Args>),
     /// Stand in front of an application and close its logins
     Guard(guard::Args),
+    /// Play attackers, people and rival defences against the code that ships
+    Sim(sim::Args),
     /// Write a commented doorwarden.toml
     Init(config::InitArgs),
     /// Explain a check, or list them
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => run(demo::demo(args)),
         Command::Scan(args) => run(scan::scan(*args)),
         Command::Guard(args) => run(guard::guard(args)),
+        Command::Sim(args) => sim::sim(args),
         Command::Init(args) => config::init(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Schema(args) => explain::schema(&args),

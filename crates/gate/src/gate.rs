@@ -1,23 +1,87 @@
 //! Admits attempts and settles them.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use doorwarden_decision::{
-    AccountKey, Attempt, Count, Decision, InvalidAccount, Outcome, Policy, Reason, SourceKey,
-    Timestamp, decide, plan, settle,
+    Attempt, Calibration, Counts, Decision, Familiarity, InvalidAccount, Ledger, Outcome, Policy,
+    Retroaction, SourceKey, Thresholds, Timestamp, Verdict, decide, plan, reasons, settle,
 };
 
 use crate::{
-    Ended, Event, EventSink, Keyring, MemoryStore, NoRandomness, http::credentials::Credentials,
+    AttemptEvent, Ended, Event, EventSink, Keyring, Metrics, NoRandomness,
+    events::{Caught, Retroacted},
+    http::credentials::Credentials,
+    keyring::random,
+    popularity,
+    store::{Away, Outage, Place, Store},
+    sync::{Mutex, PoisonError},
 };
+
+/// Right logins from unfamiliar places that are kept for a day, of 64 bytes each.
+const REMEMBERED_LOGINS: usize = 1 << 16;
+
+/// The calibration's thresholds are read anew after so many right logins.
+const RECALIBRATE: u32 = 256;
+
+/// What a gate is made of.
+pub struct Parts {
+    /// How much is allowed.
+    pub policy: Policy,
+    /// Where the counters are.
+    pub store: Store,
+    /// The keys.
+    pub keyring: Keyring,
+    /// What was learned of the site's own people before.
+    pub calibration: Calibration,
+    /// Attempts that may be verified at once before strangers are shed; see
+    /// [`Attempt::load`].
+    pub capacity: usize,
+    /// Compute, charge and tell, and deny nothing.
+    pub shadow: bool,
+    /// Receives the audit trail.
+    pub sink: EventSink,
+}
 
 /// Decides on attempts, with counters, keys and an audit trail.
 pub struct Gate {
     policy: Policy,
-    store: MemoryStore,
+    store: Store,
     keyring: Keyring,
+    calibration: Mutex<Calibrating>,
+    retroaction: Mutex<Retroaction>,
+    in_flight: AtomicUsize,
+    capacity: usize,
     shadow: bool,
     sink: EventSink,
+    metrics: Metrics,
+}
+
+struct Calibrating {
+    calibration: Calibration,
+    thresholds: Thresholds,
+    since: u32,
+}
+
+/// An attempt as it comes in.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The login's method and path, as configured.
+    pub route: &'a str,
+    /// Name and password.
+    pub credentials: Credentials,
+    /// The client's address.
+    pub client: IpAddr,
+    /// The autonomous system of that address, where a table is configured.
+    pub asn: Option<u32>,
+    /// Device tokens that came with it, of whatever account.
+    pub tokens: &'a [String],
 }
 
 /// What became of an attempt.
@@ -44,26 +108,51 @@ pub struct Ticket(Option<Box<Pending>>);
 struct Pending {
     gate: Arc<Gate>,
     attempt: Attempt,
-    counts: Vec<Count>,
-    event: Event,
-    admitted: Timestamp,
+    counts: Counts,
+    place: Place,
+    verdict: Verdict,
+    event: AttemptEvent,
+    source: SourceKey,
 }
 
 impl Gate {
-    /// A gate with fresh keys. With `shadow` it computes, charges and tells, and denies nothing.
-    pub fn new(
+    /// A gate of these parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let thresholds = parts.calibration.thresholds(&parts.policy);
+        Arc::new(Self {
+            policy: parts.policy,
+            store: parts.store,
+            keyring: parts.keyring,
+            calibration: Mutex::new(Calibrating {
+                calibration: parts.calibration,
+                thresholds,
+                since: 0,
+            }),
+            retroaction: Mutex::new(Retroaction::new(REMEMBERED_LOGINS)),
+            in_flight: AtomicUsize::new(0),
+            capacity: parts.capacity.max(1),
+            shadow: parts.shadow,
+            sink: parts.sink,
+            metrics: Metrics::default(),
+        })
+    }
+
+    /// A gate with counters in memory and fresh keys.
+    pub fn in_memory(
         policy: Policy,
-        store: MemoryStore,
-        shadow: bool,
+        bytes: usize,
         sink: EventSink,
         now: Timestamp,
     ) -> Result<Arc<Self>, NoRandomness> {
-        let keyring = Keyring::generate(now)?;
-        Ok(Arc::new(Self {
+        let seed = u64::from_be_bytes(random()?);
+        let secret = crate::Secret::generate()?;
+        Ok(Self::new(Parts {
+            store: crate::MemoryStore::new(&policy, bytes, seed).into(),
+            keyring: Keyring::own(&secret, now)?,
+            calibration: Calibration::default(),
+            capacity: usize::MAX,
+            shadow: false,
             policy,
-            store,
-            keyring,
-            shadow,
             sink,
         }))
     }
@@ -73,91 +162,248 @@ impl Gate {
         self.shadow
     }
 
+    /// Figures for Prometheus.
+    pub fn metrics(&self) -> String {
+        self.metrics.text(self.store.is_away())
+    }
+
+    /// The last right logins whose password turned hot afterwards, the newest last.
+    pub fn retroacted(&self) -> Vec<Caught> {
+        self.metrics.caught()
+    }
+
+    /// The counters, where they are in this process's memory.
+    pub fn memory(&self) -> Option<&crate::MemoryStore> {
+        match &self.store {
+            Store::Memory(memory) => Some(memory),
+            Store::Shared(_) => None,
+        }
+    }
+
+    /// What was learned of the site's own people, to keep it.
+    pub fn calibration(&self) -> Calibration {
+        self.calibrating().calibration.clone()
+    }
+
     /// Charges an attempt and decides on it. The credentials end here: of the name a keyed hash
-    /// goes on, of the password its marks.
+    /// goes on, of the password its marks and its place in a public list.
     ///
     /// Fails only for a name that can't be an account's; nothing is charged then.
-    pub fn admit(
+    pub async fn admit(
         self: &Arc<Self>,
-        route: &str,
-        credentials: Credentials,
-        client: IpAddr,
+        asked: Asked<'_>,
         now: Timestamp,
     ) -> Result<Admission, InvalidAccount> {
-        let attempt = Attempt {
-            account: self.keyring.account(&credentials.account)?,
-            source: SourceKey::new(client),
-            marks: self.keyring.marks(credentials.password.expose(), now),
-        };
+        let attempt = self.attempt(&asked, now)?;
+        let Asked {
+            route,
+            credentials,
+            client,
+            ..
+        } = asked;
         drop(credentials);
-        let counts = self.store.charge(&plan(&attempt, &self.policy), now);
-        let verdict = decide(&counts);
-        let event = self.event(route, attempt.account, client, &verdict.reasons, now);
+        let charges = plan(&attempt, &self.policy);
+        let charged = self.store.charge(&charges, now).await;
+        self.tell_turn(charged.turned, now);
+        let policy = self.store.policy(&self.policy, charged.place);
+        let (counts, place) = (charged.counts, charged.place);
+        let thresholds = self.calibrating().thresholds;
+        let mut verdict = decide(&attempt, policy, &thresholds, &counts);
+        if place == Place::Nowhere(Outage::Closed) {
+            verdict.decision = Decision::Deny {
+                retry_after: CLOSED,
+            };
+        }
+        self.tell_heat(&attempt, &counts, now);
+        let said = reasons(&attempt, policy, &counts);
+        let event = AttemptEvent::new(route, attempt.account, client, &verdict, &said, now);
+        let event = event.in_mode(self.shadow, place);
+        self.metrics.decided(verdict.decision);
+        let pending = Box::new(Pending {
+            gate: Arc::clone(self),
+            attempt,
+            counts,
+            place,
+            verdict,
+            event,
+            source: attempt.source,
+        });
         Ok(match verdict.decision {
             Decision::Deny { retry_after } if !self.shadow => {
-                self.finish(&attempt, &counts, Outcome::Unverified, now);
-                (self.sink)(&event.ended(Ended::Denied));
+                pending.finish(Outcome::Unverified, now).await;
+                (self.sink)(&Event::Attempt(pending.event.ended(Ended::Denied)));
                 Admission::Deny(Denial { retry_after })
             }
-            decision => Admission::Allow(Ticket(Some(Box::new(Pending {
-                gate: Arc::clone(self),
-                attempt,
-                counts,
-                event: event.would_deny(matches!(decision, Decision::Deny { .. })),
-                admitted: now,
-            })))),
+            _ => {
+                self.in_flight.fetch_add(1, Ordering::Relaxed);
+                Admission::Allow(Ticket(Some(pending)))
+            }
         })
     }
 
-    fn finish(&self, attempt: &Attempt, counts: &[Count], outcome: Outcome, now: Timestamp) {
-        self.store.charge(&settle(counts, attempt, outcome), now);
+    fn attempt(&self, asked: &Asked, now: Timestamp) -> Result<Attempt, InvalidAccount> {
+        let account = self.keyring.account(&asked.credentials.account)?;
+        let password = &asked.credentials.password;
+        let marks = self.keyring.marks(password.expose(), now);
+        let in_flight = self.in_flight.load(Ordering::Relaxed) as f32;
+        // Without randomness nothing is drawn, and the thresholds stay as they are.
+        let drawn = random::<1>().map_or(1, |[byte]| u32::from(byte));
+        Ok(Attempt {
+            asn: asked.asn,
+            device: self.keyring.device(asked.tokens, account, now),
+            rank: popularity::rank(password),
+            load: in_flight / self.capacity as f32,
+            sampled: drawn % Calibration::SAMPLE == 0,
+            ..Attempt::new(account, SourceKey::new(asked.client), marks)
+        })
     }
 
-    fn event(
-        &self,
-        route: &str,
-        account: AccountKey,
-        client: IpAddr,
-        reasons: &[Reason],
-        now: Timestamp,
-    ) -> Event {
-        Event::new(route, account, client, reasons, self.shadow, now)
+    /// When a password turns hot, whoever has just logged in with it comes back as a list.
+    fn tell_heat(&self, attempt: &Attempt, counts: &Counts, now: Timestamp) {
+        let turns = |count: &doorwarden_decision::Count| {
+            let key = count.charge.key;
+            let limit = self.policy.heat.get(key.limit);
+            key.ledger == Ledger::Heat && limit.is_some_and(|limit| count.count > limit.count)
+        };
+        if !counts.iter().any(turns) {
+            return;
+        }
+        let mut retroaction = self
+            .retroaction
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let caught = retroaction.turned_hot(attempt.marks, now);
+        drop(retroaction);
+        if !caught.is_empty() {
+            let told = Retroacted::new(&caught, now);
+            self.metrics.retroacted(&told);
+            (self.sink)(&Event::Retroaction(told));
+        }
+    }
+
+    fn tell_turn(&self, turned: Option<Result<(), Away>>, now: Timestamp) {
+        if let Some(turned) = turned {
+            self.metrics.turned(turned.is_err());
+            (self.sink)(&Event::store(turned, now));
+        }
+    }
+
+    /// Notes a right login for the thresholds, and one that nothing but its password spoke for.
+    fn learn(&self, pending: &Pending, now: Timestamp) {
+        let device = pending.attempt.device.is_some();
+        let drawn = (device && pending.attempt.sampled).then_some(pending.verdict.suspicion);
+        let mut calibrating = self.calibrating();
+        calibrating.calibration.note(device, drawn);
+        calibrating.since += 1;
+        if calibrating.since >= RECALIBRATE {
+            calibrating.since = 0;
+            calibrating.thresholds = calibrating.calibration.thresholds(&self.policy);
+        }
+        drop(calibrating);
+        if pending.verdict.familiarity < Familiarity::Network {
+            let mut retroaction = self
+                .retroaction
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let attempt = &pending.attempt;
+            retroaction.note(attempt.account, pending.source, attempt.marks, now);
+        }
+    }
+
+    fn calibrating(&self) -> impl std::ops::DerefMut<Target = Calibrating> + '_ {
+        self.calibration
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// When to come back, where everything is refused because the counters are away.
+const CLOSED: Duration = Duration::from_secs(30);
+
 impl Ticket {
-    /// Ends the attempt.
-    pub fn settle(mut self, outcome: Outcome, now: Timestamp) {
-        if let Some(pending) = self.0.take() {
-            pending.settle(outcome, Ended::from(outcome), now);
+    /// What is asked of whoever verifies: nothing, a delay before, or a step-up after. In shadow,
+    /// nothing.
+    pub fn decision(&self) -> Decision {
+        let shadow = self.0.as_ref().is_none_or(|pending| pending.gate.shadow);
+        match &self.0 {
+            Some(pending) if !shadow => pending.verdict.decision,
+            _ => Decision::Allow,
         }
+    }
+
+    /// How suspicious the attempt is, in nats.
+    pub fn suspicion(&self) -> f64 {
+        self.0
+            .as_ref()
+            .map_or(0.0, |pending| pending.verdict.suspicion)
+    }
+
+    /// Ends the attempt. After a right login that was not stepped up there is a token to give to
+    /// the device.
+    pub async fn settle(mut self, outcome: Outcome, now: Timestamp) -> Option<String> {
+        let pending = self.0.take()?;
+        let gate = Arc::clone(&pending.gate);
+        gate.in_flight.fetch_sub(1, Ordering::Relaxed);
+        pending.finish(outcome, now).await;
+        gate.metrics.ended(outcome);
+        let stepped_up = pending.verdict.decision == Decision::StepUp && !gate.shadow;
+        let token = if outcome == Outcome::Success && !stepped_up {
+            gate.learn(&pending, now);
+            let attempt = &pending.attempt;
+            gate.keyring.token(attempt.account, attempt.device, now)
+        } else {
+            None
+        };
+        (gate.sink)(&Event::Attempt(pending.event.ended(Ended::from(outcome))));
+        token
     }
 }
 
 impl Drop for Ticket {
+    /// What was charged stays: that is what a failure is.
     fn drop(&mut self) {
         if let Some(pending) = self.0.take() {
-            let admitted = pending.admitted;
-            pending.settle(Outcome::Failure, Ended::Abandoned, admitted);
+            let gate = Arc::clone(&pending.gate);
+            gate.in_flight.fetch_sub(1, Ordering::Relaxed);
+            gate.metrics.ended(Outcome::Failure);
+            (gate.sink)(&Event::Attempt(pending.event.ended(Ended::Abandoned)));
         }
     }
 }
 
 impl Pending {
-    fn settle(self, outcome: Outcome, ended: Ended, now: Timestamp) {
-        self.gate.finish(&self.attempt, &self.counts, outcome, now);
-        (self.gate.sink)(&self.event.ended(ended));
+    async fn finish(&self, outcome: Outcome, now: Timestamp) {
+        let policy = self.gate.store.policy(&self.gate.policy, self.place);
+        // In shadow nobody steps up, so a right login is one.
+        let decision = if self.gate.shadow {
+            Decision::Allow
+        } else {
+            self.verdict.decision
+        };
+        let charges = settle(&self.attempt, policy, &self.counts, decision, outcome);
+        if !charges.is_empty() {
+            self.gate.store.settle(&charges, self.place, now).await;
+        }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use std::sync::Mutex;
+
+    use futures_util::FutureExt;
 
     use super::*;
     use crate::http::credentials::Password;
 
     fn gate(shadow: bool) -> (Arc<Gate>, Arc<Mutex<Vec<String>>>) {
+        gate_with(shadow, |_| {})
+    }
+
+    fn gate_with(
+        shadow: bool,
+        change: impl FnOnce(&mut Parts),
+    ) -> (Arc<Gate>, Arc<Mutex<Vec<String>>>) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&told);
         let sink = move |event: &Event| {
@@ -166,32 +412,65 @@ mod tests {
                 .unwrap()
                 .push(serde_json::to_string(event).unwrap());
         };
-        let store = MemoryStore::new(10_000);
-        let gate = Gate::new(Policy::default(), store, shadow, Box::new(sink), at(0)).unwrap();
-        (gate, told)
+        let policy = Policy::default();
+        let mut parts = Parts {
+            store: crate::MemoryStore::new(&policy, 1 << 20, 1).into(),
+            keyring: Keyring::own(&crate::Secret::new([1; 32]), at(0)).unwrap(),
+            calibration: Calibration::default(),
+            capacity: 100,
+            shadow,
+            policy,
+            sink: Box::new(sink),
+        };
+        change(&mut parts);
+        (Gate::new(parts), told)
     }
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_millis(1_000_000_000_000 + seconds * 1000)
     }
 
-    fn admit(gate: &Arc<Gate>, name: &str, password: &str, from: [u8; 4]) -> Admission {
+    fn admit_with(
+        gate: &Arc<Gate>,
+        name: &str,
+        password: &str,
+        from: [u8; 4],
+        tokens: &[String],
+    ) -> Admission {
         let credentials = Credentials {
             account: name.to_owned(),
             password: Password::new(password.to_owned()),
         };
-        gate.admit("POST /login", credentials, from.into(), at(0))
-            .unwrap()
+        let asked = Asked {
+            route: "POST /login",
+            credentials,
+            client: from.into(),
+            asn: None,
+            tokens,
+        };
+        // Counters in memory never wait.
+        gate.admit(asked, at(0)).now_or_never().unwrap().unwrap()
+    }
+
+    fn admit(gate: &Arc<Gate>, name: &str, password: &str, from: [u8; 4]) -> Admission {
+        admit_with(gate, name, password, from, &[])
+    }
+
+    fn end(admission: Admission, outcome: Outcome) -> Option<String> {
+        match admission {
+            Admission::Allow(ticket) => ticket.settle(outcome, at(0)).now_or_never().unwrap(),
+            Admission::Deny(_) => panic!("denied"),
+        }
     }
 
     #[test]
     fn a_dropped_ticket_is_a_failure() {
         let (gate, told) = gate(false);
         for i in 0..10 {
-            let admission = admit(&gate, "alice", &format!("wrong{i}"), [10, 0, 0, i]);
+            let admission = admit(&gate, "alice", &format!("wrong{i}"), [10, 0, i, 1]);
             assert!(matches!(admission, Admission::Allow(_)));
         }
-        let Admission::Deny(denial) = admit(&gate, "Alice", "right", [10, 0, 1, 1]) else {
+        let Admission::Deny(denial) = admit(&gate, "Alice", "right", [10, 1, 1, 1]) else {
             panic!("the eleventh is allowed");
         };
         assert!(denial.retry_after > Duration::from_secs(600));
@@ -201,15 +480,85 @@ mod tests {
     }
 
     #[test]
+    fn a_device_keeps_its_lane_while_strangers_guess() {
+        let (gate, told) = gate(false);
+        let token = end(
+            admit(&gate, "alice", "right", [10, 9, 9, 9]),
+            Outcome::Success,
+        )
+        .unwrap();
+        for i in 0..30 {
+            let _ = admit(&gate, "alice", &format!("wrong{i}"), [10, 0, i, 1]);
+        }
+        assert!(matches!(
+            admit(&gate, "alice", "right", [10, 1, 1, 1]),
+            Admission::Deny(_)
+        ));
+        let known = admit_with(&gate, "alice", "right", [10, 1, 1, 1], &[token.clone()]);
+        let rotated = end(known, Outcome::Success);
+        assert!(rotated.is_some_and(|rotated| rotated.len() == token.len()));
+        let stolen = admit_with(&gate, "bob", "right", [10, 1, 1, 1], &[token]);
+        assert!(
+            matches!(stolen, Admission::Allow(_)),
+            "bob is not under attack"
+        );
+        let told = told.lock().unwrap().join("\n");
+        assert!(told.contains("\"familiarity\":\"device\""), "{told}");
+    }
+
+    #[test]
+    fn logins_before_a_password_turned_hot_come_back_as_a_list() {
+        let (gate, told) = gate(false);
+        end(
+            admit(&gate, "victim", "Winter2026!", [10, 200, 0, 1]),
+            Outcome::Success,
+        );
+        for i in 0..6 {
+            let admission = admit(&gate, &format!("name{i}"), "Winter2026!", [10, 0, i, 1]);
+            if let Admission::Allow(ticket) = admission {
+                ticket
+                    .settle(Outcome::Failure, at(0))
+                    .now_or_never()
+                    .unwrap();
+            }
+        }
+        let caught = gate.retroacted();
+        assert_eq!(caught.len(), 1);
+        let told = told.lock().unwrap().join("\n");
+        assert!(told.contains("\"kind\":\"retroaction\""), "{told}");
+        assert!(told.contains("10.200.0.1"), "{told}");
+    }
+
+    #[test]
+    fn strangers_are_shed_when_too_much_is_verified() {
+        let (gate, _) = gate(false);
+        let held: Vec<Admission> = (0..75)
+            .map(|i| {
+                admit(
+                    &gate,
+                    &format!("name{i}"),
+                    &format!("wrong{i}"),
+                    [10, i, 0, 1],
+                )
+            })
+            .collect();
+        let Admission::Deny(denial) = admit(&gate, "late", "right", [10, 200, 0, 1]) else {
+            panic!("not shed");
+        };
+        assert!(denial.retry_after < Duration::from_secs(60));
+        drop(held);
+        assert!(matches!(
+            admit(&gate, "late", "right", [10, 200, 0, 1]),
+            Admission::Allow(_)
+        ));
+    }
+
+    #[test]
     fn shadow_denies_nothing_and_says_what_it_would() {
         let (gate, told) = gate(true);
         for i in 0..12 {
-            let Admission::Allow(ticket) =
-                admit(&gate, "alice", &format!("wrong{i}"), [10, 0, 0, i])
-            else {
-                panic!("denied in shadow");
-            };
-            ticket.settle(Outcome::Failure, at(0));
+            let admission = admit(&gate, "alice", &format!("wrong{i}"), [10, 0, i, 1]);
+            end(admission, Outcome::Failure);
         }
         let told = told.lock().unwrap();
         assert!(told[9].contains("\"would_deny\":false"), "{}", told[9]);
@@ -217,13 +566,18 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_and_no_name_reaches_an_event() {
+    fn no_secret_and_no_name_reaches_an_event_or_a_metric() {
         let (gate, told) = gate(false);
+        let token = end(
+            admit(&gate, "canary-name", "canary-password", [10, 0, 0, 1]),
+            Outcome::Success,
+        );
         for _ in 0..30 {
             let _ = admit(&gate, "canary-name", "canary-password", [10, 0, 0, 1]);
         }
-        let told = told.lock().unwrap().join("\n");
+        let told = told.lock().unwrap().join("\n") + &gate.metrics();
         assert!(told.contains("10.0.0.1"));
         assert!(!told.contains("canary"), "{told}");
+        assert!(!told.contains(&token.unwrap()), "{told}");
     }
 }

@@ -1,44 +1,111 @@
-//! The keys under which names and passwords are hashed. In memory only.
+//! The keys under which names and passwords are hashed and device tokens signed.
 
-use std::{sync::Mutex, sync::PoisonError, time::Duration};
+use doorwarden_decision::{
+    AccountKey, AccountKeyer, DeviceId, DeviceSigner, InvalidAccount, MarkKey, Marks, Timestamp,
+};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use doorwarden_decision::{AccountKey, AccountKeyer, InvalidAccount, MarkKey, Marks, Timestamp};
+use crate::sync::{Mutex, PoisonError};
 
-/// How long a mark key is the current one. It is then the previous one for as long again, so
-/// that a day's window of heat survives the change.
-const EPOCH: Duration = Duration::from_secs(86_400);
+/// How long a mark key is the current one, in milliseconds. It is then the previous one for as
+/// long again, so that a day's window of heat survives the change.
+const EPOCH: u64 = 86_400_000;
 
 /// The operating system gave no random bytes, so no keys can be made.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to get random bytes from the operating system: {0}")]
 pub struct NoRandomness(getrandom::Error);
 
-/// Account and mark keys. They die with the process: what a store holds can't be read back.
+/// 32 bytes that all keys are derived from.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Secret([u8; 32]);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(redacted)")
+    }
+}
+
+impl Secret {
+    /// From 32 random bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// A fresh one.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        random().map(Self)
+    }
+
+    /// A key for one use, by HMAC-SHA-256 as in HKDF-Expand (RFC 5869 §2.3) for one block.
+    pub fn derive(&self, purpose: &str, number: u64) -> [u8; 32] {
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&self.0);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        block.zeroize();
+        mac.update(b"doorwarden ");
+        mac.update(purpose.as_bytes());
+        mac.update(&number.to_be_bytes());
+        mac.update(&[1]);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// Where the keys of marks come from.
+#[derive(Debug)]
+enum MarkSecret {
+    /// Fresh random bytes for each epoch: nobody can make an old one again.
+    Random,
+    /// The shared secret and the epoch's number, so that all nodes have the same marks. Who has
+    /// the secret can make old keys again, so it should be changed now and then.
+    Derived(Secret),
+}
+
+/// Keys of accounts, marks and device tokens.
 #[derive(Debug)]
 pub struct Keyring {
     accounts: AccountKeyer,
+    devices: DeviceSigner,
+    secret: MarkSecret,
     marks: Mutex<MarkKeys>,
 }
 
 #[derive(Debug)]
 struct MarkKeys {
     epoch: u32,
-    ends: Timestamp,
     current: MarkKey,
     previous: Option<MarkKey>,
 }
 
 impl Keyring {
-    /// Fresh random keys.
-    pub fn generate(now: Timestamp) -> Result<Self, NoRandomness> {
+    /// Keys of one node. With the same secret, names and device tokens are known again after a
+    /// restart; marks never are.
+    pub fn own(secret: &Secret, now: Timestamp) -> Result<Self, NoRandomness> {
+        Self::new(secret, MarkSecret::Random, now)
+    }
+
+    /// Keys that every node with this secret has.
+    pub fn shared(secret: &Secret, now: Timestamp) -> Result<Self, NoRandomness> {
+        Self::new(secret, MarkSecret::Derived(secret.clone()), now)
+    }
+
+    fn new(secret: &Secret, marks: MarkSecret, now: Timestamp) -> Result<Self, NoRandomness> {
+        let epoch = epoch(now);
+        let previous = match &marks {
+            MarkSecret::Random => None,
+            MarkSecret::Derived(_) => Some(marks.key(epoch.wrapping_sub(1))?),
+        };
         Ok(Self {
-            accounts: AccountKeyer::new(random()?),
+            accounts: AccountKeyer::new(secret.derive("accounts", 0)),
+            devices: DeviceSigner::new(secret.derive("devices", 0)),
             marks: Mutex::new(MarkKeys {
-                epoch: 0,
-                ends: now.plus(EPOCH),
-                current: MarkKey::new(random()?, 0),
-                previous: None,
+                epoch,
+                current: marks.key(epoch)?,
+                previous,
             }),
+            secret: marks,
         })
     }
 
@@ -47,14 +114,43 @@ impl Keyring {
         self.accounts.key(name)
     }
 
+    /// The device that one of these tokens proves.
+    pub fn device(
+        &self,
+        tokens: &[String],
+        account: AccountKey,
+        now: Timestamp,
+    ) -> Option<DeviceId> {
+        let mut devices = tokens.iter();
+        devices.find_map(|token| self.devices.check(token, account, now))
+    }
+
+    /// A token for a device on which the account has just logged in; a new one where it had none.
+    /// `None` without randomness.
+    pub fn token(
+        &self,
+        account: AccountKey,
+        device: Option<DeviceId>,
+        now: Timestamp,
+    ) -> Option<String> {
+        let fresh = || {
+            random()
+                .ok()
+                .map(|bytes: [u8; 8]| DeviceId::from_u64(u64::from_be_bytes(bytes)))
+        };
+        let device = device.or_else(fresh)?;
+        Some(self.devices.sign(account, device, now))
+    }
+
     /// The marks of a password. Rotates the keys when their epoch is over; without randomness
     /// the old key stays, which weakens nothing but the forgetting.
     pub fn marks(&self, password: &str, now: Timestamp) -> Marks {
         let mut keys = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        if now >= keys.ends
-            && let Ok(fresh) = random()
+        let epoch = epoch(now);
+        if epoch > keys.epoch
+            && let Ok(fresh) = self.secret.key(epoch)
         {
-            keys.rotate(fresh, now);
+            keys.rotate(fresh, epoch);
         }
         Marks {
             current: Some(keys.current.mark(password)),
@@ -63,37 +159,72 @@ impl Keyring {
     }
 }
 
-impl MarkKeys {
-    fn rotate(&mut self, fresh: [u8; 32], now: Timestamp) {
-        let overdue = now >= self.ends.plus(EPOCH);
-        self.epoch = self.epoch.wrapping_add(1);
-        let retired = std::mem::replace(&mut self.current, MarkKey::new(fresh, self.epoch));
-        self.previous = (!overdue).then_some(retired);
-        self.ends = now.plus(EPOCH);
+impl MarkSecret {
+    fn key(&self, epoch: u32) -> Result<MarkKey, NoRandomness> {
+        let key = match self {
+            Self::Random => random()?,
+            Self::Derived(secret) => secret.derive("marks", epoch.into()),
+        };
+        Ok(MarkKey::new(key, epoch))
     }
 }
 
-fn random() -> Result<[u8; 32], NoRandomness> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(NoRandomness)?;
-    Ok(key)
+impl MarkKeys {
+    fn rotate(&mut self, fresh: MarkKey, epoch: u32) {
+        let overdue = epoch > self.epoch + 1;
+        let retired = std::mem::replace(&mut self.current, fresh);
+        self.previous = (!overdue).then_some(retired);
+        self.epoch = epoch;
+    }
 }
 
-#[cfg(test)]
+fn epoch(now: Timestamp) -> u32 {
+    (now.as_millis() / EPOCH) as u32
+}
+
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(NoRandomness)?;
+    Ok(bytes)
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    const DAY: Duration = Duration::from_millis(EPOCH);
 
     #[test]
     fn mark_keys_overlap_for_one_epoch_and_then_die() {
         let start = Timestamp::from_millis(0);
-        let keys = Keyring::generate(start).unwrap();
+        let secret = Secret::new([1; 32]);
+        let keys = Keyring::own(&secret, start).unwrap();
         let first = keys.marks("Winter2026", start);
-        let second = keys.marks("Winter2026", start.plus(EPOCH));
+        let second = keys.marks("Winter2026", start.plus(DAY));
         assert_eq!(second.previous, first.current);
         assert_ne!(second.current, first.current);
-        let third = keys.marks("Winter2026", start.plus(EPOCH * 2));
+        let third = keys.marks("Winter2026", start.plus(DAY * 2));
         assert_eq!(third.previous, second.current);
-        let later = keys.marks("Winter2026", start.plus(EPOCH * 9));
+        let later = keys.marks("Winter2026", start.plus(DAY * 9));
         assert_eq!(later.previous, None);
+        let again = Keyring::own(&secret, start).unwrap();
+        assert_ne!(again.marks("Winter2026", start), first);
+        assert_eq!(again.account("alice"), keys.account("alice"));
+    }
+
+    #[test]
+    fn nodes_with_one_secret_agree_and_others_do_not() {
+        let now = Timestamp::from_millis(5 * EPOCH + 77);
+        let node = |byte| Keyring::shared(&Secret::new([byte; 32]), now).unwrap();
+        let (one, two, other) = (node(1), node(1), node(2));
+        assert_eq!(one.marks("Winter2026", now), two.marks("Winter2026", now));
+        assert!(one.marks("Winter2026", now).previous.is_some());
+        assert_ne!(one.marks("Winter2026", now), other.marks("Winter2026", now));
+        let alice = one.account("alice").unwrap();
+        let token = one.token(alice, None, now).unwrap();
+        assert!(two.device(&[token.clone()], alice, now).is_some());
+        assert!(other.device(&[token], alice, now).is_none());
     }
 }

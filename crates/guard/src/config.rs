@@ -1,9 +1,17 @@
 //! What `[guard]` in `doorwarden.toml` says.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 use doorwarden_decision::Login;
-use doorwarden_gate::http::{client_addr::ForwardingHeader, credentials::Place};
+use doorwarden_gate::{
+    Outage,
+    http::{client_addr::ForwardingHeader, credentials::Place},
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, uri::Authority};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
@@ -36,12 +44,34 @@ pub struct Config {
     /// The form of a failed login's answer.
     #[serde(default)]
     pub failure: FailureForm,
-    /// Room for counters, for each signal; at least 4096. One costs about 140 bytes.
-    #[serde(
-        default = "Config::default_counters",
-        deserialize_with = "enough_counters"
-    )]
-    pub counters: usize,
+    /// Memory for counters, in MiB; from 1 to 65536. A counter takes 32 bytes.
+    #[serde(default = "Config::default_memory", deserialize_with = "enough_memory")]
+    pub memory_mib: usize,
+    /// Logins that may be verified at once before strangers are asked to come back.
+    #[serde(default = "Config::default_verifying")]
+    pub verifying: NonZeroUsize,
+    /// Where figures for Prometheus and retroacted logins can be asked for: a loopback address.
+    #[serde(default, deserialize_with = "loopback")]
+    pub admin: Option<SocketAddr>,
+    /// A table of autonomous systems: lines of `FIRST,LAST,NUMBER`.
+    #[serde(default)]
+    pub asn_table: Option<PathBuf>,
+    /// A directory for the secret and for what is kept over a restart.
+    #[serde(default)]
+    pub state: Option<PathBuf>,
+    /// A file with the secret that several nodes share, instead of the one in `state`.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// Counters that several nodes share: `redis://HOST:PORT`, or several nodes of a cluster,
+    /// joined by commas.
+    #[serde(default)]
+    pub store: Option<String>,
+    /// How many guards share them; their limits are divided by it while the store is away.
+    #[serde(default = "Config::default_nodes")]
+    pub nodes: NonZeroU32,
+    /// What holds while the store is away.
+    #[serde(default)]
+    pub outage: Outage,
     /// How long the application may take from a request's end until its answer begins, in
     /// seconds; from 1 to 3600.
     #[serde(
@@ -56,8 +86,16 @@ impl Config {
         ([127, 0, 0, 1], 8080).into()
     }
 
-    fn default_counters() -> usize {
-        1 << 18
+    fn default_memory() -> usize {
+        64
+    }
+
+    fn default_verifying() -> NonZeroUsize {
+        NonZeroUsize::MIN.saturating_add(255)
+    }
+
+    fn default_nodes() -> NonZeroU32 {
+        NonZeroU32::MIN
     }
 
     fn default_upstream_timeout() -> u64 {
@@ -75,20 +113,38 @@ impl Config {
             client_header: ForwardingHeader::default(),
             shadow: false,
             failure: FailureForm::default(),
-            counters: Self::default_counters(),
+            memory_mib: Self::default_memory(),
+            verifying: Self::default_verifying(),
+            admin: None,
+            asn_table: None,
+            state: None,
+            secret_file: None,
+            store: None,
+            nodes: Self::default_nodes(),
+            outage: Outage::default(),
             upstream_timeout_seconds: Self::default_upstream_timeout(),
         }
     }
 }
 
-fn enough_counters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    let counters = usize::deserialize(deserializer)?;
-    if counters < 4096 {
+fn enough_memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let mib = usize::deserialize(deserializer)?;
+    if !(1..=65_536).contains(&mib) {
         return Err(de::Error::custom(
-            "fewer than 4096 counters would forget attacks",
+            "write from 1 to 65536 MiB; 64 hold two million counters",
         ));
     }
-    Ok(counters)
+    Ok(mib)
+}
+
+fn loopback<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let address = SocketAddr::deserialize(deserializer)?;
+    if !address.ip().is_loopback() {
+        return Err(de::Error::custom(format!(
+            "{address} is not on loopback; who may ask is not checked there, so write 127.0.0.1:PORT"
+        )));
+    }
+    Ok(Some(address))
 }
 
 fn sensible_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
@@ -307,7 +363,7 @@ mod tests {
                 "upstream = \"http://a:1\"\nlissten = \"x\"\n",
                 "unknown field `lissten`",
             ),
-            ("upstream = \"http://a:1\"\ncounters = 0\n", "4096"),
+            ("upstream = \"http://a:1\"\nmemory_mib = 0\n", "65536 MiB"),
             (
                 "upstream = \"http://a:1\"\nupstream_timeout_seconds = 0\n",
                 "1 to 3600",

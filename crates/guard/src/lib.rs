@@ -6,11 +6,15 @@
 //! login.rs    admit -> forward -> outcome -> settle -> the answer
 //! outcome.rs  what the application's answer means
 //! uniform.rs  one form and one deadline for every failed login
+//! device.rs   device tokens as cookies and headers
+//! admin.rs    figures and retroacted logins, on an address of its own
 //! hop.rs      headers that end at a proxy, framing that is refused
 //! upgrade.rs  WebSocket and other tunnels
 //! ```
 
+mod admin;
 mod config;
+mod device;
 mod hop;
 mod login;
 mod outcome;

@@ -6,9 +6,9 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use doorwarden_decision::Outcome;
+use doorwarden_decision::{Decision, Outcome};
 use doorwarden_gate::{
-    Admission, Ticket,
+    Admission, Asked, Denial, Ticket,
     http::{
         credentials::{Place, Unreadable, UnreadableTemplate},
         refusal,
@@ -25,9 +25,11 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use crate::{
-    Body, BoxError, FailureForm, OutcomeRule, ProtectedLogin, full,
+    Body, BoxError, FailureForm, OutcomeRule, ProtectedLogin,
+    device::Tokens,
+    full,
     path::Route,
-    proxy::{Proxy, pass_on, refuse},
+    proxy::{Proxy, StepUp, pass_on, refuse},
     uniform::Deadline,
 };
 
@@ -93,40 +95,47 @@ impl Door {
             Err(Unwhole::TooLarge(request)) if shadow => return proxy.stream(peer, *request).await,
             Err(reason) => return reason.refusal(),
         };
-        let ticket = match self.admit(proxy, peer, &request) {
+        let tokens = Tokens::of(request.headers());
+        let ticket = match self.admit(proxy, peer, &request, &tokens).await {
             Ok(ticket) => ticket,
             Err(_) if shadow => return proxy.stream(peer, request.map(full)).await,
             Err(refusal) => return refusal,
         };
+        let mut forwarded = self.prepared(request, shadow);
+        let ticket = match obey(proxy, ticket, &mut forwarded).await {
+            Ok(ticket) => ticket,
+            Err(refusal) => return refusal,
+        };
         let under_way = self.deadline.begin(Instant::now());
         let started = Instant::now();
-        match proxy
-            .forward(peer, self.prepared(request, shadow), false)
-            .await
-        {
+        match proxy.forward(peer, forwarded, false).await {
             Ok(response) => {
-                let (outcome, response) = self.outcome(response, shadow).await;
+                let (outcome, mut response) = self.outcome(response, shadow).await;
                 let elapsed = started.elapsed();
-                ticket.settle(outcome, now());
+                let token = ticket.settle(outcome, now()).await;
                 under_way.answered(outcome, Instant::now());
                 if outcome != Outcome::Failure || shadow {
+                    if let Some(token) = token {
+                        tokens.give(&token, response.headers_mut());
+                    }
                     return response;
                 }
                 under_way.hold(elapsed).await;
                 self.failure.response()
             }
             Err(refusal) => {
-                ticket.settle(Outcome::Unverified, now());
+                ticket.settle(Outcome::Unverified, now()).await;
                 refusal
             }
         }
     }
 
-    fn admit(
+    async fn admit(
         &self,
         proxy: &Proxy,
         peer: IpAddr,
         request: &Request<Bytes>,
+        tokens: &Tokens,
     ) -> Result<Ticket, Response<Body>> {
         let bad = |reason: Unreadable| refuse(reason.status(), &reason.to_string());
         let (headers, query) = (request.headers(), request.uri().query());
@@ -135,7 +144,14 @@ impl Door {
             .read(headers, query, request.body())
             .map_err(bad)?;
         let client = proxy.proxies.client(peer, headers);
-        match proxy.gate.admit(&self.name, credentials, client, now()) {
+        let asked = Asked {
+            route: &self.name,
+            credentials,
+            client,
+            asn: proxy.asns.as_ref().and_then(|table| table.asn(client)),
+            tokens: &tokens.tokens,
+        };
+        match proxy.gate.admit(asked, now()).await {
             Ok(Admission::Allow(ticket)) => Ok(ticket),
             Ok(Admission::Deny(denial)) => Err(refusal::too_many(denial).map(full)),
             Err(invalid) => Err(bad(invalid.into())),
@@ -184,6 +200,31 @@ impl Door {
             },
         }
     }
+}
+
+/// Does what the decision asks before the password is verified: waits, or tells the application
+/// to ask for a second factor.
+async fn obey(
+    proxy: &Proxy,
+    ticket: Ticket,
+    request: &mut Request<Body>,
+) -> Result<Ticket, Response<Body>> {
+    match ticket.decision() {
+        Decision::Delay { wait } => match proxy.delays.try_acquire() {
+            Ok(_place) => tokio::time::sleep(wait).await,
+            Err(_) => {
+                ticket.settle(Outcome::Unverified, now()).await;
+                let denial = Denial { retry_after: wait };
+                return Err(refusal::too_many(denial).map(full));
+            }
+        },
+        Decision::StepUp => {
+            let step_up = StepUp(ticket.suspicion());
+            request.extensions_mut().insert(step_up);
+        }
+        Decision::Allow | Decision::Challenge | Decision::Deny { .. } => {}
+    }
+    Ok(ticket)
 }
 
 fn tries_basic<B>(request: &Request<B>) -> bool {

@@ -14,18 +14,19 @@ use std::{
 use bytes::Bytes;
 
 use doorwarden_gate::{
-    Gate,
+    AsnTable, Gate,
     http::{client_addr::Proxies, refusal},
 };
 use http::{
-    HeaderValue, Request, Response, StatusCode, Uri, Version, header::CONNECTION, header::HOST,
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
+    header::CONNECTION, header::HOST,
 };
 use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::{Body, BoxError, Scope, Upstream, full, hop, login::Door, server::Line, upgrade};
 
@@ -35,6 +36,9 @@ pub(crate) struct Proxy {
     pub(crate) doors: Vec<Door>,
     pub(crate) scope: Scope,
     pub(crate) proxies: Proxies,
+    pub(crate) asns: Option<AsnTable>,
+    /// Logins that are being delayed; over it, they are refused instead.
+    pub(crate) delays: Semaphore,
     pub(crate) upstream: Upstream,
     pub(crate) timeout: Duration,
     pub(crate) client: Client<HttpsConnector<HttpConnector>, Body>,
@@ -104,6 +108,9 @@ impl Proxy {
         hop::strip(request.headers_mut(), upgrading);
         hop::join_cookies(request.headers_mut());
         hop::tell_origin(request.headers_mut(), peer, &self.proxies);
+        if let Some(step_up) = request.extensions_mut().remove::<StepUp>() {
+            step_up.tell(request.headers_mut());
+        }
         let (sending, sent) = Sending::begin();
         let request = request.map(|body| held(body, sending));
         let late = async {
@@ -149,6 +156,23 @@ impl Proxy {
         Ok(())
     }
 }
+
+/// A login after which the application should ask for a second factor; how suspicious it is, in
+/// nats.
+#[derive(Clone, Copy)]
+pub(crate) struct StepUp(pub(crate) f64);
+
+impl StepUp {
+    fn tell(self, headers: &mut HeaderMap) {
+        headers.insert(DECISION, HeaderValue::from_static("step-up"));
+        if let Ok(suspicion) = HeaderValue::from_str(&format!("{:.1}", self.0)) {
+            headers.insert(SUSPICION, suspicion);
+        }
+    }
+}
+
+const DECISION: HeaderName = HeaderName::from_static("x-doorwarden-decision");
+const SUSPICION: HeaderName = HeaderName::from_static("x-doorwarden-suspicion");
 
 /// How long a request's body may make no progress, whoever holds it up.
 const STALL: Duration = Duration::from_secs(75);

@@ -14,7 +14,7 @@ use std::{
 
 use doorwarden_decision::Policy;
 use doorwarden_gate::{
-    EventSink, Gate, MemoryStore, NoRandomness,
+    AsnTable, EventSink, Gate, InvalidTable, NoRandomness,
     http::{client_addr::Proxies, credentials::UnreadableTemplate},
     now,
 };
@@ -37,6 +37,7 @@ use tokio::{
 
 use crate::{
     Body, Config, ProtectedLogin,
+    admin::Admin,
     login::Door,
     proxy::{Held, Proxy, held},
 };
@@ -49,6 +50,9 @@ const BUFFER: usize = 64 * 1024;
 
 /// Connections that are served at once; more wait in the listen queue.
 const MAX_CONNECTIONS: usize = 8192;
+
+/// Logins that may wait for their delay at once; each holds a connection.
+const MAX_DELAYS: usize = 1024;
 
 /// How long requests in flight may take to end after a shutdown was asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -74,6 +78,14 @@ pub enum StartError {
     /// A login's template can't be read.
     #[error(transparent)]
     Template(#[from] UnreadableTemplate),
+    /// The table of autonomous systems can't be read.
+    #[error("{path}: {source}", path = path.display())]
+    Asns {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: InvalidTable,
+    },
     /// Two logins on one route; the second would never be asked.
     #[error("two logins are named {0}; give each route once")]
     Twice(String),
@@ -84,16 +96,29 @@ pub struct Guard {
     listener: TcpListener,
     address: SocketAddr,
     proxy: Arc<Proxy>,
+    admin: Option<Admin>,
 }
 
 impl Guard {
-    /// Binds the address and makes the keys. Connections wait until [`Guard::run`].
+    /// A guard with counters in memory and fresh keys. Connections wait until [`Guard::run`].
     pub async fn bind(config: Config, policy: Policy, sink: EventSink) -> Result<Self, StartError> {
+        let gate = Gate::in_memory(policy, config.memory_mib << 20, sink, now())?;
+        Self::with_gate(config, gate).await
+    }
+
+    /// A guard that asks this gate.
+    pub async fn with_gate(config: Config, gate: Arc<Gate>) -> Result<Self, StartError> {
         if let Some(route) = named_twice(&config.login) {
             return Err(StartError::Twice(route));
         }
-        let store = MemoryStore::new(config.counters);
-        let gate = Gate::new(policy, store, config.shadow, sink, now())?;
+        let admin = match config.admin {
+            None => None,
+            Some(address) => {
+                let bound = Admin::bind(address, Arc::clone(&gate)).await;
+                Some(bound.map_err(|source| StartError::Listen { address, source })?)
+            }
+        };
+        let asns = config.asn_table.map(asns).transpose()?;
         let door = |login| Door::new(login, config.failure.clone());
         let doors = config
             .login
@@ -113,6 +138,8 @@ impl Guard {
             gate,
             doors,
             scope: config.scope,
+            asns,
+            delays: Semaphore::new(MAX_DELAYS),
             proxies: Proxies {
                 trusted: config.trusted_proxies,
                 header: config.client_header,
@@ -134,12 +161,18 @@ impl Guard {
             listener,
             address,
             proxy: Arc::new(proxy),
+            admin,
         })
     }
 
     /// Where it listens; the port that was chosen when the configuration says 0.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where figures can be asked for, where that is configured.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref()?.address().ok()
     }
 
     /// Serves until `shutdown` ends, then lets requests in flight end, for at most 10 seconds.
@@ -149,6 +182,9 @@ impl Guard {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let (close, closing) = watch::channel(false);
         let mut connections = JoinSet::new();
+        if let Some(admin) = self.admin {
+            connections.spawn(admin.run());
+        }
         let server = server();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -181,6 +217,13 @@ impl Guard {
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
         connections.shutdown().await;
     }
+}
+
+fn asns(path: std::path::PathBuf) -> Result<AsnTable, StartError> {
+    let read = std::fs::File::open(&path)
+        .map_err(InvalidTable::from)
+        .and_then(|file| AsnTable::read(std::io::BufReader::new(file)));
+    read.map_err(|source| StartError::Asns { path, source })
 }
 
 /// The first route that stands twice.

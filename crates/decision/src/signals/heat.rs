@@ -2,48 +2,64 @@
 //!
 //! - **Sees** password spraying (ATT&CK T1110.003) at one guess an address and one an account,
 //!   where counts by account and by address see nothing.
-//! - **Memory** one counter for each recent mark of a failed password; 16 bytes an account in it,
-//!   at the most twice its limit.
+//! - **Memory** 32 bytes for each recent mark of a failed password.
 //! - **Evaded by** a different password for each account (stuffing), or by stopping below the
-//!   limit: then each password is worth only that many guesses a window.
-//! - **Hurts** people whose own password is the one being sprayed: they are refused while it is
-//!   hot. A right password is never marked, so people who only *use* it heat nothing.
-//! - **Constants**: the floor of 5 accounts is in [`Policy`](crate::Policy).
+//!   limit: then each password is worth only that many guesses a window, and
+//!   [`pressure`](super::pressure) and [`popularity`](super::popularity) still see it.
+//! - **Hurts** people whose own password is the one being sprayed, on a new device in a place that
+//!   their account does not know. A right password is never marked, so people who only *use* it
+//!   heat nothing. An attacker can heat a popular password on purpose (T1110.003 turned round):
+//!   that refuses such people and nobody else.
+//! - **Constants**: the floor of 5 accounts is in [`Policy`]. What is expected by chance follows
+//!   the password's popularity: of a day's wrong passwords, as large a share as of all passwords.
 //!
-//! An attempt holds a *place* in its mark's counter while it is verified. Without it, parallel
+//! A failure is one account's: the same wrong password again on the same account is taken back
+//! ([`forgiveness`](super::forgiveness)). An attempt is counted while it is verified, or parallel
 //! guesses would all read a cold counter.
 
-use super::{Signal, SignalId, charge_each};
-use crate::{Attempt, Charge, Count, Movement, Outcome, Policy};
+use super::{Familiarity, Ledger, Signal, Weight, surprise};
+use crate::{Attempt, Case, Charges, Count, Policy, popularity};
+
+/// By chance, in a window, whatever the password: two of a day's wrong passwords share a mark with
+/// odds of 1 in 400 (see [`MarkKey`](crate::MarkKey)), and people share habits.
+const EXPECTED: f64 = 0.3;
+
+/// How surprising a count must be to deny: odds of 1 in 100 that it came about by chance, for each
+/// password of a day; the limit's own count guards the rest.
+const DENIES: f64 = 2.0;
+
+const NATS: f64 = 1.6;
+const MOST_SURPRISE: f64 = 6.0;
 
 pub(super) struct Heat;
 
 impl Signal for Heat {
-    fn charges(&self, attempt: &Attempt, policy: &Policy) -> Vec<Charge> {
-        let reserve = Movement::Reserve {
-            account: attempt.account.short(),
+    fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
+        let Some(one) = attempt.counted(1) else {
+            return;
         };
-        let charges =
-            |mark: crate::Mark| charge_each(SignalId::Heat, mark.as_u64(), &policy.heat, reserve);
-        attempt.marks.iter().flat_map(charges).collect()
+        for mark in attempt.marks.iter() {
+            Ledger::Heat.charge(mark.as_u64(), policy, one, charges);
+        }
     }
 
-    /// The count is of *other* accounts, so this attempt makes one more.
-    fn weigh(&self, count: &Count) -> f64 {
-        f64::from(count.count.saturating_add(1)) / f64::from(count.charge.limit.count)
-    }
-
-    /// Its floor is what a few people do by chance, and they do not fewer under attack.
-    fn bends(&self) -> bool {
-        false
-    }
-
-    fn settle(&self, _: &Count, attempt: &Attempt, outcome: Outcome) -> Option<Movement> {
-        Some(match outcome {
-            Outcome::Failure => Movement::Confirm {
-                account: attempt.account.short(),
+    fn weigh(&self, count: &Count, case: &Case) -> Weight {
+        // Its own account's failure, if it had one, says nothing of other accounts.
+        let accounts = count.with_own() - u32::from(case.repeat && count.with_own() > 1);
+        let share = case.attempt.rank.map_or(0.0, popularity::share_of);
+        let expected = EXPECTED + share * case.failures_a_day;
+        let surprise = surprise(accounts, expected, MOST_SURPRISE);
+        let hot = surprise >= DENIES && case.familiarity < Familiarity::Network;
+        let used = f64::from(accounts) / case.limit(count);
+        let others = super::surprise(accounts - 1, expected, MOST_SURPRISE);
+        Weight {
+            // A place short of the limit for what is not surprising.
+            share: if hot { used } else { used.min(1.0) },
+            suspicion: if count.charge.key.limit == 0 {
+                NATS * others
+            } else {
+                0.0
             },
-            Outcome::Success | Outcome::Unverified => Movement::Release,
-        })
+        }
     }
 }

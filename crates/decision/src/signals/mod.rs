@@ -1,40 +1,77 @@
 //! Signals: what an attempt is judged by, one file each.
 //!
 //! To add one: write `signals/<name>.rs` with a unit struct that implements [`Signal`] (or run
-//! `cargo xtask new-signal NAME`), add a variant to [`SignalId`] and a line to
-//! [`SignalId::signal`], and give it its limits in [`Policy`].
+//! `cargo xtask new-signal NAME`), add a variant to [`SignalId`], its counters to [`Ledger`], and
+//! give it its limits in [`Policy`]. Then show with `doorwarden sim --ablations` that it earns
+//! its place.
 
 mod account;
+mod device;
+mod familiarity;
+mod forgiveness;
 mod heat;
-mod site;
+mod popularity;
+mod pressure;
 mod source;
+mod standing;
 
-use crate::{Attempt, Charge, Count, CounterKey, Limits, Movement, Outcome, Policy};
+pub use familiarity::Familiarity;
+pub(crate) use pressure::odds;
+
+use crate::{
+    Attempt, Case, Charge, Charges, Count, CounterKey, Ended, Limits, Movement, Policy, Window,
+    counter::Kind,
+};
 
 /// Which signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignalId {
-    /// Failures of one account.
+    /// Failures of one account on devices that it does not know.
     Account,
-    /// Failures of one client address.
-    Address,
+    /// Failures on one device that the account knows.
+    Device,
+    /// Failures of one address, network or autonomous system.
+    Source,
     /// Distinct accounts on which one password failed.
     Heat,
-    /// Failures of the whole site.
-    Site,
+    /// Whether the account knows the network.
+    Familiarity,
+    /// Whether the site knows the network.
+    Standing,
+    /// How few unfamiliar logins succeed on the whole site.
+    Pressure,
+    /// How popular the password is, and whether the pair has leaked.
+    Popularity,
+    /// Repeats and typos, which cost nothing.
+    Forgiveness,
 }
 
 impl SignalId {
-    /// All of them, in the order they are asked.
-    pub const ALL: [Self; 4] = [Self::Account, Self::Address, Self::Heat, Self::Site];
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Account,
+        Self::Device,
+        Self::Source,
+        Self::Heat,
+        Self::Familiarity,
+        Self::Standing,
+        Self::Pressure,
+        Self::Popularity,
+        Self::Forgiveness,
+    ];
 
     /// Its name in policies and audit events.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
-            Self::Address => "address",
+            Self::Device => "device",
+            Self::Source => "source",
             Self::Heat => "heat",
-            Self::Site => "site",
+            Self::Familiarity => "familiarity",
+            Self::Standing => "standing",
+            Self::Pressure => "pressure",
+            Self::Popularity => "popularity",
+            Self::Forgiveness => "forgiveness",
         }
     }
 
@@ -42,9 +79,172 @@ impl SignalId {
     pub fn signal(self) -> &'static dyn Signal {
         match self {
             Self::Account => &account::Account,
-            Self::Address => &source::Source,
+            Self::Device => &device::Device,
+            Self::Source => &source::Source,
             Self::Heat => &heat::Heat,
-            Self::Site => &site::Site,
+            Self::Familiarity => &familiarity::Networks,
+            Self::Standing => &standing::Standing,
+            Self::Pressure => &pressure::Pressure,
+            Self::Popularity => &popularity::Popularity,
+            Self::Forgiveness => &forgiveness::Forgiveness,
+        }
+    }
+}
+
+/// A kind of counters: what one of them counts, and by what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ledger {
+    /// Wrong passwords, by account.
+    Strikes,
+    /// What share of all people they would have been right for, by account.
+    Mass,
+    /// Wrong passwords, by device.
+    Device,
+    /// Wrong passwords, by address.
+    Address,
+    /// Wrong passwords, by network.
+    Network,
+    /// Wrong passwords, by autonomous system.
+    Asn,
+    /// Accounts on which a password failed, by mark.
+    Heat,
+    /// Networks from which an account has logged in.
+    Networks,
+    /// Autonomous systems from which an account has logged in.
+    Asns,
+    /// Right logins that vouch for a network.
+    Standing,
+    /// Right logins of an account that have vouched for something.
+    Credit,
+    /// Wrong passwords without a device, on the whole site.
+    Failures,
+    /// Right ones.
+    Successes,
+    /// Wrong passwords that an account has seen.
+    Tried,
+    /// Wrong passwords, by account and address.
+    Typos,
+}
+
+impl Ledger {
+    /// All of them; a ledger's position is its number.
+    pub const ALL: [Self; 15] = [
+        Self::Strikes,
+        Self::Mass,
+        Self::Device,
+        Self::Address,
+        Self::Network,
+        Self::Asn,
+        Self::Heat,
+        Self::Networks,
+        Self::Asns,
+        Self::Standing,
+        Self::Credit,
+        Self::Failures,
+        Self::Successes,
+        Self::Tried,
+        Self::Typos,
+    ];
+
+    /// Its name in audit events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Strikes => "strikes",
+            Self::Mass => "mass",
+            Self::Device => "device",
+            Self::Address => "address",
+            Self::Network => "network",
+            Self::Asn => "asn",
+            Self::Heat => "heat",
+            Self::Networks => "networks",
+            Self::Asns => "asns",
+            Self::Standing => "standing",
+            Self::Credit => "credit",
+            Self::Failures => "failures",
+            Self::Successes => "successes",
+            Self::Tried => "tried",
+            Self::Typos => "typos",
+        }
+    }
+
+    /// What its counters hold.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Networks | Self::Asns | Self::Tried => Kind::Members,
+            _ => Kind::Events,
+        }
+    }
+
+    /// Whether it has one counter for the whole site.
+    pub const fn is_sitewide(self) -> bool {
+        matches!(self, Self::Failures | Self::Successes)
+    }
+
+    /// The signal that it belongs to.
+    pub const fn signal(self) -> SignalId {
+        match self {
+            Self::Strikes | Self::Mass => SignalId::Account,
+            Self::Device => SignalId::Device,
+            Self::Address | Self::Network | Self::Asn => SignalId::Source,
+            Self::Heat => SignalId::Heat,
+            Self::Networks | Self::Asns => SignalId::Familiarity,
+            Self::Standing | Self::Credit => SignalId::Standing,
+            Self::Failures | Self::Successes => SignalId::Pressure,
+            Self::Tried | Self::Typos => SignalId::Forgiveness,
+        }
+    }
+
+    /// What its limits are; the counters of a ledger without limits of the policy's only inform.
+    pub fn limits(self, policy: &Policy) -> &Limits {
+        match self {
+            Self::Strikes => &policy.account,
+            Self::Device => &policy.device,
+            Self::Address => &policy.address,
+            Self::Network => &policy.network,
+            Self::Heat => &policy.heat,
+            Self::Mass => &account::MASS,
+            Self::Asn => &source::ASN,
+            Self::Networks | Self::Asns => &familiarity::KNOWN,
+            Self::Standing => &standing::STANDING,
+            Self::Credit => &standing::CREDIT,
+            Self::Failures | Self::Successes => &pressure::WINDOWS,
+            Self::Tried => &forgiveness::TRIED,
+            Self::Typos => &forgiveness::TYPOS,
+        }
+    }
+
+    /// One charge for each of its limits.
+    fn charge(self, id: u64, policy: &Policy, movement: Movement, charges: &mut Charges) {
+        for (position, limit) in self.limits(policy).iter().enumerate() {
+            let key = CounterKey {
+                ledger: self,
+                limit: position as u8,
+                id,
+            };
+            // There is room for every ledger with as many limits as may be written.
+            let _ = charges.try_push(Charge {
+                key,
+                window: Window::of(limit),
+                movement,
+            });
+        }
+    }
+}
+
+/// What one counter says.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Weight {
+    /// The share of a limit that is used; over 1.0 denies, whatever else is known.
+    pub share: f64,
+    /// How suspicious it makes the attempt, in nats of evidence; negative speaks for it.
+    pub suspicion: f64,
+}
+
+impl Weight {
+    fn suspicion(suspicion: f64) -> Self {
+        Self {
+            share: 0.0,
+            suspicion,
         }
     }
 }
@@ -58,49 +258,116 @@ impl SignalId {
 /// A mistake here is paid by people: a charge that [`settle`](Signal::settle) never takes back
 /// counts right passwords as guesses; one that is taken back too freely gives free guesses.
 pub trait Signal: Sync {
-    /// The counters that this attempt moves before anything is verified.
-    fn charges(&self, attempt: &Attempt, policy: &Policy) -> Vec<Charge>;
+    /// The counters that this attempt moves, or asks, before anything is verified.
+    fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges);
 
-    /// How much of what is allowed is used up: over 1.0 is too much. `count` answers one of this
-    /// signal's own [`charges`](Signal::charges).
-    fn weigh(&self, count: &Count) -> f64;
+    /// What a counter says. `count` answers one of this signal's own charges.
+    fn weigh(&self, count: &Count, case: &Case) -> Weight {
+        let _ = (count, case);
+        Weight::default()
+    }
 
-    /// What the outcome moves, for one counter that was charged. By default a failure stays and
-    /// anything else is taken back.
-    fn settle(&self, count: &Count, attempt: &Attempt, outcome: Outcome) -> Option<Movement> {
-        let _ = attempt;
-        match outcome {
-            Outcome::Failure => None,
-            Outcome::Success | Outcome::Unverified => Some(Movement::TakeBack { slot: count.slot }),
+    /// What the attempt says without any counter, in nats.
+    fn testify(&self, case: &Case) -> f64 {
+        let _ = case;
+        0.0
+    }
+
+    /// What the end moves, for one counter that was charged. By default a wrong password stays
+    /// counted and anything else is taken back.
+    fn settle(&self, count: &Count, case: &Case, ended: Ended, charges: &mut Charges) {
+        let _ = case;
+        if ended != Ended::Wrong {
+            take_back(count, charges);
+        }
+    }
+}
+
+/// Undoes an addition.
+fn take_back(count: &Count, charges: &mut Charges) {
+    if let Movement::Add { n } = count.charge.movement {
+        let movement = Movement::TakeBack {
+            slot: count.slot,
+            n,
+        };
+        again(count, movement, charges);
+    }
+}
+
+/// Moves the same counter once more.
+fn again(count: &Count, movement: Movement, charges: &mut Charges) {
+    let _ = charges.try_push(Charge {
+        movement,
+        ..count.charge
+    });
+}
+
+/// How surprising `count` events are where `expected` would come by chance: −log₁₀ of the Chernoff
+/// bound on P(Poisson(expected) ≥ count), and no more than `most`.
+fn surprise(count: u32, expected: f64, most: f64) -> f64 {
+    let count = f64::from(count);
+    if count <= expected {
+        return 0.0;
+    }
+    let nats = count * (count / expected).ln() - count + expected;
+    (nats / std::f64::consts::LN_10).min(most)
+}
+
+/// A set member's 32 bits from what it is, under the account that remembers it: a group of 24
+/// bits and a place of 8 in it. Never zero.
+fn member(account: u64, group: u64, place: u64) -> u32 {
+    let mixed = |bits: u64| crate::table::mix(account ^ bits.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let group = (mixed(group) as u32 & 0xffff_ff00).max(0x100);
+    group | u32::from(mixed(place) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ledgers_stand_where_their_number_says() {
+        for (position, ledger) in Ledger::ALL.into_iter().enumerate() {
+            assert_eq!(ledger as usize, position, "{}", ledger.name());
+            assert!(SignalId::ALL.contains(&ledger.signal()));
         }
     }
 
-    /// Whether it decides, or (like [`SignalId::Site`]) only tightens what others allow.
-    fn tightens(&self) -> bool {
-        false
+    #[test]
+    fn surprise_is_a_bound_on_the_tail() {
+        // P(Poisson(1) ≥ 5) = 0.00366, −log₁₀ of it 2.44: the bound is below, and not by much.
+        let five = surprise(5, 1.0, 99.0);
+        assert!((1.7..2.44).contains(&five), "{five}");
+        assert_eq!(surprise(1, 3.0, 99.0), 0.0);
+        assert_eq!(surprise(900, 1.0, 6.0), 6.0);
     }
 
-    /// Whether site-wide pressure tightens what it allows.
-    fn bends(&self) -> bool {
-        true
+    #[test]
+    fn there_is_room_for_every_charge() {
+        let three = "5 per minute; 9 per hour; 20 per day"
+            .parse::<Limits>()
+            .unwrap();
+        let policy = Policy {
+            account: three.clone(),
+            device: three.clone(),
+            address: three.clone(),
+            network: three.clone(),
+            heat: three,
+            ..Policy::default()
+        };
+        let mark = |epoch| Some(crate::Mark::from_parts(epoch, 1));
+        let marks = crate::Marks {
+            current: mark(1),
+            previous: mark(0),
+        };
+        let source = crate::SourceKey::new([192, 0, 2, 1].into());
+        let mut attempt = Attempt::new(crate::AccountKey::from_u64(1), source, marks);
+        attempt.asn = Some(1);
+        for (device, sampled) in [(None, false), (Some(crate::DeviceId::from_u64(1)), true)] {
+            attempt.device = device;
+            attempt.sampled = sampled;
+            let charges = crate::plan(&attempt, &policy);
+            assert!(!charges.is_full(), "{}", charges.len());
+        }
     }
-}
-
-/// One charge for each of a signal's limits.
-fn charge_each(signal: SignalId, id: u64, limits: &Limits, movement: Movement) -> Vec<Charge> {
-    let charge = |(position, limit)| Charge {
-        key: CounterKey {
-            signal,
-            limit: position as u8,
-            id,
-        },
-        limit,
-        movement,
-    };
-    limits.iter().enumerate().map(charge).collect()
-}
-
-/// The used share where the attempt itself is already counted.
-fn share(count: &Count) -> f64 {
-    f64::from(count.count) / f64::from(count.charge.limit.count)
 }

@@ -1,80 +1,100 @@
 //! Counters in this process's memory.
 
-use std::{
-    collections::{HashMap, hash_map::RandomState},
-    hash::BuildHasher,
-    sync::{Mutex, PoisonError},
-};
+use std::io::{self, Read, Write};
 
-use doorwarden_decision::{Charge, Count, Counter, CounterKey, Limit, SignalId, Timestamp};
+use doorwarden_decision::{Charge, CounterKey, Counts, Ledger, Policy, Table, Timestamp, Window};
 
-/// Locks to spread the keys of one signal over.
-const SHARDS: usize = 64;
+use crate::sync::{Mutex, PoisonError};
 
-/// How many counters a full shard looks at before it forgets the one with the least evidence.
-const CANDIDATES: usize = 16;
+/// Locks to spread the counters of one ledger over.
+const SHARDS: usize = 16;
 
-/// Counters in memory, bounded: each signal has room for `capacity` counters of its own, so that
-/// a flood of addresses can't push out accounts.
-///
-/// A counter costs about 140 bytes (heat: 16 more for each account that it remembers).
+/// What a snapshot begins with: the format's name and version.
+const MAGIC: &[u8; 8] = b"dwsnap01";
+
+/// Counters in memory, bounded: each ledger and limit has its share of a fixed number of bytes, so
+/// that a flood of addresses can't push out accounts. 32 bytes a counter.
 #[derive(Debug)]
 pub struct MemoryStore {
-    shards: Vec<Mutex<Shard>>,
-    hasher: RandomState,
+    ledgers: Vec<Slice>,
+    /// Where the ledger of a number begins among them.
+    first: [u8; Ledger::ALL.len()],
+    seed: u64,
 }
 
+/// The counters of one ledger and limit.
 #[derive(Debug)]
-struct Shard {
-    capacity: usize,
-    places: HashMap<CounterKey, usize>,
-    entries: Vec<Entry>,
-    /// Where the next search for something to forget begins.
-    hand: usize,
+struct Slice {
+    ledger: Ledger,
+    window: Window,
+    shards: Vec<Mutex<Table>>,
 }
 
-#[derive(Debug)]
-struct Entry {
-    key: CounterKey,
-    limit: Limit,
-    counter: Counter,
+/// Why a snapshot was not taken over. What is in the store already stays.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRestored {
+    /// It could not be read.
+    #[error("failed to read the snapshot: {0}")]
+    Unreadable(#[from] io::Error),
+    /// It is none, or not of this version.
+    #[error("this is no snapshot of this version")]
+    Unknown,
+    /// It was made under another policy, budget or key.
+    #[error("the snapshot was made under another policy, memory budget or key")]
+    Other,
 }
 
 impl MemoryStore {
-    /// A store with room for `capacity` counters for each signal (at least one a shard).
-    pub fn new(capacity: usize) -> Self {
-        let shard = || Shard {
-            capacity: (capacity / SHARDS).max(1),
-            places: HashMap::new(),
-            entries: Vec::new(),
-            hand: 0,
-        };
-        let all = SHARDS * SignalId::ALL.len();
+    /// A store for a policy's counters of at most `bytes`, and a few buckets of 256 bytes for what
+    /// is counted site-wide. `seed` should be random: with it, keys can be made that share a bucket.
+    pub fn new(policy: &Policy, bytes: usize, seed: u64) -> Self {
+        let slices: usize = Ledger::ALL
+            .into_iter()
+            .filter(|ledger| !ledger.is_sitewide())
+            .map(|ledger| ledger.limits(policy).len())
+            .sum();
+        let share = bytes / slices.max(1);
+        let mut first = [0; Ledger::ALL.len()];
+        let mut ledgers = Vec::new();
+        for ledger in Ledger::ALL {
+            first[ledger as usize] = ledgers.len() as u8;
+            let limits = ledger.limits(policy);
+            ledgers.extend(limits.iter().map(|limit| {
+                let window = Window::of(limit);
+                let shards = if ledger.is_sitewide() { 1 } else { SHARDS };
+                let table = |_| Mutex::new(Table::new(ledger.kind(), window, share / shards, seed));
+                Slice {
+                    ledger,
+                    window,
+                    // A site-wide ledger holds one counter.
+                    shards: if ledger.is_sitewide() {
+                        vec![Mutex::new(Table::new(ledger.kind(), window, 0, seed))]
+                    } else {
+                        (0..shards).map(table).collect()
+                    },
+                }
+            }));
+        }
         Self {
-            shards: (0..all).map(|_| Mutex::new(shard())).collect(),
-            hasher: RandomState::new(),
+            ledgers,
+            first,
+            seed,
         }
     }
 
     /// Applies each charge and answers in their order.
-    pub fn charge(&self, charges: &[Charge], now: Timestamp) -> Vec<Count> {
+    pub fn charge(&self, charges: &[Charge], now: Timestamp) -> Counts {
         let apply = |charge: &Charge| {
-            let mut shard = self
-                .shard(charge.key)
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            shard.counter(charge, now).apply(*charge, now)
+            let shard = self.shard(charge.key).lock();
+            let mut table = shard.unwrap_or_else(PoisonError::into_inner);
+            table.apply(*charge, now)
         };
         charges.iter().map(apply).collect()
     }
 
     /// How many counters there are.
     pub fn len(&self) -> usize {
-        let len = |shard: &Mutex<Shard>| {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.entries.len()
-        };
-        self.shards.iter().map(len).sum()
+        self.sum(Table::len)
     }
 
     /// Whether there is none.
@@ -82,112 +102,225 @@ impl MemoryStore {
         self.len() == 0
     }
 
-    fn shard(&self, key: CounterKey) -> &Mutex<Shard> {
-        let spread = self.hasher.hash_one(key) as usize % SHARDS;
-        &self.shards[key.signal as usize * SHARDS + spread]
+    /// How many bytes its counters may take, and do once all of them are used.
+    pub fn bytes(&self) -> usize {
+        self.sum(|table| table.words().len() * 4)
+    }
+
+    /// Writes what is worth keeping over a restart. Marks die with their keys, so what was counted
+    /// under them is left out. Holds the locks one after the other: attempts that are charged
+    /// meanwhile may be in it or not.
+    pub fn snapshot(&self, to: &mut impl Write) -> io::Result<()> {
+        to.write_all(MAGIC)?;
+        to.write_all(&self.seed.to_le_bytes())?;
+        for slice in self.kept() {
+            for shard in &slice.shards {
+                let table = shard.lock().unwrap_or_else(PoisonError::into_inner);
+                let words = table.words().to_vec();
+                drop(table);
+                write_words(to, &[slice.ledger as u32, slice.window.slot_millis()])?;
+                write_sparse(to, &words)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over a snapshot of a store with the same policy, bytes and seed.
+    pub fn restore(&self, from: &mut impl Read) -> Result<(), NotRestored> {
+        let mut head = [0; 16];
+        from.read_exact(&mut head)?;
+        if head[..8] != MAGIC[..] {
+            return Err(NotRestored::Unknown);
+        }
+        if head[8..] != self.seed.to_le_bytes() {
+            return Err(NotRestored::Other);
+        }
+        for slice in self.kept() {
+            for shard in &slice.shards {
+                if read_words::<2>(from)? != [slice.ledger as u32, slice.window.slot_millis()] {
+                    return Err(NotRestored::Other);
+                }
+                let mut table = shard.lock().unwrap_or_else(PoisonError::into_inner);
+                let words = read_sparse(from, table.words().len())?.ok_or(NotRestored::Other)?;
+                if !table.restore(&words) {
+                    return Err(NotRestored::Other);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn kept(&self) -> impl Iterator<Item = &Slice> {
+        let under_marks = |slice: &&Slice| matches!(slice.ledger, Ledger::Heat | Ledger::Tried);
+        self.ledgers.iter().filter(move |slice| !under_marks(slice))
+    }
+
+    fn sum(&self, of: impl Fn(&Table) -> usize) -> usize {
+        let shards = self.ledgers.iter().flat_map(|slice| &slice.shards);
+        let one = |shard: &Mutex<Table>| of(&shard.lock().unwrap_or_else(PoisonError::into_inner));
+        shards.map(one).sum()
+    }
+
+    fn shard(&self, key: CounterKey) -> &Mutex<Table> {
+        let slice = self.first[key.ledger as usize] + key.limit;
+        let shards = &self.ledgers[usize::from(slice)].shards;
+        // Other bits of the product than a table's own hash uses.
+        let spread = (key.id ^ self.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        &shards[spread as usize % shards.len()]
     }
 }
 
-impl Shard {
-    fn counter(&mut self, charge: &Charge, now: Timestamp) -> &mut Counter {
-        let place = match self.places.get(&charge.key) {
-            Some(place) => *place,
-            None => self.make_room(charge, now),
-        };
-        &mut self.entries[place].counter
+/// Runs of words that are not zero: where, how many, and they themselves; then two zeros.
+fn write_sparse(to: &mut impl Write, words: &[u32]) -> io::Result<()> {
+    const RUN: usize = 64;
+    write_words(to, &[words.len() as u32])?;
+    for (place, run) in words.chunks(RUN).enumerate() {
+        if run.iter().any(|word| *word != 0) {
+            write_words(to, &[(place * RUN) as u32, run.len() as u32])?;
+            write_words(to, run)?;
+        }
     }
+    write_words(to, &[0, 0])
+}
 
-    fn make_room(&mut self, charge: &Charge, now: Timestamp) -> usize {
-        let entry = Entry {
-            key: charge.key,
-            limit: charge.limit,
-            counter: Counter::new(charge.movement),
-        };
-        let place = if self.entries.len() < self.capacity {
-            self.entries.push(entry);
-            self.entries.len() - 1
-        } else {
-            let place = self.least_evidence(now);
-            self.places.remove(&self.entries[place].key);
-            self.entries[place] = entry;
-            place
-        };
-        self.places.insert(charge.key, place);
-        place
+/// `None` where the runs don't fit `length`, which is this store's own: what the file says is not
+/// believed before anything is allocated.
+fn read_sparse(from: &mut impl Read, length: usize) -> io::Result<Option<Vec<u32>>> {
+    let [said] = read_words::<1>(from)?;
+    if said as usize != length {
+        return Ok(None);
     }
-
-    fn least_evidence(&mut self, now: Timestamp) -> usize {
-        let len = self.entries.len();
-        let candidates = (0..CANDIDATES.min(len)).map(|step| (self.hand + step) % len);
-        let evidence = |place: &usize| {
-            let entry = &self.entries[*place];
-            entry.counter.evidence(entry.limit, now)
+    let mut words = vec![0; length];
+    loop {
+        let [place, count] = read_words::<2>(from)?.map(|word| word as usize);
+        if count == 0 {
+            return Ok(Some(words));
+        }
+        let Some(run) = words.get_mut(place..place.saturating_add(count)) else {
+            return Ok(None);
         };
-        let least = candidates.min_by_key(evidence).unwrap_or(0);
-        self.hand = (self.hand + CANDIDATES) % len;
-        least
+        for word in run {
+            [*word] = read_words::<1>(from)?;
+        }
     }
 }
 
-#[cfg(test)]
+fn write_words(to: &mut impl Write, words: &[u32]) -> io::Result<()> {
+    words
+        .iter()
+        .try_for_each(|word| to.write_all(&word.to_le_bytes()))
+}
+
+fn read_words<const N: usize>(from: &mut impl Read) -> io::Result<[u32; N]> {
+    let mut words = [0; N];
+    for word in &mut words {
+        let mut bytes = [0; 4];
+        from.read_exact(&mut bytes)?;
+        *word = u32::from_le_bytes(bytes);
+    }
+    Ok(words)
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::time::Duration;
-
     use doorwarden_decision::Movement;
+    use proptest::prelude::*;
 
     use super::*;
 
-    fn failure(id: u64) -> Charge {
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn failure(ledger: Ledger, id: u64) -> Charge {
+        charge(ledger, id, Movement::Add { n: 1 })
+    }
+
+    fn charge(ledger: Ledger, id: u64, movement: Movement) -> Charge {
+        let limit = ledger.limits(&Policy::default()).get(0).unwrap();
         Charge {
             key: CounterKey {
-                signal: SignalId::Account,
+                ledger,
                 limit: 0,
                 id,
             },
-            limit: Limit {
-                count: 10,
-                window: Duration::from_secs(900),
-            },
-            movement: Movement::Add,
+            window: Window::of(limit),
+            movement,
         }
     }
 
-    #[test]
-    fn a_flood_of_invented_names_stays_in_bounds_and_is_no_amnesty() {
-        let store = MemoryStore::new(4096);
-        let now = Timestamp::from_millis(1_000_000_000);
-        let attacked = 1_000_000_000..1_000_000_100;
-        for _ in 0..10 {
-            for id in attacked.clone() {
-                store.charge(&[failure(id)], now);
-            }
-        }
-        for invented in 0..200_000 {
-            store.charge(&[failure(invented)], now);
-        }
-        assert!(store.len() <= 4096, "{}", store.len());
-        for id in attacked {
-            assert_eq!(
-                store.charge(&[failure(id)], now)[0].count,
-                11,
-                "account {id}"
-            );
-        }
+    fn store(bytes: usize) -> MemoryStore {
+        MemoryStore::new(&Policy::default(), bytes, 7)
     }
 
     #[test]
-    fn what_left_its_window_goes_first() {
-        let store = MemoryStore::new(1);
-        let then = Timestamp::from_millis(1_000_000_000);
-        for id in 0..1000 {
-            for _ in 0..5 {
-                store.charge(&[failure(id)], then);
+    fn a_restart_forgets_no_failure_and_no_network() {
+        let before = store(1 << 20);
+        for id in 0..500 {
+            before.charge(&[failure(Ledger::Strikes, id % 100)], NOW);
+        }
+        before.charge(
+            &[charge(
+                Ledger::Networks,
+                5,
+                Movement::Remember { member: 0x300 },
+            )],
+            NOW,
+        );
+        let mut kept = Vec::new();
+        before.snapshot(&mut kept).unwrap();
+        assert!(kept.len() < 200_000, "{}", kept.len());
+        let after = store(1 << 20);
+        after.restore(&mut kept.as_slice()).unwrap();
+        assert_eq!(
+            after.charge(&[failure(Ledger::Strikes, 42)], NOW)[0].count,
+            6
+        );
+        let recall = charge(Ledger::Networks, 5, Movement::Recall { member: 0x300 });
+        assert_eq!(after.charge(&[recall], NOW)[0].count, 2);
+        assert_eq!(after.len(), before.len());
+    }
+
+    #[test]
+    fn a_snapshot_of_something_else_is_not_taken() {
+        let mut kept = Vec::new();
+        store(1 << 20).snapshot(&mut kept).unwrap();
+        let other = |store: MemoryStore| store.restore(&mut kept.as_slice()).unwrap_err();
+        assert!(matches!(other(store(1 << 21)), NotRestored::Other));
+        let other_key = MemoryStore::new(&Policy::default(), 1 << 20, 8);
+        assert!(matches!(other(other_key), NotRestored::Other));
+        let unknown = store(1 << 20).restore(&mut [0; 64].as_slice()).unwrap_err();
+        assert!(matches!(unknown, NotRestored::Unknown));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Untrusted bytes never panic and never allocate by what they say.
+        #[test]
+        fn any_bytes_are_a_snapshot_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let mut kept = Vec::new();
+            store(4096).snapshot(&mut kept).unwrap();
+            kept.truncate(24);
+            kept.extend(bytes);
+            let _ = store(4096).restore(&mut kept.as_slice());
+        }
+
+        /// However names are invented around them, accounts under attack are not forgotten and the
+        /// store stays within its bytes.
+        #[test]
+        fn a_flood_is_no_amnesty(seed in any::<u64>(), attacked in 1u64..40, flood in 1u64..30_000) {
+            let store = MemoryStore::new(&Policy::default(), 1 << 20, seed);
+            for _ in 0..10 {
+                for id in 0..attacked {
+                    store.charge(&[failure(Ledger::Strikes, id)], NOW);
+                }
+            }
+            for id in 0..flood {
+                store.charge(&[failure(Ledger::Strikes, 1_000 + id)], NOW);
+            }
+            prop_assert!(store.bytes() <= (1 << 20) + 4 * 256);
+            for id in 0..attacked {
+                prop_assert_eq!(store.charge(&[failure(Ledger::Strikes, id)], NOW)[0].count, 11);
             }
         }
-        let later = then.plus(Duration::from_secs(3_600));
-        for id in 5_000..6_000 {
-            store.charge(&[failure(id)], later);
-        }
-        assert!(store.len() <= SHARDS);
     }
 }

@@ -6,5 +6,22 @@
 //! it forgets what carries the least evidence first: a flood of invented names is no amnesty.
 
 mod memory;
+mod shared;
 
-pub use memory::MemoryStore;
+pub use memory::{MemoryStore, NotRestored};
+pub(crate) use shared::Place;
+pub use shared::{Away, Outage, SharedCounters, SharedStore};
+
+/// The counters of a gate.
+pub enum Store {
+    /// In this process's memory.
+    Memory(MemoryStore),
+    /// Shared with other nodes.
+    Shared(Box<SharedCounters>),
+}
+
+impl From<MemoryStore> for Store {
+    fn from(memory: MemoryStore) -> Self {
+        Self::Memory(memory)
+    }
+}

@@ -24,7 +24,8 @@ async fn an_account_is_limited_and_a_person_who_mistypes_is_not() {
         world.try_login("alice", "right").await.body,
         r#"{"access_token":"t"}"#
     );
-    for i in 0..8 {
+    // The typos are forgiven, and the network is known now: twice what strangers may.
+    for i in 0..20 {
         assert_eq!(
             world.try_login("alice", &format!("guess {i}")).await.status,
             401
@@ -39,7 +40,8 @@ async fn an_account_is_limited_and_a_person_who_mistypes_is_not() {
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((600..=1100).contains(&wait), "{wait}");
     // Unknown names are counted alike.
-    for i in 0..9 {
+    let world = World::start().await;
+    for i in 0..10 {
         assert_eq!(
             world
                 .try_login("nobody", &format!("guess {i}"))
@@ -48,9 +50,8 @@ async fn an_account_is_limited_and_a_person_who_mistypes_is_not() {
             401
         );
     }
-    assert_eq!(world.try_login("nobody", "guess").await.status, 401);
     assert_eq!(world.try_login("nobody", "guess").await.status, 429);
-    assert_eq!(world.outcomes().len(), 23);
+    assert_eq!(world.outcomes().len(), 11);
 }
 
 #[tokio::test]

@@ -1,0 +1,229 @@
+//! From a budget of honest people who are asked for more to the suspicion that asks for it.
+
+use crate::{Policy, Steps};
+
+/// From which suspicion on there is a challenge and a step-up: in quiet times and under attack.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Thresholds {
+    quiet: Steps,
+    attack: Steps,
+}
+
+impl Default for Thresholds {
+    /// Never, before enough is known of a site's own people: in its first days nobody has a device
+    /// or a network that is known, and everybody would look like a stranger. Limits hold from the
+    /// first attempt on.
+    fn default() -> Self {
+        Self::always(Steps {
+            challenge: f64::INFINITY,
+            step_up: f64::INFINITY,
+        })
+    }
+}
+
+impl Thresholds {
+    /// The same steps whatever happens.
+    pub const fn always(steps: Steps) -> Self {
+        Self {
+            quiet: steps,
+            attack: steps,
+        }
+    }
+
+    /// The steps at the given odds that an attempt is an attacker's: from quiet at 0 to attack at
+    /// 1 and more.
+    pub(crate) fn at(&self, odds: f64) -> Steps {
+        let between = |quiet: f64, attack: f64| {
+            let attacked = odds.clamp(0.0, 1.0);
+            // Two infinities have nothing between them.
+            if quiet == attack {
+                quiet
+            } else {
+                quiet * (1.0 - attacked) + attack * attacked
+            }
+        };
+        Steps {
+            challenge: between(self.quiet.challenge, self.attack.challenge),
+            step_up: between(self.quiet.step_up, self.attack.step_up),
+        }
+    }
+}
+
+/// Suspicion is noted in steps of a quarter of a nat, from −16 to 16.
+const BINS: usize = 128;
+const PER_NAT: f64 = 4.0;
+const LEAST: f64 = -16.0;
+
+/// Fewer right logins than this say too little about one in a thousand.
+const ENOUGH: u32 = 1_000;
+
+/// More than this are halved, so that a site's habits of last year count for less.
+const MOST: u32 = 100_000;
+
+/// A streaming quantile of how suspicious a site's honest people look.
+///
+/// What is noted are right logins with a device's token, weighed as if they had none: nobody else
+/// can hold one, so an attack does not move it. Which share of right logins has none is counted
+/// beside it; a budget of one login in a thousand is spent on those alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibration {
+    bins: [u32; BINS],
+    noted: u32,
+    with_device: u32,
+    without_device: u32,
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self {
+            bins: [0; BINS],
+            noted: 0,
+            with_device: 0,
+            without_device: 0,
+        }
+    }
+}
+
+impl Calibration {
+    /// One in so many right logins with a device is noted.
+    pub const SAMPLE: u32 = 4;
+
+    /// Notes a right login: whether it had a device's token, and how suspicious it would have been
+    /// without, in nats, where it was drawn for that.
+    pub fn note(&mut self, with_device: bool, suspicion: Option<f64>) {
+        if with_device {
+            self.with_device += 1;
+        } else {
+            self.without_device += 1;
+        }
+        if let Some(suspicion) = suspicion {
+            let bin = ((suspicion - LEAST) * PER_NAT).clamp(0.0, (BINS - 1) as f64);
+            self.bins[bin as usize] += 1;
+            self.noted += 1;
+        }
+        if self.noted > MOST || self.with_device.max(self.without_device) > 16 * MOST {
+            self.fade();
+        }
+    }
+
+    /// The thresholds that spend a policy's budgets; the default ones until enough is known.
+    pub fn thresholds(&self, policy: &Policy) -> Thresholds {
+        if self.noted < ENOUGH {
+            return Thresholds::default();
+        }
+        let step_up = self.quantile(policy.step_ups);
+        let attack = self.quantile(policy.step_ups_under_attack).min(step_up);
+        let challenge = self.quantile(policy.challenges);
+        Thresholds {
+            quiet: Steps {
+                challenge: challenge.min(step_up),
+                step_up,
+            },
+            attack: Steps {
+                challenge: challenge.min(attack),
+                step_up: attack,
+            },
+        }
+    }
+
+    /// The suspicion that at most this share of right logins reaches.
+    fn quantile(&self, share: f64) -> f64 {
+        let logins = f64::from(self.with_device) + f64::from(self.without_device);
+        // Attackers' successes are among those without; a third is more than any site has.
+        let without = (f64::from(self.without_device) / logins).clamp(0.01, 0.33);
+        let mut left = share / without * f64::from(self.noted);
+        let mut edge = BINS;
+        while edge > 0 && f64::from(self.bins[edge - 1]) <= left {
+            edge -= 1;
+            left -= f64::from(self.bins[edge]);
+        }
+        LEAST + edge as f64 / PER_NAT
+    }
+
+    fn fade(&mut self) {
+        for bin in &mut self.bins {
+            *bin /= 2;
+        }
+        self.noted = self.bins.iter().sum();
+        self.with_device /= 2;
+        self.without_device /= 2;
+    }
+
+    /// To keep it over a restart.
+    pub fn to_words(&self) -> Vec<u32> {
+        let mut words = vec![self.with_device, self.without_device];
+        words.extend(self.bins);
+        words
+    }
+
+    /// As kept; `None` where it is not of this version.
+    pub fn from_words(words: &[u32]) -> Option<Self> {
+        let (counts, bins) = words.split_at_checked(2)?;
+        let bins: [u32; BINS] = bins.try_into().ok()?;
+        let noted = bins
+            .iter()
+            .try_fold(0u32, |sum, bin| sum.checked_add(*bin))?;
+        Some(Self {
+            bins,
+            noted,
+            with_device: counts[0],
+            without_device: counts[1],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn calibrated(scores: impl Iterator<Item = f64>) -> Calibration {
+        let mut calibration = Calibration::default();
+        for (i, score) in scores.enumerate() {
+            calibration.note(true, Some(score));
+            if i % 10 == 0 {
+                calibration.note(false, None);
+            }
+        }
+        calibration
+    }
+
+    #[test]
+    fn too_few_logins_leave_the_defaults() {
+        let few = calibrated((0..900).map(|_| 15.0));
+        assert_eq!(few.thresholds(&Policy::default()), Thresholds::default());
+    }
+
+    #[test]
+    fn an_attack_lowers_the_threshold_and_never_raises_it() {
+        let calibration = calibrated((0..20_000).map(|i| f64::from(i % 1_000) / 100.0));
+        let thresholds = calibration.thresholds(&Policy::default());
+        let steps: Vec<f64> = [0.0, 0.2, 1.0, 9.0]
+            .map(|odds| thresholds.at(odds).step_up)
+            .into();
+        assert!(steps.is_sorted_by(|a, b| a >= b), "{steps:?}");
+    }
+
+    #[test]
+    fn it_survives_a_restart() {
+        let calibration = calibrated((0..5_000).map(|i| f64::from(i % 97) / 10.0));
+        let kept = Calibration::from_words(&calibration.to_words());
+        assert_eq!(kept, Some(calibration));
+        assert_eq!(Calibration::from_words(&[1, 2, 3]), None);
+    }
+
+    proptest! {
+        /// No more of the noted logins reach the step-up than the budget says.
+        #[test]
+        fn the_budget_holds(scores in prop::collection::vec(-10.0f64..10.0, 1_000..3_000), share in 0.0f64..0.05) {
+            let calibration = calibrated(scores.iter().copied());
+            let threshold = calibration.quantile(share);
+            let over = scores.iter().filter(|score| **score >= threshold).count() as f64;
+            let without = f64::from(calibration.without_device)
+                / f64::from(calibration.with_device + calibration.without_device);
+            let stepped_up = over / scores.len() as f64 * without;
+            prop_assert!(stepped_up <= share + 1e-9, "{stepped_up} > {share}");
+        }
+    }
+}

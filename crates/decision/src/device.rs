@@ -1,0 +1,144 @@
+//! Device tokens: proof that a device has logged in to an account before.
+//!
+//! After a right login the device gets a signed token, bound to the account; OWASP calls it a
+//! device cookie. Whoever shows it has a budget of failures of its own, which nobody else can use
+//! up. It proves no identity and opens nothing: the password is asked as ever.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::{AccountKey, Timestamp};
+
+/// A device, as a random number that its token carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeviceId(u64);
+
+impl DeviceId {
+    /// From 64 random bits.
+    pub const fn from_u64(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The 64 bits, for counters.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+/// How long a token is believed, in seconds: 90 days. It is renewed at each right login.
+pub const TOKEN_SECONDS: u64 = 90 * 86_400;
+
+/// Bytes of a token: device, when it was issued, and half of an HMAC-SHA-256 (RFC 2104 §5 allows
+/// to cut it to half).
+const DEVICE: usize = 8;
+const ISSUED: usize = 4;
+const MAC: usize = 16;
+const TOKEN: usize = DEVICE + ISSUED + MAC;
+
+/// Characters of a token as it is sent.
+pub const TOKEN_CHARS: usize = (TOKEN * 4).div_ceil(3);
+
+/// Signs device tokens and checks them.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct DeviceSigner {
+    key: [u8; 32],
+}
+
+impl std::fmt::Debug for DeviceSigner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DeviceSigner(redacted)")
+    }
+}
+
+impl DeviceSigner {
+    /// A signer with 32 random bytes that nothing else uses. All nodes need the same.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self { key }
+    }
+
+    /// A token for a device on which this account has just logged in.
+    pub fn sign(&self, account: AccountKey, device: DeviceId, now: Timestamp) -> String {
+        let mut token = [0; TOKEN];
+        token[..DEVICE].copy_from_slice(&device.0.to_be_bytes());
+        let seconds = (now.as_millis() / 1000) as u32;
+        token[DEVICE..DEVICE + ISSUED].copy_from_slice(&seconds.to_be_bytes());
+        let tag = self.mac(account, &token[..DEVICE + ISSUED]).finalize();
+        token[DEVICE + ISSUED..].copy_from_slice(&tag.into_bytes()[..MAC]);
+        URL_SAFE_NO_PAD.encode(token)
+    }
+
+    /// The device, where the token is ours, of this account and not too old. One that was issued
+    /// up to a minute in the future is believed: clocks of two nodes differ.
+    pub fn check(&self, token: &str, account: AccountKey, now: Timestamp) -> Option<DeviceId> {
+        if token.len() != TOKEN_CHARS {
+            return None;
+        }
+        let token = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (said, tag) = token.split_at_checked(DEVICE + ISSUED)?;
+        self.mac(account, said).verify_truncated_left(tag).ok()?;
+        let (device, issued) = said.split_first_chunk()?;
+        let issued = u64::from(u32::from_be_bytes(issued.try_into().ok()?));
+        let now = now.as_millis() / 1000;
+        let fresh = now < issued + TOKEN_SECONDS && issued <= now + 60;
+        fresh.then_some(DeviceId(u64::from_be_bytes(*device)))
+    }
+
+    fn mac(&self, account: AccountKey, said: &[u8]) -> Hmac<Sha256> {
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&self.key);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        block.zeroize();
+        mac.update(b"doorwarden device 1");
+        mac.update(&account.as_u64().to_be_bytes());
+        mac.update(said);
+        mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ALICE: AccountKey = AccountKey::from_u64(1);
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn signer() -> DeviceSigner {
+        DeviceSigner::new([7; 32])
+    }
+
+    #[test]
+    fn a_token_is_its_accounts_for_ninety_days() {
+        let device = DeviceId::from_u64(42);
+        let token = signer().sign(ALICE, device, NOW);
+        assert_eq!(token.len(), TOKEN_CHARS);
+        assert_eq!(signer().check(&token, ALICE, NOW), Some(device));
+        let days = |days: u64| NOW.plus(std::time::Duration::from_secs(days * 86_400));
+        assert_eq!(signer().check(&token, ALICE, days(89)), Some(device));
+        assert_eq!(signer().check(&token, ALICE, days(90)), None);
+        assert_eq!(signer().check(&token, AccountKey::from_u64(2), NOW), None);
+        let other = DeviceSigner::new([8; 32]);
+        assert_eq!(other.check(&token, ALICE, NOW), None);
+        let future = signer().sign(ALICE, device, days(1));
+        assert_eq!(signer().check(&future, ALICE, NOW), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_else_is_a_token(token in ".{0,60}") {
+            prop_assert_eq!(signer().check(&token, ALICE, NOW), None);
+        }
+
+        #[test]
+        fn no_changed_byte_is_believed(place in 0..TOKEN, bit in 0u8..8) {
+            let token = signer().sign(ALICE, DeviceId::from_u64(42), NOW);
+            let mut bytes = URL_SAFE_NO_PAD.decode(token).unwrap();
+            bytes[place] ^= 1 << bit;
+            let forged = URL_SAFE_NO_PAD.encode(bytes);
+            prop_assert_eq!(signer().check(&forged, ALICE, NOW), None);
+        }
+    }
+}

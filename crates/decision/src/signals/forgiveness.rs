@@ -1,0 +1,65 @@
+//! Repeats and typos, which cost nothing.
+//!
+//! - **Sees** no attack. The same wrong password again on the same account is a robot that was
+//!   never told the new one, or a person who does not believe it; it teaches a guesser nothing.
+//!   A wrong password that the right one follows, from the same address within minutes, was a typo.
+//! - **Memory** 32 bytes for each account that had a failure, for its last four wrong passwords,
+//!   and 32 for each account and address.
+//! - **Evaded by** nobody: an attacker who repeats a guess wins nothing by it, and only who knows
+//!   the right password is forgiven, only what came from the same address on the same account.
+//! - **Hurts** nobody. Two passwords share a mark with odds of 1 in 4 million: then a guess is free.
+//! - **Constants**: Entra's smart lockout remembers three wrong passwords, this four. StopGuessing
+//!   refunds 90 % of a typo; here at most three are forgiven, whole.
+
+use std::sync::LazyLock;
+
+use super::{Ledger, Signal, again, member, take_back};
+use crate::{Attempt, Case, Charges, Count, Ended, Limits, Movement, Policy};
+
+/// How long a wrong password is known for one.
+pub(super) static TRIED: LazyLock<Limits> = LazyLock::new(|| Limits::fixed(4, 86_400));
+
+/// How long the right password may take to come. Less than any window of which a failure is
+/// forgiven, so that none is forgiven that has left already.
+pub(super) static TYPOS: LazyLock<Limits> = LazyLock::new(|| Limits::fixed(MOST_TYPOS.into(), 300));
+
+const MOST_TYPOS: u16 = 3;
+
+/// Takes an account's and address's own recent failures off a counter.
+pub(super) fn forgive(count: &Count, case: &Case, charges: &mut Charges) {
+    let most = case.typos.min(MOST_TYPOS);
+    if most > 0 && case.outlasts_typos(count) {
+        again(count, Movement::Forgive { most }, charges);
+    }
+}
+
+pub(super) struct Forgiveness;
+
+impl Signal for Forgiveness {
+    fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
+        if attempt.device.is_some() {
+            return;
+        }
+        let account = attempt.account.as_u64();
+        if let Some(mark) = attempt.marks.current {
+            let member = member(account, mark.as_u64(), mark.as_u64());
+            Ledger::Tried.charge(account, policy, Movement::Recall { member }, charges);
+        }
+        let pair = crate::table::mix(account ^ attempt.source.as_u64().rotate_left(17));
+        Ledger::Typos.charge(pair, policy, Movement::Add { n: 1 }, charges);
+    }
+
+    fn settle(&self, count: &Count, _: &Case, ended: Ended, charges: &mut Charges) {
+        match (ended, count.charge.movement) {
+            (Ended::Wrong, Movement::Recall { member }) => {
+                again(count, Movement::Remember { member }, charges);
+            }
+            (Ended::Right, Movement::Add { .. }) => {
+                let most = u16::try_from(count.count).unwrap_or(u16::MAX);
+                again(count, Movement::Forgive { most }, charges);
+            }
+            (Ended::Wrong, _) => {}
+            _ => take_back(count, charges),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! How few of the logins without a device succeed, on the whole site.
+//!
+//! - **Sees** that an attack of any shape is going on, also one that is spread over accounts,
+//!   addresses and passwords so thinly that nothing else counts to two.
+//! - **Memory** four counters.
+//! - **Evaded by** going slowly beside many honest logins, or by adding right logins of one's own
+//!   accounts: each account is credited three times a day.
+//! - **Hurts** nobody by itself: a site-wide limit that refuses is a denial of service on every
+//!   login. Under pressure the policy's larger budget for step-ups holds, and strangers' limits
+//!   shrink to half at the most.
+//! - **Constants**: odds r = (p_benign − p_observed) / p_observed, from Herley and Schechter
+//!   (NDSS 2019). p_benign is the policy's; it is believed for as long as 50 attempts do not
+//!   say otherwise.
+
+use std::sync::LazyLock;
+
+use super::{Ledger, Signal, take_back};
+use crate::{Attempt, Case, Charges, Count, Ended, Limits, Movement, Policy};
+
+/// A burst, and a slow attack that hides in a day's traffic.
+pub(super) static WINDOWS: LazyLock<Limits> = LazyLock::new(|| {
+    let quick = Limits::fixed(50_000, 600);
+    quick.and(50_000, 6 * 3_600)
+});
+
+/// How many attempts the expectation is worth.
+const BELIEF: f64 = 50.0;
+
+/// The odds that an attempt without a device is an attacker's, from the failures and right logins
+/// of one window.
+pub(crate) fn odds(failures: u32, successes: u32, benign: f64) -> f64 {
+    let (failures, successes) = (f64::from(failures), f64::from(successes));
+    let observed = (successes + BELIEF * benign) / (failures + successes + BELIEF);
+    ((benign - observed) / observed).max(0.0)
+}
+
+pub(super) struct Pressure;
+
+impl Signal for Pressure {
+    fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
+        let Some(one) = attempt.counted(1) else {
+            return;
+        };
+        Ledger::Failures.charge(0, policy, one, charges);
+        Ledger::Successes.charge(0, policy, Movement::Peek, charges);
+    }
+
+    fn settle(&self, count: &Count, case: &Case, ended: Ended, charges: &mut Charges) {
+        let is_failures = count.charge.key.ledger == Ledger::Failures;
+        if is_failures && ended != Ended::Wrong {
+            take_back(count, charges);
+        }
+        match ended {
+            Ended::Right if is_failures => super::forgiveness::forgive(count, case, charges),
+            Ended::Right if case.credited && case.attempt.device.is_none() => {
+                super::again(count, Movement::Add { n: 1 }, charges);
+            }
+            _ => {}
+        }
+    }
+}

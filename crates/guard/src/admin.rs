@@ -1,0 +1,75 @@
+//! What an operator may ask: figures, and logins to come back to.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use doorwarden_gate::Gate;
+use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::{Body, full, proxy::refuse};
+
+/// Connections at once; it is for one scraper and one operator.
+const CONNECTIONS: usize = 16;
+
+/// Listens on an address of its own, loopback only.
+pub(crate) struct Admin {
+    listener: TcpListener,
+    gate: Arc<Gate>,
+}
+
+impl Admin {
+    pub(crate) async fn bind(address: SocketAddr, gate: Arc<Gate>) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        Ok(Self { listener, gate })
+    }
+
+    pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until it is dropped.
+    pub(crate) async fn run(self) {
+        let mut connections = JoinSet::new();
+        loop {
+            if connections.len() >= CONNECTIONS {
+                connections.join_next().await;
+            }
+            let Ok((stream, _)) = self.listener.accept().await else {
+                continue;
+            };
+            let gate = Arc::clone(&self.gate);
+            let service = service_fn(move |request| {
+                let answer = answer(&gate, &request);
+                async { Ok::<_, Infallible>(answer) }
+            });
+            connections.spawn(async move {
+                let server = auto::Builder::new(TokioExecutor::new());
+                // An error is a client that broke off.
+                let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    }
+}
+
+fn answer(gate: &Gate, request: &Request<Incoming>) -> Response<Body> {
+    let (kind, text) = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/metrics") => ("text/plain; version=0.0.4", gate.metrics()),
+        (&Method::GET, "/retroactions") => {
+            let logins = serde_json::json!({ "logins": gate.retroacted() });
+            ("application/json", logins.to_string())
+        }
+        _ => {
+            let detail = "Ask GET /metrics or GET /retroactions.";
+            return refuse(StatusCode::NOT_FOUND, detail);
+        }
+    };
+    let mut response = Response::new(full(text));
+    let kind = http::HeaderValue::from_static(kind);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}

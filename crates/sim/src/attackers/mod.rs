@@ -1,0 +1,184 @@
+//! Attackers, one kind a file.
+//!
+//! An attacker knows the accounts' names, sees what a client would see, and adapts: it changes
+//! address when it is refused, slows down when it is refused often, and leaves an account alone
+//! that it has.
+
+mod flood;
+mod knowing;
+mod lockout;
+mod parallel;
+mod spray;
+mod stuffing;
+
+pub(crate) use flood::Flood;
+pub(crate) use knowing::Knowing;
+pub(crate) use lockout::Lockout;
+pub(crate) use parallel::Parallel;
+pub(crate) use spray::{Order, Spray};
+pub(crate) use stuffing::{Stuffing, Tweaks};
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use rand::RngExt;
+
+use crate::{
+    Rng,
+    defences::{Action, Try},
+    people::{Person, anywhere},
+};
+
+/// What an attacker may see of the world: names, and what it has guessed already.
+pub(crate) struct Victims<'a> {
+    pub(crate) people: &'a [Person],
+    pub(crate) taken: &'a [bool],
+}
+
+impl Victims<'_> {
+    /// A guess at an account.
+    pub(crate) fn guess(
+        &self,
+        account: u32,
+        password: crate::passwords::Password,
+        address: IpAddr,
+    ) -> Try {
+        let person = &self.people[account as usize];
+        Try {
+            name: account.into(),
+            exists: true,
+            password,
+            right: person.password == password,
+            address,
+            device: None,
+            hostile: true,
+            load: 0.0,
+        }
+    }
+
+    /// A guess at a name that nobody has.
+    pub(crate) fn nobody(
+        &self,
+        password: crate::passwords::Password,
+        address: IpAddr,
+        rng: &mut Rng,
+    ) -> Try {
+        Try {
+            name: (1 << 40) + rng.random_range(0..1u64 << 40),
+            exists: false,
+            password,
+            right: false,
+            address,
+            device: None,
+            hostile: true,
+            load: 0.0,
+        }
+    }
+}
+
+/// Somebody who wants in.
+pub(crate) trait Attacker {
+    /// The next guess and how long until the one after it, in milliseconds; `None` when it is done.
+    fn next(&mut self, victims: &Victims, now: u64, rng: &mut Rng) -> Option<(Try, u64)>;
+
+    /// What became of a guess.
+    fn told(&mut self, guess: &Try, action: Action) {
+        let _ = (guess, action);
+    }
+}
+
+/// Slows down when most of the recent guesses were refused, and speeds up again when they are not.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Temper {
+    guesses: u32,
+    refused: u32,
+    /// How many times slower than planned, as a power of two.
+    slower: u32,
+}
+
+impl Temper {
+    /// At the most this slow: 2⁴.
+    const SLOWEST: u32 = 4;
+
+    pub(crate) fn told(&mut self, action: Action) {
+        self.guesses += 1;
+        self.refused += u32::from(matches!(action, Action::Deny { .. }));
+        if self.guesses == 100 {
+            if self.refused > 50 {
+                self.slower = (self.slower + 1).min(Self::SLOWEST);
+            } else {
+                self.slower = self.slower.saturating_sub(1);
+            }
+            (self.guesses, self.refused) = (0, 0);
+        }
+    }
+
+    pub(crate) fn pace(&self, planned: u64) -> u64 {
+        planned << self.slower
+    }
+}
+
+/// Where guesses come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Addresses {
+    /// A botnet that uses each address for so many guesses before it takes a new one; with odds of
+    /// `churn` it does so earlier. `regional` lie in the people's own networks.
+    Botnet {
+        guesses: u32,
+        churn: f64,
+        regional: f64,
+    },
+    /// One host that owns an IPv6 /64, or a /48, and takes a new address for each guess.
+    Prefix { bits: u8 },
+    /// One address, among honest people.
+    Fixed(IpAddr),
+}
+
+/// Residential proxies mostly lie elsewhere in the world; one in twenty in the people's own region.
+pub(crate) const REGIONAL: f64 = 0.05;
+
+/// The addresses that an attacker goes through.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    addresses: Addresses,
+    current: Option<(IpAddr, u32)>,
+}
+
+impl Route {
+    pub(crate) fn new(addresses: Addresses) -> Self {
+        Self {
+            addresses,
+            current: None,
+        }
+    }
+
+    pub(crate) fn address(&mut self, rng: &mut Rng) -> IpAddr {
+        match self.addresses {
+            Addresses::Fixed(address) => address,
+            Addresses::Prefix { bits } => {
+                let prefix = 0x2a00_0db8_0001_u128 << 80;
+                let host = rng.random::<u128>() >> bits;
+                IpAddr::V6(Ipv6Addr::from_bits(prefix | host))
+            }
+            Addresses::Botnet {
+                guesses,
+                churn,
+                regional,
+            } => {
+                let kept = self
+                    .current
+                    .filter(|(_, used)| *used < guesses && !rng.random_bool(churn));
+                let fresh = || (IpAddr::V4(Ipv4Addr::from_bits(anywhere(regional, rng))), 0);
+                let (address, used) = kept.unwrap_or_else(fresh);
+                self.current = Some((address, used + 1));
+                address
+            }
+        }
+    }
+
+    /// A refused address is left behind.
+    pub(crate) fn told(&mut self, action: Action) {
+        if matches!(action, Action::Deny { .. }) {
+            self.current = None;
+        }
+    }
+}
