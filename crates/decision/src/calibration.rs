@@ -60,6 +60,13 @@ const ENOUGH: u32 = 1_000;
 /// More than this are halved, so that a site's habits of last year count for less.
 const MOST: u32 = 100_000;
 
+/// The share of logins without a device is that of so many recent ones: in a site's first days it
+/// is nearly all.
+const RECENT: u32 = 4_096;
+
+/// From these odds on right logins without a device may be an attacker's, and are not counted.
+const UNDER_ATTACK: f64 = 0.5;
+
 /// A streaming quantile of how suspicious a site's honest people look.
 ///
 /// What is noted are right logins with a device's token, weighed as if they had none: nobody else
@@ -88,21 +95,32 @@ impl Calibration {
     /// One in so many right logins with a device is noted.
     pub const SAMPLE: u32 = 4;
 
-    /// Notes a right login: whether it had a device's token, and how suspicious it would have been
-    /// without, in nats, where it was drawn for that.
-    pub fn note(&mut self, with_device: bool, suspicion: Option<f64>) {
-        if with_device {
-            self.with_device += 1;
-        } else {
-            self.without_device += 1;
+    /// Notes a right login: whether it had a device's token; how suspicious it would have been
+    /// without, in nats, where it was drawn for that; and the odds at the time that an attempt
+    /// without one is an attacker's.
+    pub fn note(&mut self, with_device: bool, suspicion: Option<f64>, odds: f64) {
+        if odds < UNDER_ATTACK {
+            self.count(with_device);
         }
         if let Some(suspicion) = suspicion {
             let bin = ((suspicion - LEAST) * PER_NAT).clamp(0.0, (BINS - 1) as f64);
             self.bins[bin as usize] += 1;
             self.noted += 1;
         }
-        if self.noted > MOST || self.with_device.max(self.without_device) > 16 * MOST {
+        if self.noted > MOST {
             self.fade();
+        }
+    }
+
+    fn count(&mut self, with_device: bool) {
+        if with_device {
+            self.with_device += 1;
+        } else {
+            self.without_device += 1;
+        }
+        if self.with_device + self.without_device > RECENT {
+            self.with_device /= 2;
+            self.without_device /= 2;
         }
     }
 
@@ -130,7 +148,7 @@ impl Calibration {
     fn quantile(&self, share: f64) -> f64 {
         let logins = f64::from(self.with_device) + f64::from(self.without_device);
         // Attackers' successes are among those without; a third is more than any site has.
-        let without = (f64::from(self.without_device) / logins).clamp(0.01, 0.33);
+        let without = (f64::from(self.without_device) / logins.max(1.0)).clamp(0.01, 0.33);
         let mut left = share / without * f64::from(self.noted);
         let mut edge = BINS;
         while edge > 0 && f64::from(self.bins[edge - 1]) <= left {
@@ -145,8 +163,6 @@ impl Calibration {
             *bin /= 2;
         }
         self.noted = self.bins.iter().sum();
-        self.with_device /= 2;
-        self.without_device /= 2;
     }
 
     /// To keep it over a restart.
@@ -181,9 +197,9 @@ mod tests {
     fn calibrated(scores: impl Iterator<Item = f64>) -> Calibration {
         let mut calibration = Calibration::default();
         for (i, score) in scores.enumerate() {
-            calibration.note(true, Some(score));
+            calibration.note(true, Some(score), 0.0);
             if i % 10 == 0 {
-                calibration.note(false, None);
+                calibration.note(false, None, 0.0);
             }
         }
         calibration

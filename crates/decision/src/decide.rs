@@ -101,6 +101,9 @@ const LOAD_PASSES: Duration = Duration::from_secs(5);
 const SHED_STRANGERS: f32 = 0.75;
 const SHED_NEIGHBOURS: f32 = 0.95;
 
+/// So many right logins make a network one that the site knows.
+const SITE_KNOWS: u32 = 3;
+
 /// Strangers' limits shrink by this factor at the most; from odds of one in two on.
 const MOST_TIGHTENING: f64 = 2.0;
 
@@ -123,7 +126,9 @@ pub struct Case<'a> {
     pub credited: bool,
     /// Failures of this account at this address within minutes.
     pub typos: u16,
-    /// Wrong passwords of the whole site, as many as in a day at this rate.
+    /// Failures of the address, in the window in which there are most.
+    pub at_address: u32,
+    /// Wrong passwords in a day on devices that are not known, as far as honest people make them.
     pub failures_a_day: f64,
 }
 
@@ -138,6 +143,7 @@ impl<'a> Case<'a> {
             standing: 0,
             credited: false,
             typos: 0,
+            at_address: 0,
             failures_a_day: 0.0,
         };
         let mut failures = [0; 2];
@@ -146,6 +152,7 @@ impl<'a> Case<'a> {
             match count.charge.key.ledger {
                 Ledger::Tried => case.repeat = Match::of(count.count) == Match::Same,
                 Ledger::Standing => case.standing = count.count,
+                Ledger::Address => case.at_address = case.at_address.max(count.count),
                 Ledger::Credit => case.credited = f64::from(count.count) <= case.limit(count),
                 Ledger::Typos => case.typos = count.count.saturating_sub(1).min(99) as u16,
                 // Successes are asked after failures, window by window.
@@ -169,8 +176,11 @@ impl<'a> Case<'a> {
         let limits = successes.charge.key.ledger.limits(self.policy);
         let days = limits.get(successes.charge.key.limit);
         let days = days.map_or(1.0, |limit| limit.window.as_secs_f64() / 86_400.0);
-        // The longest window comes last and is the steadiest.
-        self.failures_a_day = f64::from(failures) / days;
+        // By the right logins, which an attacker can't have: were it by the failures, an attack
+        // would raise what is expected and hide in it. The longest window comes last and is the
+        // steadiest.
+        let benign = (1.0 - self.policy.right_share) / self.policy.right_share.max(0.01);
+        self.failures_a_day = f64::from(successes.count) * benign / days;
     }
 
     /// The count that a counter is held against.
@@ -199,6 +209,12 @@ impl<'a> Case<'a> {
             return 1.0;
         }
         (0.5 + self.odds).clamp(1.0, MOST_TIGHTENING)
+    }
+
+    /// Whether a counter that is full asks for a second factor instead of denying: a hot password
+    /// where the site knows the network is as likely somebody who has it as somebody who tries it.
+    fn is_soft(&self, count: &Count) -> bool {
+        count.charge.key.ledger == Ledger::Heat && self.standing >= SITE_KNOWS
     }
 
     fn reason(&self, count: &Count) -> Reason {
@@ -249,12 +265,17 @@ pub fn decide(
     let mut case = Case::hear(attempt, policy, counts);
     let mut suspicion: f64 = case.testimony().map(|reason| reason.suspicion).sum();
     let mut full: Option<Duration> = None;
+    let mut doubtful = false;
     for count in counts {
         let reason = case.reason(count);
         suspicion += reason.suspicion;
         let own = count.charge.key.ledger == Ledger::Device;
         if reason.share > 1.0 && own == attempt.device.is_some() {
-            full = full.max(Some(count.leaves()));
+            if case.is_soft(count) {
+                doubtful = true;
+            } else {
+                full = full.max(Some(count.leaves()));
+            }
         }
     }
     let steps = thresholds.at(case.odds);
@@ -262,7 +283,7 @@ pub fn decide(
         case.familiarity = Familiarity::Device;
     }
     Verdict {
-        decision: case.decide(suspicion, steps, full),
+        decision: case.decide(suspicion, doubtful, steps, full),
         suspicion,
         steps,
         familiarity: case.familiarity,
@@ -271,7 +292,14 @@ pub fn decide(
 }
 
 impl Case<'_> {
-    fn decide(&self, suspicion: f64, steps: Steps, full: Option<Duration>) -> Decision {
+    fn decide(
+        &self,
+        suspicion: f64,
+        doubtful: bool,
+        steps: Steps,
+        full: Option<Duration>,
+    ) -> Decision {
+        let doubtful = doubtful || suspicion >= steps.step_up;
         let deny = |wait: Duration| Decision::Deny {
             // A whole second at least: "retry after 0" is an invitation.
             retry_after: wait.max(Duration::from_secs(1)),
@@ -285,8 +313,8 @@ impl Case<'_> {
             Some(wait) => deny(wait),
             None if self.attempt.load >= shed => deny(LOAD_PASSES),
             None if self.familiarity == Familiarity::Device => Decision::Allow,
-            None if suspicion >= steps.step_up && self.policy.second_factor => Decision::StepUp,
-            None if suspicion >= steps.step_up => deny(SUSPICION_PASSES),
+            None if doubtful && self.policy.second_factor => Decision::StepUp,
+            None if doubtful => deny(SUSPICION_PASSES),
             None if suspicion >= steps.challenge => Decision::Delay { wait: DELAY },
             None => Decision::Allow,
         }

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 100)]
     first_seed: u64,
     /// Accounts in each world
-    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(200..=1_000_000))]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(200..=1_000_000))]
     accounts: u32,
     /// A first look within a minute: fewer accounts, three seeds, four defences
     #[arg(long)]

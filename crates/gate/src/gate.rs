@@ -293,7 +293,8 @@ impl Gate {
         let device = pending.attempt.device.is_some();
         let drawn = (device && pending.attempt.sampled).then_some(pending.verdict.suspicion);
         let mut calibrating = self.calibrating();
-        calibrating.calibration.note(device, drawn);
+        let odds = pending.verdict.odds;
+        calibrating.calibration.note(device, drawn, odds);
         calibrating.since += 1;
         if calibrating.since >= RECALIBRATE {
             calibrating.since = 0;

@@ -307,9 +307,10 @@ impl Board {
             return None;
         }
         let ours = self.cell(scenario, OURS)?;
+        // Nothing is no rival.
         let rivals = self
             .of(scenario)
-            .filter(|cell| !cell.defence.starts_with("D12"));
+            .filter(|cell| !cell.defence.starts_with("D12") && !cell.defence.starts_with("D0"));
         let best = rivals.min_by(|a, b| {
             let order = |cell: &Cell| (cell.summary.taken[3].mean, cell.summary.harm.mean);
             let (a, b) = (order(a), order(b));

@@ -342,8 +342,8 @@ pub static SCENARIOS: [Scenario; 18] = [
         id: "S14",
         title: "a flood to exhaust hashing",
         what: "400 attempts a second at invented names, where four can be verified at once and each takes \
-               100 ms: ten times the capacity, for an hour, one guess an address.",
-        length: HOUR,
+               100 ms: ten times the capacity, for ten minutes, one guess an address.",
+        length: 10 * MINUTE,
         setup: |_, _| {
             let setup = Setup {
                 latency: 100,
@@ -352,11 +352,7 @@ pub static SCENARIOS: [Scenario; 18] = [
             };
             (
                 setup,
-                vec![Box::new(Flood::new(
-                    ONE_GUESS,
-                    3_600 * 400,
-                    SECOND * 10 / 4_000,
-                ))],
+                vec![Box::new(Flood::new(ONE_GUESS, 600 * 400, SECOND / 400))],
             )
         },
     },

@@ -120,7 +120,8 @@ impl World {
             attackers_rng: Rng::seed_from_u64(seed ^ 0x61747461636b),
         };
         for person in 0..honest {
-            let first = world.people[person as usize].next_login(EPOCH, &mut world.people_rng);
+            // On the first day everybody signs up.
+            let first = EPOCH + world.people_rng.random_range(0..DAY);
             world.at(first, Event::Person(person));
             if world.people_rng.random_bool(world.setup.robots) {
                 let first = EPOCH + world.people_rng.random_range(0..ROBOT_EVERY);

@@ -23,6 +23,10 @@ pub(super) static WINDOWS: LazyLock<Limits> = LazyLock::new(|| {
     quick.and(50_000, 6 * 3_600)
 });
 
+/// Failures of one address that count. One host that goes on and on is its address's matter, and
+/// should not make the whole site suspicious of strangers.
+const MOST_OF_ONE_ADDRESS: u32 = 10;
+
 /// How many attempts the expectation is worth.
 const BELIEF: f64 = 50.0;
 
@@ -47,7 +51,8 @@ impl Signal for Pressure {
 
     fn settle(&self, count: &Count, case: &Case, ended: Ended, charges: &mut Charges) {
         let is_failures = count.charge.key.ledger == Ledger::Failures;
-        if is_failures && ended != Ended::Wrong {
+        let one_host = case.at_address > MOST_OF_ONE_ADDRESS;
+        if is_failures && (ended != Ended::Wrong || one_host) {
             take_back(count, charges);
         }
         match ended {

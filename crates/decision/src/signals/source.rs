@@ -24,12 +24,22 @@ const EXPECTED_OF_NETWORK: f64 = 0.5;
 const EXPECTED_OF_ASN: f64 = 20.0;
 const EXPECTED_PER_RIGHT_LOGIN: f64 = 0.05;
 
+/// So many right logins in 30 days give room for as many failures again; ten times at the most.
+const STANDING_FOR_AS_MUCH_AGAIN: f64 = 50.0;
+const MOST_ROOM: f64 = 10.0;
+
 const NATS_OF_ADDRESS: f64 = 1.0;
 const NATS_OF_NETWORK: f64 = 0.7;
 const NATS_OF_ASN: f64 = 0.3;
 const MOST_SURPRISE: f64 = 5.0;
 
 pub(super) struct Source;
+
+/// How many times its limit an address or network may use, by the right logins that vouch for it:
+/// behind a campus's one address there are a thousand people.
+fn room(standing: u32) -> f64 {
+    (1.0 + f64::from(standing) / STANDING_FOR_AS_MUCH_AGAIN).min(MOST_ROOM)
+}
 
 impl Signal for Source {
     fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
@@ -56,7 +66,7 @@ impl Signal for Source {
             count.charge.key.ledger != Ledger::Asn && case.familiarity < Familiarity::Network;
         Weight {
             share: if limits {
-                f64::from(count.with_own()) / case.limit(count)
+                f64::from(count.with_own()) / (case.limit(count) * room(case.standing))
             } else {
                 0.0
             },

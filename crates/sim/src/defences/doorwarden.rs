@@ -178,7 +178,7 @@ impl Doorwarden {
         let attempt = &pending.attempt;
         let device = attempt.device.is_some();
         let drawn = (device && attempt.sampled).then_some(pending.verdict.suspicion);
-        self.calibration.note(device, drawn);
+        self.calibration.note(device, drawn, pending.verdict.odds);
         self.since += 1;
         if self.since >= RECALIBRATE {
             self.since = 0;
