@@ -1,5 +1,7 @@
 //! The counters themselves, as values. A store only finds them by key.
 
+use std::cmp::Reverse;
+
 use crate::{
     Charge, Count, Movement, Timestamp, Window,
     charge::{Match, SLOTS},
@@ -179,7 +181,8 @@ impl Counter {
             _ => u32::from((slot as u16).wrapping_sub(cells[2])),
         };
         let places = self.cells.chunks_exact_mut(MEMBER_CELLS);
-        if let Some(place) = places.max_by_key(|cells| unseen(cells)) {
+        // Of equals the first, as in every store.
+        if let Some(place) = places.min_by_key(|cells| Reverse(unseen(cells))) {
             place.copy_from_slice(&[bits[0], bits[1], slot as u16]);
         }
         self.newest = slot;

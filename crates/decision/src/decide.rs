@@ -680,18 +680,18 @@ mod tests {
             ..attempt(1, 1, 1)
         };
         let strict = Thresholds::always(Steps {
-            challenge: 3.0,
-            step_up: 5.0,
+            challenge: 2.0,
+            step_up: 3.0,
         });
         let counts = world.charge(&plan(&suspicious, &world.policy), 0);
         let verdict = decide(&suspicious, &world.policy, &strict, &counts);
         assert!(!verdict.decision.verifies());
-        assert!(verdict.suspicion > 5.0);
+        assert!(verdict.suspicion > 3.0);
         world.policy.second_factor = true;
         let verdict = decide(&suspicious, &world.policy, &strict, &counts);
         assert_eq!(verdict.decision, Decision::StepUp);
         let lax = Thresholds::always(Steps {
-            challenge: 3.0,
+            challenge: 2.0,
             step_up: 50.0,
         });
         let verdict = decide(&suspicious, &world.policy, &lax, &counts);

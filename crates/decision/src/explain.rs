@@ -37,8 +37,8 @@ has not logged in for {networks}.
 # What makes an attempt suspicious
 
 Beside the limits, evidence is weighed in nats: failures of the account, address, network and
-autonomous system; how many accounts have refused the password today, and whether it is a popular
-one; whether the pair has leaked; against it, whether the account knows the network, and how many
+autonomous system; how many accounts have refused the password today, more than people do by chance
+with one so popular; whether the pair has leaked; against it, whether the account knows the network, and how many
 right logins the site has seen from there.
 
 - Who is among the most suspicious {step_ups} of right logins {stepped}.

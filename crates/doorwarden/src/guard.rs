@@ -5,14 +5,17 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::mpsc::{SyncSender, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
     thread::JoinHandle,
 };
 
 use doorwarden_decision::{Login, Policy};
 use doorwarden_guard::{Event, EventSink, Guard, ProtectedLogin, Scope, Upstream};
 
-use crate::{Failure, config, interrupt::interrupted};
+use crate::{Failure, config, interrupt::interrupted, state};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -40,9 +43,50 @@ pub(crate) struct Args {
     /// Append audit events to this file instead of the standard output
     #[arg(long)]
     audit: Option<PathBuf>,
+    /// Count in Redis or Valkey, shared with other guards: redis://HOST:PORT, or a cluster's nodes joined by commas
+    #[arg(long)]
+    store: Option<String>,
+    /// The secret that guards with one store share: a file of 64 hexadecimal digits
+    #[arg(long)]
+    secret_file: Option<PathBuf>,
+    /// Keep secret, counters and calibration in this directory over a restart
+    #[arg(long)]
+    state: Option<PathBuf>,
+    /// Serve metrics and retroacted logins on this loopback address
+    #[arg(long)]
+    admin: Option<SocketAddr>,
+    #[command(subcommand)]
+    command: Option<Command>,
 }
 
-pub(crate) async fn guard(args: Args) -> Result<u8, Failure> {
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Say in words what the policy does and how it prevents malicious lockout
+    ExplainPolicy {
+        /// The configuration file [default: doorwarden.toml, where it exists]
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn guard(args: Args) -> Result<u8, Failure> {
+    match args.command {
+        Some(Command::ExplainPolicy { config }) => explain_policy(config),
+        None => crate::run(serve(args)),
+    }
+}
+
+fn explain_policy(config: Option<PathBuf>) -> Result<u8, Failure> {
+    let policy = match config {
+        Some(path) => config::read(&path)?.policy,
+        None if Path::new(config::FILE).exists() => config::read(Path::new(config::FILE))?.policy,
+        None => Policy::default(),
+    };
+    print!("{}", policy.explain());
+    Ok(0)
+}
+
+async fn serve(args: Args) -> Result<u8, Failure> {
     let audit = args.audit.clone();
     let (config, policy) = configure(args)?;
     let routes: Vec<String> = config
@@ -52,7 +96,10 @@ pub(crate) async fn guard(args: Args) -> Result<u8, Failure> {
         .collect();
     let (upstream, shadow) = (config.upstream.to_string(), config.shadow);
     let trail = AuditTrail::open(audit.as_deref())?;
-    let guard = Guard::bind(config, policy, trail.sink())
+    let state = config.state.clone();
+    let gate = state::gate(&config, policy, trail.sink())?;
+    let kept = Arc::clone(&gate);
+    let guard = Guard::with_gate(config, gate)
         .await
         .map_err(Failure::usage)?;
     let mode = if shadow {
@@ -67,7 +114,23 @@ pub(crate) async fn guard(args: Args) -> Result<u8, Failure> {
     for route in routes {
         eprintln!("  protects {route}");
     }
+    match guard.admin_address() {
+        Some(admin) => eprintln!("  metrics on http://{admin}/metrics"),
+        None if state.is_none() => {
+            eprintln!("  a restart forgets everything; --state DIR keeps it")
+        }
+        None => {}
+    }
+    let keeping = state
+        .clone()
+        .map(|folder| tokio::spawn(state::keep(folder, Arc::clone(&kept))));
     guard.run(interrupted()).await;
+    if let Some(keeping) = keeping {
+        keeping.abort();
+    }
+    if let Some(folder) = state {
+        state::save(&folder, &kept)?;
+    }
     trail.close();
     Ok(0)
 }
@@ -104,6 +167,17 @@ fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> 
         config.scope = Scope::Logins;
     }
     config.trusted_proxies.extend(args.trusted_proxy);
+    config.store = args.store.or(config.store);
+    config.secret_file = args.secret_file.or(config.secret_file);
+    config.state = args.state.or(config.state);
+    config.admin = match args.admin {
+        Some(admin) if !admin.ip().is_loopback() => {
+            return Err(Failure::usage(format!(
+                "--admin {admin} is not on loopback; who may ask is not checked there"
+            )));
+        }
+        admin => admin.or(config.admin),
+    };
     config.shadow |= args.shadow;
     Ok((config, policy))
 }

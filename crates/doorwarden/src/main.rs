@@ -14,6 +14,7 @@ mod operator;
 mod progress;
 mod scan;
 mod sim;
+mod state;
 
 use std::process::ExitCode;
 
@@ -79,7 +80,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Demo(args) => run(demo::demo(args)),
         Command::Scan(args) => run(scan::scan(*args)),
-        Command::Guard(args) => run(guard::guard(args)),
+        Command::Guard(args) => guard::guard(args),
         Command::Sim(args) => sim::sim(args),
         Command::Init(args) => config::init(&args),
         Command::Explain(args) => explain::explain(&args),

@@ -253,7 +253,7 @@ impl Gate {
             device: self.keyring.device(asked.tokens, account, now),
             rank: popularity::rank(password),
             load: in_flight / self.capacity as f32,
-            sampled: drawn % Calibration::SAMPLE == 0,
+            sampled: drawn.is_multiple_of(Calibration::SAMPLE),
             ..Attempt::new(account, SourceKey::new(asked.client), marks)
         })
     }

@@ -281,7 +281,7 @@ pub struct Summary {
     pub campus_harm: Interval,
     /// Right logins on a known device that were refused, in all runs.
     pub refused_on_device: u64,
-    /// The share of right hostile passwords caught at 0.01, 0.1, 0.5 and 1 % of right honest ones.
+    /// The share of all runs' right hostile passwords caught at 0.01, 0.1, 0.5 and 1 % of right honest ones.
     pub tpr: Option<[Interval; 4]>,
     /// The area under the ROC curve.
     pub auc: Option<Interval>,
@@ -322,7 +322,7 @@ impl Summary {
         for (decile, share) in by_decile.iter_mut().enumerate() {
             *share = every(&|run| run.hurt_in(Some(decile as u8)))?.mean;
         }
-        let tpr = TPR_AT.map(|share| some(&|run| run.tpr(share)));
+        let tpr = TPR_AT.map(|share| pooled(runs, share));
         let tpr: Option<Vec<Interval>> = tpr.into_iter().collect();
         let length = runs.first()?.length;
         Some(Self {
@@ -357,7 +357,7 @@ impl Summary {
             most_in_window: runs.iter().map(|run| run.most_in_window).max()?,
             roc: ROC_AT
                 .iter()
-                .filter_map(|share| Some([*share, some(&|run| run.tpr(*share))?.mean]))
+                .filter_map(|share| Some([*share, pooled(runs, *share)?.mean]))
                 .collect(),
             over_time: (0..=40u64)
                 .filter_map(|step| {
@@ -387,6 +387,20 @@ impl Measured {
             f64::from(hurt) / f64::from(people)
         }
     }
+}
+
+/// The share caught of all right hostile passwords of all runs, by each run's own threshold; half
+/// the interval is that of the runs' shares.
+fn pooled(runs: &[Measured], share: f64) -> Option<Interval> {
+    let of = |run: &Measured| Some((run.tpr(share)?, run.hostile_scores.len() as f64));
+    let shares: Vec<(f64, f64)> = runs.iter().filter_map(of).collect();
+    let right: f64 = shares.iter().map(|(_, right)| right).sum();
+    let caught: f64 = shares.iter().map(|(tpr, right)| tpr * right).sum();
+    let spread = Interval::of(shares.iter().map(|(tpr, _)| *tpr))?;
+    Some(Interval {
+        mean: caught / right,
+        ..spread
+    })
 }
 
 #[cfg(test)]

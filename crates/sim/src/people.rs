@@ -28,6 +28,9 @@ const FROM_NEW: f64 = 0.03;
 /// How often a device's token is lost before a login.
 const TOKEN_LOST: f64 = 0.06;
 
+/// Of people, how many still use a pair that has leaked.
+const LEAKED: f64 = 0.015;
+
 /// How often a password is wrong at first, and again after it was; how often it is another of the
 /// person's own passwords instead of a typo.
 const WRONG: f64 = 0.04;
@@ -63,6 +66,7 @@ pub(crate) struct Person {
     pub(crate) rate: f64,
     home: u32,
     token: Option<u64>,
+    leaked: bool,
     /// Of logins, how many come from a campus's one address.
     pub(crate) on_campus: f64,
     session: Option<Session>,
@@ -93,6 +97,7 @@ impl Person {
             rate: rate.clamp(*RATES.start(), *RATES.end()),
             home: REGION_BASE + rng.random_range(0..REGION * 256),
             token: None,
+            leaked: rng.random_bool(LEAKED),
             on_campus: 0.0,
             session: None,
         }
@@ -122,6 +127,7 @@ impl Person {
             address: session.address,
             device: session.token,
             hostile: false,
+            leaked: self.leaked && password == self.password,
             load: 0.0,
         }
     }
@@ -208,6 +214,7 @@ impl Person {
             address: IpAddr::V4(Ipv4Addr::from_bits(self.home)),
             device: None,
             hostile: false,
+            leaked: false,
             load: 0.0,
         }
     }

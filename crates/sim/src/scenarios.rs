@@ -21,7 +21,7 @@ pub struct Scenario {
     pub what: &'static str,
     /// How long the attack goes on, in milliseconds.
     pub length: u64,
-    pub(crate) setup: fn(accounts: u32, seed: u64) -> (Setup, Vec<Box<dyn Attacker>>),
+    pub(crate) setup: fn(accounts: u32, seed: u64) -> Cast,
 }
 
 /// The world around the attack.
@@ -55,7 +55,8 @@ impl Default for Setup {
     }
 }
 
-type Cast = (Setup, Vec<Box<dyn Attacker>>);
+/// The world and who attacks in it.
+pub(crate) type Cast = (Setup, Vec<Box<dyn Attacker>>);
 
 /// One guess an address, mostly: a botnet.
 const ONE_GUESS: Addresses = Addresses::Botnet {

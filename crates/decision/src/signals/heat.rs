@@ -5,7 +5,7 @@
 //! - **Memory** 32 bytes for each recent mark of a failed password.
 //! - **Evaded by** a different password for each account (stuffing), or by stopping below the
 //!   limit: then each password is worth only that many guesses a window, and
-//!   [`pressure`](super::pressure) and [`popularity`](super::popularity) still see it.
+//!   [`pressure`](super::pressure) still sees it.
 //! - **Hurts** people whose own password is the one being sprayed, on a new device in a place that
 //!   their account does not know. A right password is never marked, so people who only *use* it
 //!   heat nothing. An attacker can heat a popular password on purpose (T1110.003 turned round):

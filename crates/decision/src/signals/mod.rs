@@ -6,11 +6,11 @@
 //! its place.
 
 mod account;
+mod breach;
 mod device;
 mod familiarity;
 mod forgiveness;
 mod heat;
-mod popularity;
 mod pressure;
 mod source;
 mod standing;
@@ -40,8 +40,8 @@ pub enum SignalId {
     Standing,
     /// How few unfamiliar logins succeed on the whole site.
     Pressure,
-    /// How popular the password is, and whether the pair has leaked.
-    Popularity,
+    /// Whether the pair has leaked.
+    Breach,
     /// Repeats and typos, which cost nothing.
     Forgiveness,
 }
@@ -56,7 +56,7 @@ impl SignalId {
         Self::Familiarity,
         Self::Standing,
         Self::Pressure,
-        Self::Popularity,
+        Self::Breach,
         Self::Forgiveness,
     ];
 
@@ -70,7 +70,7 @@ impl SignalId {
             Self::Familiarity => "familiarity",
             Self::Standing => "standing",
             Self::Pressure => "pressure",
-            Self::Popularity => "popularity",
+            Self::Breach => "breach",
             Self::Forgiveness => "forgiveness",
         }
     }
@@ -85,7 +85,7 @@ impl SignalId {
             Self::Familiarity => &familiarity::Networks,
             Self::Standing => &standing::Standing,
             Self::Pressure => &pressure::Pressure,
-            Self::Popularity => &popularity::Popularity,
+            Self::Breach => &breach::Breach,
             Self::Forgiveness => &forgiveness::Forgiveness,
         }
     }

@@ -51,6 +51,7 @@ impl Victims<'_> {
             address,
             device: None,
             hostile: true,
+            leaked: false,
             load: 0.0,
         }
     }
@@ -70,6 +71,7 @@ impl Victims<'_> {
             address,
             device: None,
             hostile: true,
+            leaked: false,
             load: 0.0,
         }
     }

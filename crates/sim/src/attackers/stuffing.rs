@@ -60,6 +60,10 @@ impl Attacker for Stuffing {
         } else {
             victims.guess(account, wrong, address)
         };
+        let guess = Try {
+            leaked: true,
+            ..guess
+        };
         Some((guess, self.temper.pace(self.pace)))
     }
 

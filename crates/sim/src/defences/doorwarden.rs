@@ -40,6 +40,8 @@ pub(super) struct Doorwarden {
     thresholds: Thresholds,
     since: u32,
     retroaction: Option<Retroaction>,
+    /// It has a list with half of the leaked pairs.
+    leaks: bool,
     rng: Rng,
     pending: Vec<Option<Box<Pending>>>,
     free: Vec<usize>,
@@ -104,6 +106,7 @@ impl Doorwarden {
             thresholds: Thresholds::default(),
             since: 0,
             retroaction: Some(Retroaction::new(1 << 16)),
+            leaks: false,
             rng: Rng::seed_from_u64(seed),
             pending: Vec::new(),
             free: Vec::new(),
@@ -112,6 +115,11 @@ impl Doorwarden {
 
     pub(super) fn no_second_factor(mut self) -> Self {
         self.policy.second_factor = false;
+        self
+    }
+
+    pub(super) fn with_leaks(mut self) -> Self {
+        self.leaks = true;
         self
     }
 
@@ -225,8 +233,15 @@ impl Defence for Doorwarden {
             current: Some(attempt.password.mark(day)),
             previous: Some(attempt.password.mark(day - 1)),
         };
+        // Without the signal a token is worth nothing.
+        let device = attempt
+            .device
+            .filter(|_| self.policy.uses(SignalId::Device));
         let attempt = Attempt {
-            device: attempt.device.map(|device| DeviceId::from_u64(mix(device))),
+            device: device.map(|device| DeviceId::from_u64(mix(device))),
+            breached: self.leaks
+                && attempt.leaked
+                && mix(attempt.name ^ attempt.password.0).is_multiple_of(2),
             rank: attempt.password.listed(),
             load: attempt.load,
             sampled: self.rng.random_ratio(1, Calibration::SAMPLE),

@@ -39,6 +39,8 @@ pub(crate) struct Try {
     pub(crate) device: Option<u64>,
     /// Whether an attacker makes it. No defence may look.
     pub(crate) hostile: bool,
+    /// Whether the pair has leaked; a defence knows only what its list has.
+    pub(crate) leaked: bool,
     /// The share of places for verifying that are taken.
     pub(crate) load: f32,
 }
@@ -145,6 +147,8 @@ pub enum DefenceId {
     Doorwarden,
     /// Before one without: what would be a step-up is a refusal.
     DoorwardenNoSecondFactor,
+    /// Given a list with half of the leaked pairs that attackers have.
+    DoorwardenWithLeaks,
     /// With a signal taken away.
     Without(SignalId),
     /// Without coming back to logins whose password turned hot.
@@ -159,7 +163,7 @@ pub enum DefenceId {
 
 impl DefenceId {
     /// Every defence of the board, in its order.
-    pub const BOARD: [Self; 16] = [
+    pub const BOARD: [Self; 17] = [
         Self::None,
         Self::AddressWindow,
         Self::AccountLockout,
@@ -176,17 +180,17 @@ impl DefenceId {
         Self::StopGuessingMended,
         Self::Doorwarden,
         Self::DoorwardenNoSecondFactor,
+        Self::DoorwardenWithLeaks,
     ];
 
     /// Doorwarden less one part each.
-    pub const ABLATIONS: [Self; 10] = [
+    pub const ABLATIONS: [Self; 9] = [
         Self::Without(SignalId::Account),
         Self::Without(SignalId::Source),
         Self::Without(SignalId::Heat),
         Self::Without(SignalId::Familiarity),
         Self::Without(SignalId::Standing),
         Self::Without(SignalId::Pressure),
-        Self::Without(SignalId::Popularity),
         Self::Without(SignalId::Forgiveness),
         Self::Without(SignalId::Device),
         Self::WithoutRetroaction,
@@ -214,6 +218,7 @@ impl DefenceId {
             Self::StopGuessingMended => "D11-stopguessing-mended".into(),
             Self::Doorwarden => "D12-doorwarden".into(),
             Self::DoorwardenNoSecondFactor => "D12-no-second-factor".into(),
+            Self::DoorwardenWithLeaks => "D12-with-leaks".into(),
             Self::Without(signal) => format!("D12-less-{}", signal.name()),
             Self::WithoutRetroaction => "D12-less-retroaction".into(),
             Self::OutageLocal => "D12-outage-local".into(),
@@ -259,6 +264,7 @@ impl DefenceId {
             Self::StopGuessingMended => Box::new(stop_guessing::StopGuessing::mended(seed)),
             Self::Doorwarden => Box::new(Doorwarden::new(seed)),
             Self::DoorwardenNoSecondFactor => Box::new(Doorwarden::new(seed).no_second_factor()),
+            Self::DoorwardenWithLeaks => Box::new(Doorwarden::new(seed).with_leaks()),
             Self::Without(signal) => Box::new(Doorwarden::new(seed).without(signal)),
             Self::WithoutRetroaction => Box::new(Doorwarden::new(seed).without_retroaction()),
             Self::OutageLocal => Box::new(Doorwarden::new(seed).away(attack, Away::Local)),

@@ -1,0 +1,181 @@
+//! What a guard keeps over a restart: its secret, used-up limits, known networks, calibration.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufReader, BufWriter, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use doorwarden_decision::{Calibration, Policy};
+use doorwarden_gate::{
+    EventSink, Gate, Keyring, MemoryStore, Parts, Secret, SharedCounters, Store, now,
+};
+use doorwarden_guard::Config;
+use doorwarden_redis::RedisStore;
+
+use crate::Failure;
+
+/// How often a running guard writes its state; at its end it does so once more.
+const EVERY: Duration = Duration::from_secs(300);
+
+/// Only the owner may read a secret.
+const PRIVATE: u32 = 0o600;
+
+/// Makes the gate that a configuration asks for, with what was kept of the last one.
+pub(crate) fn gate(config: &Config, policy: Policy, sink: EventSink) -> Result<Arc<Gate>, Failure> {
+    let secret = secret(config)?;
+    let [a, b, c, d, e, f, g, h, ..] = secret.derive("tables", 0);
+    let seed = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    let memory = MemoryStore::new(&policy, config.memory_mib << 20, seed);
+    let mut calibration = Calibration::default();
+    if let Some(folder) = &config.state {
+        calibration = restore(folder, &memory);
+    }
+    let keyring = match config.store {
+        None => Keyring::own(&secret, now()),
+        Some(_) => Keyring::shared(&secret, now()),
+    };
+    let store = match &config.store {
+        None => Store::Memory(memory),
+        Some(url) => {
+            let store = RedisStore::new(url, &secret).map_err(Failure::usage)?;
+            let nodes = config.nodes.get();
+            let shared =
+                SharedCounters::new(Box::new(store), memory, &policy, config.outage, nodes);
+            Store::Shared(Box::new(shared))
+        }
+    };
+    Ok(Gate::new(Parts {
+        policy,
+        store,
+        keyring: keyring.map_err(Failure::aborted)?,
+        calibration,
+        capacity: config.verifying.get(),
+        shadow: config.shadow,
+        sink,
+    }))
+}
+
+/// Writes the state now and then until it is dropped.
+pub(crate) async fn keep(folder: PathBuf, gate: Arc<Gate>) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let (folder, gate) = (folder.clone(), Arc::clone(&gate));
+        let saved = tokio::task::spawn_blocking(move || save(&folder, &gate)).await;
+        if let Ok(Err(failure)) = saved {
+            eprintln!("doorwarden: {}", failure.message);
+        }
+    }
+}
+
+/// Writes the state: whole, or not at all.
+pub(crate) fn save(folder: &Path, gate: &Gate) -> Result<(), Failure> {
+    let (path, fresh) = (folder.join("state"), folder.join("state.new"));
+    let write = || -> io::Result<()> {
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(PRIVATE)
+            .open(&fresh)?;
+        let mut file = BufWriter::new(file);
+        let words = gate.calibration().to_words();
+        file.write_all(&(words.len() as u32).to_le_bytes())?;
+        for word in words {
+            file.write_all(&word.to_le_bytes())?;
+        }
+        if let Some(memory) = gate.memory() {
+            memory.snapshot(&mut file)?;
+        }
+        file.into_inner()
+            .map_err(io::IntoInnerError::into_error)?
+            .sync_all()?;
+        fs::rename(&fresh, &path)
+    };
+    write()
+        .map_err(|error| Failure::aborted(format!("failed to write {}: {error}", path.display())))
+}
+
+/// What was kept; what does not fit is told and left out.
+fn restore(folder: &Path, memory: &MemoryStore) -> Calibration {
+    let path = folder.join("state");
+    let Ok(file) = File::open(&path) else {
+        return Calibration::default();
+    };
+    let mut file = BufReader::new(file);
+    let calibration = calibration(&mut file).unwrap_or_default();
+    if let Err(error) = memory.restore(&mut file) {
+        eprintln!(
+            "doorwarden: {}: {error}; counters begin empty",
+            path.display()
+        );
+    }
+    calibration
+}
+
+fn calibration(from: &mut impl Read) -> Option<Calibration> {
+    let mut word = || {
+        let mut bytes = [0; 4];
+        from.read_exact(&mut bytes).ok()?;
+        Some(u32::from_le_bytes(bytes))
+    };
+    // What the file says is not believed before anything is allocated.
+    let length = word()?.min(1024);
+    let words: Vec<u32> = (0..length).map_while(|_| word()).collect();
+    Calibration::from_words(&words)
+}
+
+/// The secret of `secret_file`, that of the state's folder, or one that dies with the process.
+fn secret(config: &Config) -> Result<Secret, Failure> {
+    if let Some(path) = &config.secret_file {
+        return read_secret(path);
+    }
+    if config.store.is_some() {
+        return Err(Failure::usage(
+            "guards that share a store need one secret: `secret_file = \"FILE\"` with 64 hexadecimal digits, \
+             such as `openssl rand -hex 32` prints",
+        ));
+    }
+    let Some(folder) = &config.state else {
+        return Secret::generate().map_err(Failure::aborted);
+    };
+    let path = folder.join("secret");
+    if path.exists() {
+        return read_secret(&path);
+    }
+    let failed = |error| Failure::usage(format!("failed to write {}: {error}", path.display()));
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(PRIVATE)
+        .open(&path)
+        .map_err(failed)?;
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(Failure::aborted)?;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    file.write_all(digits.as_bytes()).map_err(failed)?;
+    Ok(Secret::new(bytes))
+}
+
+fn read_secret(path: &Path) -> Result<Secret, Failure> {
+    let shown = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("failed to read {shown}: {error}")))?;
+    let digits = text.trim().as_bytes();
+    let pairs = digits.chunks_exact(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    let bytes: Option<Vec<u8>> = pairs.collect();
+    let bytes = bytes.filter(|_| digits.len() == 64 && digits.iter().all(u8::is_ascii_hexdigit));
+    let bytes: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.try_into().ok());
+    bytes.map(Secret::new).ok_or_else(|| {
+        Failure::usage(format!(
+            "{shown} is no secret: it has to hold 64 hexadecimal digits, such as `openssl rand -hex 32` prints"
+        ))
+    })
+}
