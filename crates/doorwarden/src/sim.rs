@@ -56,12 +56,7 @@ pub(crate) fn sim(args: Args) -> Result<u8, Failure> {
     }
     let started = Instant::now();
     let request = request(&args)?;
-    let runs = request.scenarios.len() * request.defences.len();
-    let bar = progress::bar(
-        "sim",
-        runs as u64 * (request.seeds.end - request.seeds.start),
-        false,
-    );
+    let bar = progress::bar("sim", request.runs() as u64, false);
     let board = Board::run(&request, |progress| bar.set_position(progress.done as u64));
     bar.finish_and_clear();
     for scenario in &request.scenarios {
@@ -72,7 +67,7 @@ pub(crate) fn sim(args: Args) -> Result<u8, Failure> {
     write(&args, &request, &board)?;
     println!(
         "{} runs of {} accounts; board.csv, board.json, board.md and figures are in {}",
-        runs as u64 * (request.seeds.end - request.seeds.start),
+        request.runs(),
         request.accounts,
         args.output.display()
     );
@@ -110,7 +105,6 @@ fn request(args: &Args) -> Result<Request, Failure> {
     if args.ablations {
         defences.extend(DefenceId::ABLATIONS);
     }
-    // The outage is a state of ours, so it is only played where the store goes away.
     if scenarios.iter().any(|scenario| scenario.id == "S15")
         && !args.quick
         && args.defence.is_empty()

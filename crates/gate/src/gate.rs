@@ -388,7 +388,8 @@ impl Pending {
     }
 }
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(not(feature = "shuttle"))]
+#[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 

@@ -33,7 +33,8 @@ pub(crate) fn rank(password: &Password) -> Option<u32> {
     }
 }
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(not(feature = "shuttle"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -3,7 +3,7 @@
 //! `cargo test -p doorwarden-gate --features shuttle --test interleavings`; a failure prints the
 //! seed or the schedule that shows it again.
 
-#![allow(clippy::unwrap_used, reason = "tests stop where something is wrong")]
+#![expect(clippy::unwrap_used, reason = "tests stop where something is wrong")]
 
 use std::time::Duration;
 

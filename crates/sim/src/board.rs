@@ -80,19 +80,33 @@ pub struct Goal {
     pub reached: bool,
 }
 
+impl Request {
+    /// How many worlds it runs.
+    pub fn runs(&self) -> usize {
+        self.jobs().len()
+    }
+
+    /// Scenario, defence and seed of each run. An outage is only played where the store goes away.
+    fn jobs(&self) -> Vec<(usize, usize, u64)> {
+        let mut jobs = Vec::new();
+        for seed in self.seeds.clone() {
+            for (place, scenario) in self.scenarios.iter().enumerate() {
+                let apply = |defence: &DefenceId| {
+                    !DefenceId::OUTAGES.contains(defence) || scenario.id == "S15"
+                };
+                let defences = self.defences.iter().enumerate();
+                let defences = defences.filter(|(_, defence)| apply(defence));
+                jobs.extend(defences.map(|(number, _)| (place, number, seed)));
+            }
+        }
+        jobs
+    }
+}
+
 impl Board {
     /// Runs a request; `told` hears of every run that ends.
     pub fn run(request: &Request, told: impl Fn(Progress) + Sync) -> Self {
-        let jobs: Vec<(usize, usize, u64)> = request
-            .seeds
-            .clone()
-            .flat_map(|seed| {
-                let scenarios = 0..request.scenarios.len();
-                scenarios.flat_map(move |scenario| {
-                    (0..request.defences.len()).map(move |defence| (scenario, defence, seed))
-                })
-            })
-            .collect();
+        let jobs = request.jobs();
         let next = AtomicUsize::new(0);
         let runs: Mutex<BTreeMap<(usize, usize, u64), Measured>> = Mutex::default();
         thread::scope(|scope| {
@@ -438,7 +452,7 @@ mod tests {
             ],
             defences: vec![DefenceId::None, DefenceId::Doorwarden],
             seeds: 0..2,
-            accounts: 200,
+            accounts: 500,
             threads,
         };
         Board::run(&request, |_| {})

@@ -9,8 +9,8 @@
 //!   a nat for what the other signals already know of such an attack.
 //!
 //! That a password is *popular* does not speak here: the ablation showed that it stepped up more
-//! honest people and caught nobody whom heat did not. It counts where it says what to expect, in
-//! [`heat`](super::heat), and what a guess is worth, in [`account`](super::account).
+//! honest people and caught nobody whom heat did not. It counts where it says what to expect:
+//! [`heat`](super::heat).
 
 use super::Signal;
 use crate::{Attempt, Case, Charges, Policy};

@@ -35,7 +35,7 @@ pub(super) struct Heat;
 
 impl Signal for Heat {
     fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
-        let Some(one) = attempt.counted(1) else {
+        let Some(one) = attempt.counted() else {
             return;
         };
         for mark in attempt.marks.iter() {

@@ -96,8 +96,6 @@ impl SignalId {
 pub enum Ledger {
     /// Wrong passwords, by account.
     Strikes,
-    /// What share of all people they would have been right for, by account.
-    Mass,
     /// Wrong passwords, by device.
     Device,
     /// Wrong passwords, by address.
@@ -128,9 +126,8 @@ pub enum Ledger {
 
 impl Ledger {
     /// All of them; a ledger's position is its number.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::Strikes,
-        Self::Mass,
         Self::Device,
         Self::Address,
         Self::Network,
@@ -150,7 +147,6 @@ impl Ledger {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Strikes => "strikes",
-            Self::Mass => "mass",
             Self::Device => "device",
             Self::Address => "address",
             Self::Network => "network",
@@ -183,7 +179,7 @@ impl Ledger {
     /// The signal that it belongs to.
     pub const fn signal(self) -> SignalId {
         match self {
-            Self::Strikes | Self::Mass => SignalId::Account,
+            Self::Strikes => SignalId::Account,
             Self::Device => SignalId::Device,
             Self::Address | Self::Network | Self::Asn => SignalId::Source,
             Self::Heat => SignalId::Heat,
@@ -202,7 +198,6 @@ impl Ledger {
             Self::Address => &policy.address,
             Self::Network => &policy.network,
             Self::Heat => &policy.heat,
-            Self::Mass => &account::MASS,
             Self::Asn => &source::ASN,
             Self::Networks | Self::Asns => &familiarity::KNOWN,
             Self::Standing => &standing::STANDING,

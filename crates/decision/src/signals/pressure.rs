@@ -42,7 +42,7 @@ pub(super) struct Pressure;
 
 impl Signal for Pressure {
     fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
-        let Some(one) = attempt.counted(1) else {
+        let Some(one) = attempt.counted() else {
             return;
         };
         Ledger::Failures.charge(0, policy, one, charges);

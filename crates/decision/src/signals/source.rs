@@ -43,7 +43,7 @@ fn room(standing: u32) -> f64 {
 
 impl Signal for Source {
     fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
-        let Some(one) = attempt.counted(1) else {
+        let Some(one) = attempt.counted() else {
             return;
         };
         Ledger::Address.charge(attempt.source.as_u64(), policy, one, charges);

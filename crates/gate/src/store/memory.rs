@@ -221,7 +221,8 @@ fn read_words<const N: usize>(from: &mut impl Read) -> io::Result<[u32; N]> {
     Ok(words)
 }
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(not(feature = "shuttle"))]
+#[cfg(test)]
 mod tests {
     use doorwarden_decision::Movement;
     use proptest::prelude::*;
