@@ -27,6 +27,23 @@ impl AccountKey {
     }
 }
 
+/// A keyed hash of an account's name as it was sent, byte for byte. What speaks *for* an attempt is
+/// kept by it: where two spellings are two accounts, the one must not vouch for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnerKey(u64);
+
+impl OwnerKey {
+    /// The 64 bits, for counters.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// From 64 bits that already are one.
+    pub const fn from_u64(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
 /// Why a name can't be an account's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAccount {
@@ -56,10 +73,18 @@ impl AccountKeyer {
         Self { key }
     }
 
+    /// The key of a name as it is.
+    pub fn owner(&self, name: &str) -> OwnerKey {
+        let mut message = vec![0];
+        message.extend(name.as_bytes());
+        OwnerKey(keyed_hash(&self.key, &message))
+    }
+
     /// The key of a name. Names that some application treats as one account share a key: case,
     /// compatibility forms, accents, surrounding space and characters that don't show make no
-    /// difference, as in the default collations of some databases. Merging two accounts that the
-    /// application keeps apart only counts more.
+    /// difference, as in the default collations of some databases. What counts *against* an attempt is
+    /// kept by it, so merging two accounts that the application keeps apart only counts more; what
+    /// speaks for one is kept by its [`OwnerKey`].
     ///
     /// Whether an account exists is never asked: an unknown name is counted like a known one.
     pub fn key(&self, name: &str) -> Result<AccountKey, InvalidAccount> {

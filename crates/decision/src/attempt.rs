@@ -1,6 +1,6 @@
 //! One login attempt and how it ended.
 
-use crate::{AccountKey, Marks, SourceKey, device::DeviceId};
+use crate::{AccountKey, Marks, OwnerKey, SourceKey, device::DeviceId};
 
 /// What is known of a login attempt before its password is verified. Holds neither the name nor
 /// the password.
@@ -8,6 +8,8 @@ use crate::{AccountKey, Marks, SourceKey, device::DeviceId};
 pub struct Attempt {
     /// Whose login it says it is.
     pub account: AccountKey,
+    /// The same by the name's exact spelling.
+    pub owner: OwnerKey,
     /// Where it comes from.
     pub source: SourceKey,
     /// The autonomous system of its address, where a table of them is configured.
@@ -28,10 +30,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// An attempt of which nothing more is known.
+    /// An attempt of which nothing more is known; the account's key stands for its owner's too.
     pub fn new(account: AccountKey, source: SourceKey, marks: Marks) -> Self {
         Self {
             account,
+            owner: OwnerKey::from_u64(account.as_u64()),
             source,
             asn: None,
             device: None,

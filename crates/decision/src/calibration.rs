@@ -69,8 +69,9 @@ const UNDER_ATTACK: f64 = 0.5;
 
 /// A streaming quantile of how suspicious a site's honest people look.
 ///
-/// What is noted are right logins with a device's token, weighed as if they had none: nobody else
-/// can hold one, so an attack does not move it. Which share of right logins has none is counted
+/// What is noted are right logins with a device's token, weighed as if they had none, and of each
+/// account only as many a day as it has credit for: an attack on others holds no tokens of theirs, and
+/// accounts of its own move little. Which share of right logins has none is counted
 /// beside it; a budget of one login in a thousand is spent on those alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
@@ -99,8 +100,11 @@ impl Calibration {
     /// without, in nats, where it was drawn for that; and the odds at the time that an attempt
     /// without one is an attacker's.
     pub fn note(&mut self, with_device: bool, suspicion: Option<f64>, odds: f64) {
-        if odds < UNDER_ATTACK {
-            self.count(with_device);
+        // A device's odds are asked where it was drawn, so those stand for the others too.
+        match (with_device, suspicion) {
+            (true, Some(_)) if odds < UNDER_ATTACK => self.count(Self::SAMPLE, 0),
+            (false, _) if odds < UNDER_ATTACK => self.count(0, 1),
+            _ => {}
         }
         if let Some(suspicion) = suspicion {
             let bin = ((suspicion - LEAST) * PER_NAT).clamp(0.0, (BINS - 1) as f64);
@@ -112,12 +116,9 @@ impl Calibration {
         }
     }
 
-    fn count(&mut self, with_device: bool) {
-        if with_device {
-            self.with_device += 1;
-        } else {
-            self.without_device += 1;
-        }
+    fn count(&mut self, with_device: u32, without_device: u32) {
+        self.with_device += with_device;
+        self.without_device += without_device;
         if self.with_device + self.without_device > RECENT {
             self.with_device /= 2;
             self.without_device /= 2;
@@ -179,6 +180,10 @@ impl Calibration {
         let noted = bins
             .iter()
             .try_fold(0u32, |sum, bin| sum.checked_add(*bin))?;
+        let logins = counts[0].checked_add(counts[1])?;
+        if noted > MOST + 1 || logins > RECENT + Self::SAMPLE {
+            return None;
+        }
         Some(Self {
             bins,
             noted,

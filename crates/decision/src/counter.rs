@@ -122,7 +122,7 @@ impl Counter {
 
     /// How many slots have begun since the newest; 0 for a clock that went back.
     fn age(&self, slot: u32) -> usize {
-        if *self == Self::default() {
+        if self.newest == 0 && *self == Self::default() {
             return RING;
         }
         let passed = slot.wrapping_sub(self.newest) as i32;

@@ -58,8 +58,12 @@ pub struct Verdict {
     pub steps: Steps,
     /// How well the account knows where it comes from.
     pub familiarity: Familiarity,
-    /// The odds that an attempt without a device is an attacker's.
+    /// The odds that an attempt without a device is an attacker's; 0 where that was not asked.
     pub odds: f64,
+    /// Whether the account has credit left: whether it may move what others are judged by.
+    pub credited: bool,
+    /// Whether the password is hot, beyond what people do by chance.
+    pub hot: bool,
 }
 
 /// From how much suspicion on there is a challenge, and from how much a step-up; in nats.
@@ -101,8 +105,9 @@ const LOAD_PASSES: Duration = Duration::from_secs(5);
 const SHED_STRANGERS: f32 = 0.75;
 const SHED_NEIGHBOURS: f32 = 0.95;
 
-/// So many right logins make a network one that the site knows.
-const SITE_KNOWS: u32 = 3;
+/// So many right logins make a network one that the site knows: more than one account can make in
+/// three days.
+const SITE_KNOWS: u32 = 10;
 
 /// Strangers' limits shrink by this factor at the most; from odds of one in two on.
 const MOST_TIGHTENING: f64 = 2.0;
@@ -265,10 +270,11 @@ pub fn decide(
     let mut case = Case::hear(attempt, policy, counts);
     let mut suspicion: f64 = case.testimony().map(|reason| reason.suspicion).sum();
     let mut full: Option<Duration> = None;
-    let mut doubtful = false;
+    let (mut doubtful, mut hot) = (false, false);
     for count in counts {
         let reason = case.reason(count);
         suspicion += reason.suspicion;
+        hot |= reason.share > 1.0 && count.charge.key.ledger == Ledger::Heat;
         let own = count.charge.key.ledger == Ledger::Device;
         if reason.share > 1.0 && own == attempt.device.is_some() {
             if case.is_soft(count) {
@@ -288,6 +294,8 @@ pub fn decide(
         steps,
         familiarity: case.familiarity,
         odds: case.odds,
+        credited: case.credited,
+        hot,
     }
 }
 
@@ -459,6 +467,7 @@ mod tests {
         let marks = Marks {
             current: Some(Mark::from_parts(1, password)),
             previous: None,
+            exact: Some(password),
         };
         let account = AccountKey::from_u64(crate::table::mix(account + 1));
         Attempt::new(account, SourceKey::new(source.to_be_bytes().into()), marks)

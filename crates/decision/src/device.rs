@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::{AccountKey, Timestamp};
+use crate::{OwnerKey, Timestamp};
 
 /// A device, as a random number that its token carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,25 +59,25 @@ impl DeviceSigner {
     }
 
     /// A token for a device on which this account has just logged in.
-    pub fn sign(&self, account: AccountKey, device: DeviceId, now: Timestamp) -> String {
+    pub fn sign(&self, owner: OwnerKey, device: DeviceId, now: Timestamp) -> String {
         let mut token = [0; TOKEN];
         token[..DEVICE].copy_from_slice(&device.0.to_be_bytes());
         let seconds = (now.as_millis() / 1000) as u32;
         token[DEVICE..DEVICE + ISSUED].copy_from_slice(&seconds.to_be_bytes());
-        let tag = self.mac(account, &token[..DEVICE + ISSUED]).finalize();
+        let tag = self.mac(owner, &token[..DEVICE + ISSUED]).finalize();
         token[DEVICE + ISSUED..].copy_from_slice(&tag.into_bytes()[..MAC]);
         URL_SAFE_NO_PAD.encode(token)
     }
 
     /// The device, where the token is ours, of this account and not too old. One that was issued
     /// up to a minute in the future is believed: clocks of two nodes differ.
-    pub fn check(&self, token: &str, account: AccountKey, now: Timestamp) -> Option<DeviceId> {
+    pub fn check(&self, token: &str, owner: OwnerKey, now: Timestamp) -> Option<DeviceId> {
         if token.len() != TOKEN_CHARS {
             return None;
         }
         let token = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (said, tag) = token.split_at_checked(DEVICE + ISSUED)?;
-        self.mac(account, said).verify_truncated_left(tag).ok()?;
+        self.mac(owner, said).verify_truncated_left(tag).ok()?;
         let (device, issued) = said.split_first_chunk()?;
         let issued = u64::from(u32::from_be_bytes(issued.try_into().ok()?));
         let now = now.as_millis() / 1000;
@@ -85,13 +85,13 @@ impl DeviceSigner {
         fresh.then_some(DeviceId(u64::from_be_bytes(*device)))
     }
 
-    fn mac(&self, account: AccountKey, said: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, owner: OwnerKey, said: &[u8]) -> Hmac<Sha256> {
         let mut block = [0; 64];
         block[..32].copy_from_slice(&self.key);
         let mut mac = Hmac::<Sha256>::new(&block.into());
         block.zeroize();
         mac.update(b"doorwarden device 1");
-        mac.update(&account.as_u64().to_be_bytes());
+        mac.update(&owner.as_u64().to_be_bytes());
         mac.update(said);
         mac
     }
@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    const ALICE: AccountKey = AccountKey::from_u64(1);
+    const ALICE: OwnerKey = OwnerKey::from_u64(1);
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
     fn signer() -> DeviceSigner {
@@ -119,7 +119,7 @@ mod tests {
         let days = |days: u64| NOW.plus(std::time::Duration::from_secs(days * 86_400));
         assert_eq!(signer().check(&token, ALICE, days(89)), Some(device));
         assert_eq!(signer().check(&token, ALICE, days(90)), None);
-        assert_eq!(signer().check(&token, AccountKey::from_u64(2), NOW), None);
+        assert_eq!(signer().check(&token, OwnerKey::from_u64(2), NOW), None);
         let other = DeviceSigner::new([8; 32]);
         assert_eq!(other.check(&token, ALICE, NOW), None);
         let future = signer().sign(ALICE, device, days(1));

@@ -34,7 +34,7 @@ mod source;
 mod table;
 mod timestamp;
 
-pub use account::{AccountKey, AccountKeyer, InvalidAccount, MAX_ACCOUNT_BYTES};
+pub use account::{AccountKey, AccountKeyer, InvalidAccount, MAX_ACCOUNT_BYTES, OwnerKey};
 pub use attempt::{Attempt, Outcome};
 pub use calibration::{Calibration, Thresholds};
 pub use charge::{Charge, Charges, Count, CounterKey, Counts, Match, Movement, Window};

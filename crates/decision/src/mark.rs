@@ -11,6 +11,10 @@ use crate::account::keyed_hash;
 /// classes, and two of a day's 10,000 wrong passwords share one with odds of about 1 in 400 each.
 const MARK_BITS: u32 = 22;
 
+/// Longer passwords, in bytes, are marked as they are: normalising can make them eighteen times as
+/// long, and nobody sprays them.
+const LONGEST: usize = 1024;
+
 /// A few keyed bits of a password. Without the key, which lives in memory only and for two
 /// epochs, it says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +40,8 @@ pub struct Marks {
     pub current: Option<Mark>,
     /// Under the key before it.
     pub previous: Option<Mark>,
+    /// 32 keyed bits of the password exactly as it was sent, to know a repeat by.
+    pub exact: Option<u32>,
 }
 
 impl Marks {
@@ -64,10 +70,20 @@ impl MarkKey {
         Self { key, epoch }
     }
 
+    /// 32 bits of a password exactly as it is.
+    pub fn exact(&self, password: &str) -> u32 {
+        // The lower half; a mark is of the upper one.
+        keyed_hash(&self.key, password.as_bytes()) as u32
+    }
+
     /// The mark of a password, in the NFKC form that SP 800-63B-4 §3.1.1.2 has verifiers compare.
     /// What some verifiers don't see makes no difference, or a spray could vary it: space around
     /// the password (PHP applications trim it) and all from a NUL on (C's bcrypt ends there).
     pub fn mark(&self, password: &str) -> Mark {
+        if password.len() > LONGEST {
+            let hash = keyed_hash(&self.key, password.as_bytes());
+            return Mark::from_parts(self.epoch, (hash >> (64 - MARK_BITS)) as u32);
+        }
         let mut normalised: String = password.nfkc().collect();
         let seen = normalised.split('\0').next().unwrap_or_default().trim();
         let hash = keyed_hash(&self.key, seen.as_bytes());

@@ -81,7 +81,7 @@ impl Policy {
             heat: limits("5 per day"),
             second_factor: false,
             step_ups: 0.001,
-            step_ups_under_attack: 0.005,
+            step_ups_under_attack: 0.01,
             challenges: 0.01,
             right_share: 0.7,
             without: Vec::new(),

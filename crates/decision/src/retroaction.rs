@@ -87,6 +87,7 @@ mod tests {
         Marks {
             current: Some(Mark::from_parts(1, password)),
             previous: None,
+            exact: None,
         }
     }
 

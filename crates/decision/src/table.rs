@@ -77,16 +77,29 @@ impl Table {
     }
 
     /// Takes over a snapshot that [`Table::words`] gave of a table with this seed and size; says
-    /// whether it fitted.
+    /// whether it fitted. A counter from the future, by a clock that was wrong, would never leave: it
+    /// begins anew.
     #[must_use]
-    pub fn restore(&mut self, words: &[u32]) -> bool {
+    pub fn restore(&mut self, words: &[u32], now: Timestamp) -> bool {
         let fits = words.len() == self.words.len();
         if fits {
             self.words.copy_from_slice(words);
+            self.forget_the_future(now);
             let buckets = (0..self.words.len()).step_by(BUCKET);
             self.used = buckets.map(|bucket| self.held(bucket)).sum();
         }
         fits
+    }
+
+    fn forget_the_future(&mut self, now: Timestamp) {
+        let slot = self.window.slot(now);
+        let counters = self.words.chunks_exact_mut(BUCKET);
+        for counter in counters.flat_map(|bucket| bucket[WAYS..].chunks_exact_mut(Counter::WORDS)) {
+            // Its first word is the slot of its last change.
+            if counter[0].wrapping_sub(slot) as i32 > 1 {
+                counter.fill(0);
+            }
+        }
     }
 
     fn hash(&self, id: u64) -> u64 {
@@ -105,11 +118,16 @@ impl Table {
     fn make_room(&mut self, hash: u64, now: Timestamp) -> Place {
         let mut buckets = self.buckets(hash);
         // The emptier one first: so both fill evenly, and the table nearly to its end.
-        buckets.sort_by_key(|bucket| self.held(*bucket));
-        let places = buckets.into_iter();
-        let places = places.flat_map(|bucket| (0..WAYS).map(move |way| Place::new(bucket, way)));
-        let least = places.min_by_key(|place| self.worth(*place, now));
-        let place = least.unwrap_or(Place::new(buckets[0], 0));
+        if self.held(buckets[1]) < self.held(buckets[0]) {
+            buckets.swap(0, 1);
+        }
+        let places = || {
+            let of = |bucket| (0..WAYS).map(move |way| Place::new(bucket, way));
+            buckets.into_iter().flat_map(of)
+        };
+        let empty = places().find(|place| self.words[place.tag] == 0);
+        let least = || places().min_by_key(|place| self.worth(*place, now));
+        let place = empty.or_else(least).unwrap_or(Place::new(buckets[0], 0));
         self.used += usize::from(self.words[place.tag] == 0);
         self.words[place.tag] = tag(hash);
         self.words[place.counter..place.counter + Counter::WORDS].fill(0);
@@ -121,11 +139,8 @@ impl Table {
         tags.iter().filter(|tag| **tag != 0).count()
     }
 
-    /// What a place holds; empty ones come before all others.
+    /// What would be lost with a place that is taken.
     fn worth(&self, place: Place, now: Timestamp) -> Option<(u32, u32)> {
-        if self.words[place.tag] == 0 {
-            return None;
-        }
         let words = self.words[place.counter..].first_chunk()?;
         let counter = Counter::from_words(words);
         Some(counter.evidence(self.kind, self.window, now))
@@ -267,9 +282,12 @@ mod tests {
             one.apply(failure(id % 100), NOW);
         }
         let mut two = table(512);
-        assert!(two.restore(one.words()));
+        assert!(two.restore(one.words(), NOW));
         assert_eq!(two.len(), 100);
         assert_eq!(two.apply(failure(5), NOW).count, 4);
-        assert!(!table(1024).restore(one.words()));
+        assert!(!table(1024).restore(one.words(), NOW));
+        let earlier = Timestamp::from_millis(NOW.as_millis() - 86_400_000);
+        assert!(two.restore(one.words(), earlier));
+        assert_eq!(two.apply(charge(5, Movement::Peek), earlier).count, 0);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// A network of proxies whose X-Forwarded-For is believed (repeatable)
     #[arg(long)]
     trusted_proxy: Vec<ipnet::IpNet>,
-    /// Compute and log everything, refuse and change nothing
+    /// Compute and log everything, refuse nothing; only the device's cookie is set
     #[arg(long)]
     shadow: bool,
     /// Append audit events to this file instead of the standard output
@@ -167,7 +167,7 @@ fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> 
         config.scope = Scope::Logins;
     }
     config.trusted_proxies.extend(args.trusted_proxy);
-    config.store = args.store.or(config.store);
+    config.store = args.store.map(Into::into).or(config.store);
     config.secret_file = args.secret_file.or(config.secret_file);
     config.state = args.state.or(config.state);
     config.admin = match args.admin {

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufReader, BufWriter, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -32,7 +32,7 @@ pub(crate) fn gate(config: &Config, policy: Policy, sink: EventSink) -> Result<A
     let memory = MemoryStore::new(&policy, config.memory_mib << 20, seed);
     let mut calibration = Calibration::default();
     if let Some(folder) = &config.state {
-        calibration = restore(folder, &memory);
+        calibration = restore(folder, (config.store.is_none()).then_some(&memory));
     }
     let keyring = match config.store {
         None => Keyring::own(&secret, now()),
@@ -41,7 +41,7 @@ pub(crate) fn gate(config: &Config, policy: Policy, sink: EventSink) -> Result<A
     let store = match &config.store {
         None => Store::Memory(memory),
         Some(url) => {
-            let store = RedisStore::new(url, &secret).map_err(Failure::usage)?;
+            let store = RedisStore::new(&url.0, &secret).map_err(Failure::usage)?;
             let nodes = config.nodes.get();
             let shared =
                 SharedCounters::new(Box::new(store), memory, &policy, config.outage, nodes);
@@ -73,6 +73,9 @@ pub(crate) async fn keep(folder: PathBuf, gate: Arc<Gate>) {
 
 /// Writes the state: whole, or not at all.
 pub(crate) fn save(folder: &Path, gate: &Gate) -> Result<(), Failure> {
+    // The last one may come while one is being written.
+    static SAVING: Mutex<()> = Mutex::new(());
+    let _saving = SAVING.lock().unwrap_or_else(PoisonError::into_inner);
     let (path, fresh) = (folder.join("state"), folder.join("state.new"));
     let write = || -> io::Result<()> {
         let file = OpenOptions::new()
@@ -100,14 +103,15 @@ pub(crate) fn save(folder: &Path, gate: &Gate) -> Result<(), Failure> {
 }
 
 /// What was kept; what does not fit is told and left out.
-fn restore(folder: &Path, memory: &MemoryStore) -> Calibration {
+fn restore(folder: &Path, memory: Option<&MemoryStore>) -> Calibration {
     let path = folder.join("state");
     let Ok(file) = File::open(&path) else {
         return Calibration::default();
     };
     let mut file = BufReader::new(file);
     let calibration = calibration(&mut file).unwrap_or_default();
-    if let Err(error) = memory.restore(&mut file) {
+    let restored = memory.map_or(Ok(()), |memory| memory.restore(&mut file, now()));
+    if let Err(error) = restored {
         eprintln!(
             "doorwarden: {}: {error}; counters begin empty",
             path.display()

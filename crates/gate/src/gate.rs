@@ -10,7 +10,7 @@ use std::{
 };
 
 use doorwarden_decision::{
-    Attempt, Calibration, Counts, Decision, Familiarity, InvalidAccount, Ledger, Outcome, Policy,
+    Attempt, Calibration, Counts, Decision, Familiarity, InvalidAccount, Outcome, Policy,
     Retroaction, SourceKey, Thresholds, Timestamp, Verdict, decide, plan, reasons, settle,
 };
 
@@ -71,9 +71,9 @@ struct Calibrating {
 
 /// An attempt as it comes in.
 #[derive(Debug)]
-pub struct Asked<'a> {
+pub struct Asked {
     /// The login's method and path, as configured.
-    pub route: &'a str,
+    pub route: String,
     /// Name and password.
     pub credentials: Credentials,
     /// The client's address.
@@ -81,7 +81,7 @@ pub struct Asked<'a> {
     /// The autonomous system of that address, where a table is configured.
     pub asn: Option<u32>,
     /// Device tokens that came with it, of whatever account.
-    pub tokens: &'a [String],
+    pub tokens: Vec<String>,
 }
 
 /// What became of an attempt.
@@ -113,6 +113,39 @@ struct Pending {
     verdict: Verdict,
     event: AttemptEvent,
     source: SourceKey,
+    verifying: Verifying,
+}
+
+/// A place among the attempts that are being verified.
+struct Verifying {
+    gate: Arc<Gate>,
+    held: bool,
+}
+
+impl Verifying {
+    fn begin(gate: &Arc<Gate>) -> Self {
+        gate.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self {
+            gate: Arc::clone(gate),
+            held: true,
+        }
+    }
+
+    /// Gives the place up, for as long as the attempt only waits, or takes one again.
+    fn hold(&mut self, held: bool) {
+        if held && !self.held {
+            self.gate.in_flight.fetch_add(1, Ordering::Relaxed);
+        } else if !held && self.held {
+            self.gate.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.held = held;
+    }
+}
+
+impl Drop for Verifying {
+    fn drop(&mut self) {
+        self.hold(false);
+    }
 }
 
 impl Gate {
@@ -191,10 +224,12 @@ impl Gate {
     /// Fails only for a name that can't be an account's; nothing is charged then.
     pub async fn admit(
         self: &Arc<Self>,
-        asked: Asked<'_>,
+        asked: Asked,
         now: Timestamp,
     ) -> Result<Admission, InvalidAccount> {
         let attempt = self.attempt(&asked, now)?;
+        // Before anything is awaited, so that a burst sees itself.
+        let verifying = Verifying::begin(self);
         let Asked {
             route,
             credentials,
@@ -207,16 +242,26 @@ impl Gate {
         self.tell_turn(charged.turned, now);
         let policy = self.store.policy(&self.policy, charged.place);
         let (counts, place) = (charged.counts, charged.place);
-        let thresholds = self.calibrating().thresholds;
+        // In an outage nobody is known, and thresholds for a site that knows its people don't fit.
+        let thresholds = match place {
+            Place::Normal => self.calibrating().thresholds,
+            Place::Own | Place::Nowhere(_) => Thresholds::default(),
+        };
         let mut verdict = decide(&attempt, policy, &thresholds, &counts);
-        if place == Place::Nowhere(Outage::Closed) {
-            verdict.decision = Decision::Deny {
-                retry_after: CLOSED,
-            };
+        match place {
+            Place::Nowhere(Outage::Closed) => {
+                verdict.decision = Decision::Deny {
+                    retry_after: CLOSED,
+                };
+            }
+            Place::Nowhere(_) => verdict.decision = Decision::Allow,
+            Place::Normal | Place::Own => {}
         }
-        self.tell_heat(&attempt, &counts, now);
+        if verdict.hot {
+            self.tell_heat(&attempt, now);
+        }
         let said = reasons(&attempt, policy, &counts);
-        let event = AttemptEvent::new(route, attempt.account, client, &verdict, &said, now);
+        let event = AttemptEvent::new(&route, attempt.account, client, &verdict, &said, now);
         let event = event.in_mode(self.shadow, place);
         self.metrics.decided(verdict.decision);
         let pending = Box::new(Pending {
@@ -227,6 +272,7 @@ impl Gate {
             verdict,
             event,
             source: attempt.source,
+            verifying,
         });
         Ok(match verdict.decision {
             Decision::Deny { retry_after } if !self.shadow => {
@@ -234,15 +280,13 @@ impl Gate {
                 (self.sink)(&Event::Attempt(pending.event.ended(Ended::Denied)));
                 Admission::Deny(Denial { retry_after })
             }
-            _ => {
-                self.in_flight.fetch_add(1, Ordering::Relaxed);
-                Admission::Allow(Ticket(Some(pending)))
-            }
+            _ => Admission::Allow(Ticket(Some(pending))),
         })
     }
 
     fn attempt(&self, asked: &Asked, now: Timestamp) -> Result<Attempt, InvalidAccount> {
         let account = self.keyring.account(&asked.credentials.account)?;
+        let owner = self.keyring.owner(&asked.credentials.account);
         let password = &asked.credentials.password;
         let marks = self.keyring.marks(password.expose(), now);
         let in_flight = self.in_flight.load(Ordering::Relaxed) as f32;
@@ -250,7 +294,8 @@ impl Gate {
         let drawn = random::<1>().map_or(1, |[byte]| u32::from(byte));
         Ok(Attempt {
             asn: asked.asn,
-            device: self.keyring.device(asked.tokens, account, now),
+            owner,
+            device: self.keyring.device(&asked.tokens, owner, now),
             rank: popularity::rank(password),
             load: in_flight / self.capacity as f32,
             sampled: drawn.is_multiple_of(Calibration::SAMPLE),
@@ -259,15 +304,7 @@ impl Gate {
     }
 
     /// When a password turns hot, whoever has just logged in with it comes back as a list.
-    fn tell_heat(&self, attempt: &Attempt, counts: &Counts, now: Timestamp) {
-        let turns = |count: &doorwarden_decision::Count| {
-            let key = count.charge.key;
-            let limit = self.policy.heat.get(key.limit);
-            key.ledger == Ledger::Heat && limit.is_some_and(|limit| count.count > limit.count)
-        };
-        if !counts.iter().any(turns) {
-            return;
-        }
+    fn tell_heat(&self, attempt: &Attempt, now: Timestamp) {
         let mut retroaction = self
             .retroaction
             .lock()
@@ -290,6 +327,9 @@ impl Gate {
 
     /// Notes a right login for the thresholds, and one that nothing but its password spoke for.
     fn learn(&self, pending: &Pending, now: Timestamp) {
+        if pending.place != Place::Normal || !pending.verdict.credited {
+            return;
+        }
         let device = pending.attempt.device.is_some();
         let drawn = (device && pending.attempt.sampled).then_some(pending.verdict.suspicion);
         let mut calibrating = self.calibrating();
@@ -309,6 +349,14 @@ impl Gate {
             let attempt = &pending.attempt;
             retroaction.note(attempt.account, pending.source, attempt.marks, now);
         }
+    }
+
+    /// The device's token, renewed; a new one only while the account has credit, since each has a
+    /// budget of failures of its own.
+    fn token(&self, pending: &Pending, now: Timestamp) -> Option<String> {
+        let attempt = &pending.attempt;
+        let may = attempt.device.is_some() || pending.verdict.credited;
+        may.then(|| self.keyring.token(attempt.owner, attempt.device, now))?
     }
 
     fn calibrating(&self) -> impl std::ops::DerefMut<Target = Calibrating> + '_ {
@@ -332,6 +380,14 @@ impl Ticket {
         }
     }
 
+    /// Gives up the place among those that are verified while the attempt waits for its delay, or
+    /// takes one again.
+    pub fn hold(&mut self, held: bool) {
+        if let Some(pending) = &mut self.0 {
+            pending.verifying.hold(held);
+        }
+    }
+
     /// How suspicious the attempt is, in nats.
     pub fn suspicion(&self) -> f64 {
         self.0
@@ -344,14 +400,12 @@ impl Ticket {
     pub async fn settle(mut self, outcome: Outcome, now: Timestamp) -> Option<String> {
         let pending = self.0.take()?;
         let gate = Arc::clone(&pending.gate);
-        gate.in_flight.fetch_sub(1, Ordering::Relaxed);
         pending.finish(outcome, now).await;
         gate.metrics.ended(outcome);
         let stepped_up = pending.verdict.decision == Decision::StepUp && !gate.shadow;
         let token = if outcome == Outcome::Success && !stepped_up {
             gate.learn(&pending, now);
-            let attempt = &pending.attempt;
-            gate.keyring.token(attempt.account, attempt.device, now)
+            gate.token(&pending, now)
         } else {
             None
         };
@@ -365,7 +419,6 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(pending) = self.0.take() {
             let gate = Arc::clone(&pending.gate);
-            gate.in_flight.fetch_sub(1, Ordering::Relaxed);
             gate.metrics.ended(Outcome::Failure);
             (gate.sink)(&Event::Attempt(pending.event.ended(Ended::Abandoned)));
         }
@@ -444,11 +497,11 @@ mod tests {
             password: Password::new(password.to_owned()),
         };
         let asked = Asked {
-            route: "POST /login",
+            route: "POST /login".into(),
             credentials,
             client: from.into(),
             asn: None,
-            tokens,
+            tokens: tokens.to_vec(),
         };
         // Counters in memory never wait.
         gate.admit(asked, at(0)).now_or_never().unwrap().unwrap()
@@ -496,7 +549,13 @@ mod tests {
             admit(&gate, "alice", "right", [10, 1, 1, 1]),
             Admission::Deny(_)
         ));
-        let known = admit_with(&gate, "alice", "right", [10, 1, 1, 1], &[token.clone()]);
+        let known = admit_with(
+            &gate,
+            "alice",
+            "right",
+            [10, 1, 1, 1],
+            std::slice::from_ref(&token),
+        );
         let rotated = end(known, Outcome::Success);
         assert!(rotated.is_some_and(|rotated| rotated.len() == token.len()));
         let stolen = admit_with(&gate, "bob", "right", [10, 1, 1, 1], &[token]);

@@ -1,7 +1,10 @@
 //! The keys under which names and passwords are hashed and device tokens signed.
 
+use std::sync::Arc;
+
 use doorwarden_decision::{
-    AccountKey, AccountKeyer, DeviceId, DeviceSigner, InvalidAccount, MarkKey, Marks, Timestamp,
+    AccountKey, AccountKeyer, DeviceId, DeviceSigner, InvalidAccount, MarkKey, Marks, OwnerKey,
+    Timestamp,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -69,14 +72,15 @@ pub struct Keyring {
     accounts: AccountKeyer,
     devices: DeviceSigner,
     secret: MarkSecret,
-    marks: Mutex<MarkKeys>,
+    /// Taken out of the lock to be used: marking a long password takes time.
+    marks: Mutex<Arc<MarkKeys>>,
 }
 
 #[derive(Debug)]
 struct MarkKeys {
     epoch: u32,
-    current: MarkKey,
-    previous: Option<MarkKey>,
+    current: Arc<MarkKey>,
+    previous: Option<Arc<MarkKey>>,
 }
 
 impl Keyring {
@@ -95,16 +99,16 @@ impl Keyring {
         let epoch = epoch(now);
         let previous = match &marks {
             MarkSecret::Random => None,
-            MarkSecret::Derived(_) => Some(marks.key(epoch.wrapping_sub(1))?),
+            MarkSecret::Derived(_) => Some(Arc::new(marks.key(epoch.wrapping_sub(1))?)),
         };
         Ok(Self {
             accounts: AccountKeyer::new(secret.derive("accounts", 0)),
             devices: DeviceSigner::new(secret.derive("devices", 0)),
-            marks: Mutex::new(MarkKeys {
+            marks: Mutex::new(Arc::new(MarkKeys {
                 epoch,
-                current: marks.key(epoch)?,
+                current: Arc::new(marks.key(epoch)?),
                 previous,
-            }),
+            })),
             secret: marks,
         })
     }
@@ -114,22 +118,22 @@ impl Keyring {
         self.accounts.key(name)
     }
 
+    /// The key of an account's name as it is.
+    pub fn owner(&self, name: &str) -> OwnerKey {
+        self.accounts.owner(name)
+    }
+
     /// The device that one of these tokens proves.
-    pub fn device(
-        &self,
-        tokens: &[String],
-        account: AccountKey,
-        now: Timestamp,
-    ) -> Option<DeviceId> {
+    pub fn device(&self, tokens: &[String], owner: OwnerKey, now: Timestamp) -> Option<DeviceId> {
         let mut devices = tokens.iter();
-        devices.find_map(|token| self.devices.check(token, account, now))
+        devices.find_map(|token| self.devices.check(token, owner, now))
     }
 
     /// A token for a device on which the account has just logged in; a new one where it had none.
     /// `None` without randomness.
     pub fn token(
         &self,
-        account: AccountKey,
+        owner: OwnerKey,
         device: Option<DeviceId>,
         now: Timestamp,
     ) -> Option<String> {
@@ -139,23 +143,29 @@ impl Keyring {
                 .map(|bytes: [u8; 8]| DeviceId::from_u64(u64::from_be_bytes(bytes)))
         };
         let device = device.or_else(fresh)?;
-        Some(self.devices.sign(account, device, now))
+        Some(self.devices.sign(owner, device, now))
     }
 
     /// The marks of a password. Rotates the keys when their epoch is over; without randomness
     /// the old key stays, which weakens nothing but the forgetting.
     pub fn marks(&self, password: &str, now: Timestamp) -> Marks {
+        let keys = self.current(now);
+        Marks {
+            current: Some(keys.current.mark(password)),
+            previous: keys.previous.as_ref().map(|key| key.mark(password)),
+            exact: Some(keys.current.exact(password)),
+        }
+    }
+
+    fn current(&self, now: Timestamp) -> Arc<MarkKeys> {
         let mut keys = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let epoch = epoch(now);
         if epoch > keys.epoch
             && let Ok(fresh) = self.secret.key(epoch)
         {
-            keys.rotate(fresh, epoch);
+            *keys = Arc::new(keys.rotated(fresh, epoch));
         }
-        Marks {
-            current: Some(keys.current.mark(password)),
-            previous: keys.previous.as_ref().map(|key| key.mark(password)),
-        }
+        Arc::clone(&keys)
     }
 }
 
@@ -170,11 +180,13 @@ impl MarkSecret {
 }
 
 impl MarkKeys {
-    fn rotate(&mut self, fresh: MarkKey, epoch: u32) {
+    fn rotated(&self, fresh: MarkKey, epoch: u32) -> Self {
         let overdue = epoch > self.epoch + 1;
-        let retired = std::mem::replace(&mut self.current, fresh);
-        self.previous = (!overdue).then_some(retired);
-        self.epoch = epoch;
+        Self {
+            epoch,
+            current: Arc::new(fresh),
+            previous: (!overdue).then(|| Arc::clone(&self.current)),
+        }
     }
 }
 
@@ -223,9 +235,13 @@ mod tests {
         assert_eq!(one.marks("Winter2026", now), two.marks("Winter2026", now));
         assert!(one.marks("Winter2026", now).previous.is_some());
         assert_ne!(one.marks("Winter2026", now), other.marks("Winter2026", now));
-        let alice = one.account("alice").unwrap();
+        let alice = one.owner("alice");
+        assert_ne!(alice, one.owner("Alice"), "another account, maybe");
         let token = one.token(alice, None, now).unwrap();
-        assert!(two.device(&[token.clone()], alice, now).is_some());
+        assert!(
+            two.device(std::slice::from_ref(&token), alice, now)
+                .is_some()
+        );
         assert!(other.device(&[token], alice, now).is_none());
     }
 }

@@ -27,6 +27,7 @@ fn guess(account: u64, guess: u8) -> Attempt {
     let marks = Marks {
         current: Some(Mark::from_parts(1, guess.into())),
         previous: None,
+        exact: None,
     };
     let source = SourceKey::new([10, guess, 0, 1].into());
     Attempt::new(AccountKey::from_u64(account), source, marks)

@@ -1,6 +1,6 @@
 //! What an operator may ask: figures, and logins to come back to.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use doorwarden_gate::Gate;
 use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
@@ -40,6 +40,8 @@ impl Admin {
                 connections.join_next().await;
             }
             let Ok((stream, _)) = self.listener.accept().await else {
+                // Too many files are open, mostly; they will not be fewer at once.
+                tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
             let gate = Arc::clone(&self.gate);
@@ -56,7 +58,26 @@ impl Admin {
     }
 }
 
+/// Whether the request names this machine: a web page that was led here by its own name does not.
+fn is_local(request: &Request<Incoming>) -> bool {
+    let host = request.headers().get(http::header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()?.parse::<http::uri::Authority>().ok());
+    host.is_none_or(|host| {
+        let name = host.host().trim_matches(['[', ']']);
+        name == "localhost"
+            || name
+                .parse()
+                .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    })
+}
+
 fn answer(gate: &Gate, request: &Request<Incoming>) -> Response<Body> {
+    if !is_local(request) {
+        return refuse(
+            StatusCode::MISDIRECTED_REQUEST,
+            "Ask this machine by its own name.",
+        );
+    }
     let (kind, text) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => ("text/plain; version=0.0.4", gate.metrics()),
         (&Method::GET, "/retroactions") => {

@@ -34,9 +34,14 @@ impl Tokens {
         let header = headers.get(HEADER);
         let header = header.and_then(|value| value.to_str().ok());
         let tokens = ours.chain(header).flat_map(|value| value.split('.'));
+        let plain = |token: &&str| {
+            let mut bytes = token.bytes();
+            bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
         let tokens = tokens
             .map(str::trim)
-            .filter(|token| token.len() == TOKEN_CHARS);
+            .filter(|token| token.len() == TOKEN_CHARS)
+            .filter(plain);
         Self {
             tokens: tokens.take(MOST_TOKENS).map(str::to_owned).collect(),
             by_header: headers.contains_key(HEADER),

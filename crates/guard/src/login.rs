@@ -2,6 +2,7 @@
 
 use std::{
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -145,13 +146,20 @@ impl Door {
             .map_err(bad)?;
         let client = proxy.proxies.client(peer, headers);
         let asked = Asked {
-            route: &self.name,
+            route: self.name.clone(),
             credentials,
             client,
             asn: proxy.asns.as_ref().and_then(|table| table.asn(client)),
-            tokens: &tokens.tokens,
+            tokens: tokens.tokens.clone(),
         };
-        match proxy.gate.admit(asked, now()).await {
+        // In a task of its own: a client that goes away in mid-charge must not leave it half done.
+        let gate = Arc::clone(&proxy.gate);
+        let admitting = tokio::spawn(async move { gate.admit(asked, now()).await });
+        let admitted = admitting.await.map_err(|_| {
+            let detail = "The login could not be judged.";
+            refuse(StatusCode::INTERNAL_SERVER_ERROR, detail)
+        })?;
+        match admitted {
             Ok(Admission::Allow(ticket)) => Ok(ticket),
             Ok(Admission::Deny(denial)) => Err(refusal::too_many(denial).map(full)),
             Err(invalid) => Err(bad(invalid.into())),
@@ -206,12 +214,16 @@ impl Door {
 /// to ask for a second factor.
 async fn obey(
     proxy: &Proxy,
-    ticket: Ticket,
+    mut ticket: Ticket,
     request: &mut Request<Body>,
 ) -> Result<Ticket, Response<Body>> {
     match ticket.decision() {
         Decision::Delay { wait } => match proxy.delays.try_acquire() {
-            Ok(_place) => tokio::time::sleep(wait).await,
+            Ok(_place) => {
+                ticket.hold(false);
+                tokio::time::sleep(wait).await;
+                ticket.hold(true);
+            }
             Err(_) => {
                 ticket.settle(Outcome::Unverified, now()).await;
                 let denial = Denial { retry_after: wait };

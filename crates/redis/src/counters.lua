@@ -38,6 +38,10 @@ local function read_ring(state, slot)
 end
 
 local function write_ring(key, newest, ring, length)
+  local sum = 0
+  for i = 1, RING do sum = sum + ring[i] end
+  -- What was refused leaves nothing: or invented names would fill the store.
+  if sum == 0 then redis.call('DEL', key) return end
   local state = struct.pack('<I4HHHHHHHHH', newest, unpack(ring))
   redis.call('SET', key, state, 'PX', length * RING)
 end
@@ -82,7 +86,9 @@ local function events(key, movement, length, a, b)
   end
   local count, oldest = total(newest, ring, slot)
   local leaves = 0
-  if oldest then leaves = math.max((RING - oldest) * length - now % length, 0) end
+  if oldest then
+    leaves = math.min(math.max((RING - oldest) * length - now % length, 0), WRAP - 1)
+  end
   return { count, newest, leaves }
 end
 

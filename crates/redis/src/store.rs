@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use doorwarden_decision::{Charge, Count, CounterKey, Counts};
+use doorwarden_decision::{Charge, Count, Counts};
 use doorwarden_gate::{Away, Secret, SharedStore};
 use futures_util::future::{BoxFuture, join_all};
 use redis::{
@@ -22,8 +22,8 @@ use crate::{
     script::{Dialect, command, library, script},
 };
 
-/// How long connecting, and an answer, may take. A login waits so long at the most before the
-/// declared mode holds; a store in the same network answers within a millisecond.
+/// How long connecting, and an answer, may take: a login waits for a second at the most before the
+/// declared mode holds. A store in the same network answers within a millisecond.
 const CONNECT: Duration = Duration::from_millis(500);
 const ANSWER: Duration = Duration::from_millis(250);
 
@@ -52,34 +52,32 @@ enum Connection {
     Cluster(ClusterConnection),
 }
 
-/// Why words name no store.
+/// Why words name no store. They don't come back: there may be a password in them.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is no store; write redis://HOST:PORT, or several nodes of a cluster joined by commas: redis://A:6379,redis://B:6379"
+    "that is no store; write redis://HOST:PORT, or several nodes of a cluster joined by commas: redis://A:6379,redis://B:6379"
 )]
-pub struct InvalidStore(String);
+pub struct InvalidStore;
 
 impl RedisStore {
     /// A store at `url`: one server, or nodes of a cluster joined by commas. Nothing is sent yet.
     /// `secret` hides which key is whose.
     pub fn new(url: &str, secret: &Secret) -> Result<Self, InvalidStore> {
-        // A password in the address does not come back in an error.
-        let shown = || InvalidStore(url.split('@').next_back().unwrap_or_default().to_owned());
         let nodes: Vec<&str> = url
             .split(',')
             .map(str::trim)
             .filter(|node| !node.is_empty())
             .collect();
         let address = match nodes.as_slice() {
-            [] => return Err(shown()),
-            [one] => Address::One(Client::open(*one).map_err(|_| shown())?),
+            [] => return Err(InvalidStore),
+            [one] => Address::One(Client::open(*one).map_err(|_| InvalidStore)?),
             nodes => Address::Cluster(Box::new(
                 ClusterClientBuilder::new(nodes.iter().copied())
                     .connection_timeout(CONNECT)
                     .response_timeout(ANSWER)
-                    .retries(1)
+                    .retries(0)
                     .build()
-                    .map_err(|_| shown())?,
+                    .map_err(|_| InvalidStore)?,
             )),
         };
         Ok(Self {
@@ -128,7 +126,12 @@ impl RedisStore {
         match first {
             Err(error) if self.is_unknown(&error) => {
                 self.teach(&mut connection).await?;
-                self.send(&mut connection, charges).await
+                match connection {
+                    // One server: nothing was charged.
+                    Connection::One(_) => self.send(&mut connection, charges).await,
+                    // A cluster's other nodes have charged: not twice.
+                    Connection::Cluster(_) => Err(error),
+                }
             }
             answered => answered,
         }
@@ -140,7 +143,7 @@ impl RedisStore {
         charges: &[Charge],
     ) -> RedisResult<Vec<Answered>> {
         let commands = charges.iter().map(|charge| {
-            let key = self.key(charge.key);
+            let key = self.key(charge);
             command(self.dialect(), self.script.get_hash(), &key, charge)
         });
         match connection {
@@ -171,9 +174,7 @@ impl RedisStore {
         }
     }
 
-    /// Whether the server does not know the function or script: it was started anew, or is not of
-    /// our kind. Nothing was charged then; what a cluster's other nodes charged stays, which errs
-    /// on the strict side.
+    /// Whether the server does not know the function or script: it was started anew.
     fn is_unknown(&self, error: &RedisError) -> bool {
         let known = error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
         let text = error.to_string();
@@ -198,8 +199,11 @@ impl RedisStore {
     }
 
     /// A counter's key: it says nothing to who has not the secret.
-    fn key(&self, key: CounterKey) -> String {
-        let purpose = format!("{} {}", key.ledger.name(), key.limit);
+    fn key(&self, charge: &Charge) -> String {
+        // With its window, or a changed policy would read the slots of another.
+        let slot = charge.window.slot_millis();
+        let key = charge.key;
+        let purpose = format!("{} {} {slot}", key.ledger.name(), key.limit);
         let [a, b, c, d, e, f, g, h, ..] = self.names.derive(&purpose, key.id);
         let hash = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         format!("dw:{hash:016x}")

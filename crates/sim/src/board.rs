@@ -164,7 +164,7 @@ impl Board {
     /// One line a cell, for machines.
     pub fn csv(&self) -> String {
         let mut csv = String::from(
-            "scenario,defence,taken_1h,taken_1d,taken_7d,taken_30d,taken_30d_half,kept,guesses_per_account,\
+            "scenario,defence,taken_1h,taken_1d,taken_7d,taken_30d,taken_30d_half,kept,confirmed,guesses_per_account,\
              denied,stepped_up,delayed,harm,harm_half,ever_hurt,refused_on_device,tpr_0.0001,tpr_0.001,\
              tpr_0.005,tpr_0.01,auc,caught_after_attempts,caught_after_hours,addresses,hashes_saved,\
              most_in_window\n",
@@ -187,6 +187,7 @@ impl Board {
                 s.taken[3].mean.to_string(),
                 s.taken[3].half.to_string(),
                 s.kept.mean.to_string(),
+                s.confirmed.mean.to_string(),
                 mean(s.guesses_per_account),
                 s.denied.mean.to_string(),
                 s.stepped_up.mean.to_string(),
@@ -215,8 +216,8 @@ impl Board {
     /// A table of a scenario's cells in Markdown.
     pub fn table(&self, scenario: &'static str) -> String {
         let mut table = String::from(
-            "| defence | taken, of 10,000 | kept | harm | refused | stepped up | ever hurt | TPR at 0.1 % | at 0.5 % |\n\
-             |---|---|---|---|---|---|---|---|---|\n",
+            "| defence | taken, of 10,000 | kept | learned | harm | refused | stepped up | ever hurt | TPR at 0.1 % | at 0.5 % |\n\
+             |---|---|---|---|---|---|---|---|---|---|\n",
         );
         for Cell {
             defence,
@@ -227,9 +228,10 @@ impl Board {
             let tpr = |place: usize| s.tpr.map_or("–".into(), |tpr| percent(tpr[place].mean, 1));
             let _ = writeln!(
                 table,
-                "| {defence} | {} | {:.1} | {} | {} | {} | {} | {} | {} |",
+                "| {defence} | {} | {:.1} | {:.1} | {} | {} | {} | {} | {} | {} |",
                 pair(s.taken[3]),
                 s.kept.mean,
+                s.confirmed.mean,
                 percent(s.harm.mean, 3),
                 percent(s.denied.mean, 3),
                 percent(s.stepped_up.mean, 3),
@@ -312,7 +314,7 @@ impl Board {
         goals
     }
 
-    /// In S1 to S7 and S9 to S13: a tenth of the best rival's accounts, at no more harm.
+    /// In S1 to S7 and S9 to S13: a tenth of the accounts of the best rival that does no more harm.
     fn beside_rivals(&self, scenario: &'static str) -> Option<Goal> {
         const JUDGED: [&str; 12] = [
             "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S9", "S10", "S11", "S12", "S13",
@@ -321,30 +323,36 @@ impl Board {
             return None;
         }
         let ours = self.cell(scenario, OURS)?;
-        // Nothing is no rival.
-        let rivals = self
-            .of(scenario)
-            .filter(|cell| !cell.defence.starts_with("D12") && !cell.defence.starts_with("D0"));
-        let best = rivals.min_by(|a, b| {
-            let order = |cell: &Cell| (cell.summary.taken[3].mean, cell.summary.harm.mean);
-            let (a, b) = (order(a), order(b));
+        let order = |a: &&Cell, b: &&Cell| {
+            let key = |cell: &Cell| (cell.summary.taken[3].mean, cell.summary.harm.mean);
+            let (a, b) = (key(a), key(b));
             a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
-        })?;
-        let (taken, harm) = (best.summary.taken[3].mean, best.summary.harm.mean);
+        };
+        let rivals = || {
+            self.of(scenario)
+                .filter(|cell| !cell.defence.starts_with("D12"))
+        };
+        // Who hurts no more; doing nothing hurts nobody, so there is one.
+        let gentle = rivals().filter(|cell| cell.summary.harm.mean <= ours.harm.mean);
+        let best = gentle.min_by(order)?;
+        let any = rivals().min_by(order)?;
+        let taken = best.summary.taken[3].mean;
         Some(Goal {
             scenario,
             wanted: format!(
-                "at most {:.2} accounts of 10,000 (a tenth of {}'s {taken:.1}) at a harm of at most {}",
-                taken / 10.0,
+                "at most a tenth of the {taken:.1} of 10,000 that {} lets be taken, the best of those that hurt no \
+                 more (the best of all: {} {:.1} at a harm of {})",
                 best.defence,
-                percent(harm, 3),
+                any.defence,
+                any.summary.taken[3].mean,
+                percent(any.summary.harm.mean, 3),
             ),
             got: format!(
-                "{:.2} at {}",
-                ours.taken[3].mean,
+                "{} at a harm of {}",
+                pair(ours.taken[3]),
                 percent(ours.harm.mean, 3)
             ),
-            reached: ours.taken[3].mean <= taken / 10.0 && ours.harm.mean <= harm,
+            reached: ours.taken[3].mean <= taken / 10.0,
         })
     }
 
@@ -381,7 +389,8 @@ impl Board {
             }
             "S15" => {
                 let local = self.cell(scenario, &DefenceId::OutageLocal.name())?;
-                let bound = 10 + 4 * (10 / 4);
+                // Four nodes' shares, and as much again from networks that the account knows.
+                let bound = 2 * 4 * (10 / 4);
                 (
                     format!(
                         "at most {bound} guesses an account in 15 minutes while the store is away"
@@ -391,10 +400,12 @@ impl Board {
                 )
             }
             "S16" => {
-                let ignorant = self.cell("S12", OURS).or_else(|| self.cell("S2", OURS))?;
+                let ignorant = self.cell("S2", OURS)?;
                 let (knowing, ignorant) = (ours.taken[3].mean, ignorant.taken[3].mean);
                 (
-                    format!("at most twice the {ignorant:.2} accounts of who does not know"),
+                    format!(
+                        "at most twice the {ignorant:.2} accounts of S2's attacker, who does not know"
+                    ),
                     format!("{knowing:.2}"),
                     knowing <= 2.0 * ignorant,
                 )
@@ -478,7 +489,9 @@ mod tests {
                 "{scenario}: {ours} of {none}"
             );
         }
-        assert!(board.cell("S13", "D12-doorwarden").unwrap().most_in_window <= 10);
+        // Twice the limit where a guess comes from a network that the account knows.
+        let most = board.cell("S13", "D12-doorwarden").unwrap().most_in_window;
+        assert!(most <= 20, "{most}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a run showed, and what many runs show together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -36,7 +36,10 @@ pub struct Measured {
     /// Owners on a known device who were refused.
     refused_on_device: u32,
     taken: Vec<u64>,
-    recovered: u32,
+    recovered: HashSet<u64>,
+    guessed: HashSet<u64>,
+    /// Right guesses that were stepped up: the attacker knows the password now.
+    confirmed: u32,
     honest_scores: Vec<f64>,
     hostile_scores: Vec<f64>,
     guesses: u64,
@@ -63,7 +66,7 @@ impl Harm {
             Action::Allow => {}
             Action::Delay { .. } => self.delayed += 1,
             Action::StepUp => self.stepped_up += 1,
-            Action::Deny { .. } => self.denied += 1,
+            Action::Deny { .. } | Action::Silent => self.denied += 1,
         }
     }
 
@@ -107,7 +110,9 @@ impl Measured {
             campus: Harm::default(),
             refused_on_device: 0,
             taken: Vec::new(),
-            recovered: 0,
+            recovered: HashSet::new(),
+            guessed: HashSet::new(),
+            confirmed: 0,
             honest_scores: Vec::new(),
             hostile_scores: Vec::new(),
             guesses: 0,
@@ -125,7 +130,7 @@ impl Measured {
         if campus {
             self.campus.note(answer.action);
         }
-        let refused = matches!(answer.action, Action::Deny { .. });
+        let refused = answer.action.refuses();
         self.refused_on_device += u32::from(refused && device);
         self.seen[person] = true;
         self.hurt[person] |= refused || answer.action == Action::StepUp;
@@ -135,8 +140,8 @@ impl Measured {
     pub(crate) fn hostile(&mut self, attempt: &Try, answer: &Answer, fresh: bool, since: u64) {
         self.guesses += 1;
         self.addresses += u64::from(fresh);
-        let refused = matches!(answer.action, Action::Deny { .. });
-        if !refused {
+        let refused = answer.action.refuses();
+        if !matches!(answer.action, Action::Deny { .. }) {
             self.verified += 1;
             let times = self.verified_on.entry(attempt.name).or_default();
             times.retain(|time| time + WINDOW > since);
@@ -146,17 +151,27 @@ impl Measured {
         if (refused || answer.action == Action::StepUp) && self.caught_after.is_none() {
             self.caught_after = Some((self.guesses, since));
         }
-        if attempt.right {
+        // Only the first right guess at an account: one that was caught can be made again.
+        if attempt.right && self.guessed.insert(attempt.name) {
             self.hostile_scores.push(answer.score);
+            self.confirmed += u32::from(answer.action == Action::StepUp);
         }
     }
 
-    pub(crate) fn taken(&mut self, _: u64, since: u64) {
+    pub(crate) fn taken(&mut self, since: u64) {
         self.taken.push(since);
     }
 
-    pub(crate) fn recovered(&mut self, _: u64) {
-        self.recovered += 1;
+    pub(crate) fn recovered(&mut self, account: u64) {
+        self.recovered.insert(account);
+    }
+
+    /// A person's own login was come back to.
+    pub(crate) fn doubted(&mut self, account: u64) {
+        if let Some(decile) = self.decile.get(account as usize) {
+            self.harm[usize::from(*decile)].stepped_up += 1;
+            self.hurt[account as usize] = true;
+        }
     }
 
     pub(crate) fn end(&mut self) {
@@ -263,6 +278,8 @@ pub struct Summary {
     pub taken: [Interval; 4],
     /// Accounts taken in the end that were not come back to because their password turned hot.
     pub kept: Interval,
+    /// Accounts whose password an attacker learned and was asked for a second factor with.
+    pub confirmed: Interval,
     /// Guesses that were verified for each account taken; no number where none was.
     pub guesses_per_account: Option<Interval>,
     /// Of right honest logins, how many were refused.
@@ -327,7 +344,10 @@ impl Summary {
         let length = runs.first()?.length;
         Some(Self {
             taken: MOMENTS.map(|moment| every(&|run| run.taken_until(moment)).unwrap_or(zero)),
-            kept: every(&|run| run.per_10_000(run.taken.len() as f64 - f64::from(run.recovered)))?,
+            kept: every(&|run| {
+                run.per_10_000(run.taken.len() as f64 - run.recovered.len() as f64)
+            })?,
+            confirmed: every(&|run| run.per_10_000(run.confirmed.into()))?,
             guesses_per_account: some(&|run| {
                 (!run.taken.is_empty()).then(|| run.verified as f64 / run.taken.len() as f64)
             }),

@@ -28,8 +28,11 @@ const FROM_NEW: f64 = 0.03;
 /// How often a device's token is lost before a login.
 const TOKEN_LOST: f64 = 0.06;
 
-/// Of people, how many still use a pair that has leaked.
-const LEAKED: f64 = 0.015;
+/// A laptop at home and on the campus, a telephone, a machine at work.
+const DEVICES: usize = 3;
+const LAPTOP: usize = 0;
+const PHONE: usize = 1;
+const OFFICE: usize = 2;
 
 /// How often a password is wrong at first, and again after it was; how often it is another of the
 /// person's own passwords instead of a typo.
@@ -44,9 +47,12 @@ const THINKS: u64 = 8 * SECOND;
 /// Who is told to come back later does so half of the time, if it is not longer than this.
 const PATIENCE: u64 = 20 * 60 * SECOND;
 
-/// Homes lie in a region of so many /24 networks; colleagues share an office, and carriers put
-/// everybody behind a few addresses.
-const REGION: u32 = 4_096;
+/// Homes lie in a region of so many /24 networks, about one for each of a thousand people; colleagues
+/// share an office, and carriers put everybody behind a few addresses.
+const REGION: u32 = 1_024;
+
+/// How often a home's provider has given it another address since the last login.
+const NEW_HOME_ADDRESS: f64 = 0.02;
 const COLLEAGUES: u32 = 25;
 const CARRIERS: u32 = 3;
 const CARRIER_NETWORKS: u32 = 8;
@@ -65,8 +71,10 @@ pub(crate) struct Person {
     /// Logins a day.
     pub(crate) rate: f64,
     home: u32,
-    token: Option<u64>,
-    leaked: bool,
+    /// Whether each of the person's devices has the token of this account.
+    tokens: [bool; DEVICES],
+    /// Whether this name and password have leaked.
+    pub(crate) leaked: bool,
     /// Of logins, how many come from a campus's one address.
     pub(crate) on_campus: f64,
     session: Option<Session>,
@@ -75,6 +83,7 @@ pub(crate) struct Person {
 #[derive(Clone, Copy, Debug)]
 struct Session {
     address: IpAddr,
+    device: usize,
     tries: u8,
     wrong: bool,
     /// The device has the token of this account.
@@ -96,8 +105,8 @@ impl Person {
             other: choice.draw(rng),
             rate: rate.clamp(*RATES.start(), *RATES.end()),
             home: REGION_BASE + rng.random_range(0..REGION * 256),
-            token: None,
-            leaked: rng.random_bool(LEAKED),
+            tokens: [false; DEVICES],
+            leaked: false,
             on_campus: 0.0,
             session: None,
         }
@@ -133,45 +142,45 @@ impl Person {
     }
 
     fn begin(&mut self, account: u32, rng: &mut Rng) -> Session {
+        let (address, device) = self.place(account, rng);
         if rng.random_bool(TOKEN_LOST) {
-            self.token = None;
+            self.tokens[device] = false;
         }
         Session {
-            address: self.place(account, rng),
+            address,
+            device,
             tries: 0,
             wrong: false,
-            token: self.token,
+            token: self.tokens[device].then_some((u64::from(account) << 8) | (device as u64 + 1)),
         }
     }
 
-    fn place(&self, account: u32, rng: &mut Rng) -> IpAddr {
+    /// From where, and on which device.
+    fn place(&mut self, account: u32, rng: &mut Rng) -> (IpAddr, usize) {
         if rng.random_bool(self.on_campus) {
-            return CAMPUS;
+            return (CAMPUS, LAPTOP);
+        }
+        if rng.random_bool(NEW_HOME_ADDRESS) {
+            self.home = REGION_BASE + rng.random_range(0..REGION * 256);
         }
         let drawn: f64 = rng.random();
-        let address = if drawn < FROM_CARRIER {
+        let (address, device) = if drawn < FROM_CARRIER {
             let carrier = account % CARRIERS;
             let network = carrier * CARRIER_NETWORKS + rng.random_range(0..CARRIER_NETWORKS);
-            CARRIER_BASE + network * 256 + rng.random_range(0..CARRIER_ADDRESSES)
+            let host = rng.random_range(0..CARRIER_ADDRESSES);
+            (CARRIER_BASE + network * 256 + host, PHONE)
         } else if drawn < FROM_CARRIER + FROM_WORK {
-            OFFICE_BASE + account / COLLEAGUES * 256
+            (OFFICE_BASE + account / COLLEAGUES * 256, OFFICE)
         } else if drawn < FROM_CARRIER + FROM_WORK + FROM_NEW {
-            anywhere(0.5, rng)
+            (anywhere(0.5, rng), [LAPTOP, PHONE][rng.random_range(0..2)])
         } else {
-            self.home
+            (self.home, LAPTOP)
         };
-        IpAddr::V4(Ipv4Addr::from_bits(address))
+        (IpAddr::V4(Ipv4Addr::from_bits(address)), device)
     }
 
     /// What somebody does after an answer: when to act next.
-    pub(crate) fn told(
-        &mut self,
-        account: u32,
-        right: bool,
-        action: Action,
-        now: u64,
-        rng: &mut Rng,
-    ) -> Later {
+    pub(crate) fn told(&mut self, right: bool, action: Action, now: u64, rng: &mut Rng) -> Later {
         let tries = self.session.map_or(0, |session| session.tries);
         let again = match action {
             Action::Deny { retry }
@@ -180,9 +189,13 @@ impl Person {
                 Some(retry.max(THINKS))
             }
             Action::Deny { .. } => None,
+            // They are told that it was wrong, and try again until they give up.
+            Action::Silent if tries < TRIES => Some(THINKS),
+            Action::Silent => None,
             Action::Allow | Action::Delay { .. } if right => {
-                // A browser keeps one token for an account; which one does not matter here.
-                self.token = Some(u64::from(account) << 8 | 1);
+                if let Some(session) = self.session {
+                    self.tokens[session.device] = true;
+                }
                 None
             }
             Action::StepUp if right => None,
@@ -220,11 +233,16 @@ impl Person {
     }
 }
 
-/// An IPv4 address somewhere: with odds of `regional` in the people's own region, which is what a
-/// residential proxy costs extra.
+/// An IPv4 address somewhere: with odds of `regional` where people are too, two thirds of those in
+/// homes' networks and the rest behind carriers. Such proxies cost extra.
 pub(crate) fn anywhere(regional: f64, rng: &mut Rng) -> u32 {
     if rng.random_bool(regional) {
-        REGION_BASE + rng.random_range(0..REGION * 256)
+        if rng.random_ratio(2, 3) {
+            REGION_BASE + rng.random_range(0..REGION * 256)
+        } else {
+            let network = rng.random_range(0..CARRIERS * CARRIER_NETWORKS);
+            CARRIER_BASE + network * 256 + rng.random_range(0..CARRIER_ADDRESSES)
+        }
     } else {
         // 100.0.0.0 to 219.255.255.255: outside of all that people have.
         (100 << 24) + rng.random_range(0..120 << 24)

@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     /// How long verifying takes, in milliseconds, and how many can be at once; `None` for any.
     pub(crate) latency: u64,
     pub(crate) slots: Option<usize>,
+    /// Of people, how many still use a pair that has leaked.
+    pub(crate) leaked: f64,
     /// Accounts that are the attacker's own.
     pub(crate) own_accounts: u32,
 }
@@ -50,6 +52,7 @@ impl Default for Setup {
             campus: 0.0,
             latency: 0,
             slots: None,
+            leaked: 0.015,
             own_accounts: 0,
         }
     }
@@ -100,7 +103,7 @@ pub static SCENARIOS: [Scenario; 18] = [
         title: "StopGuessing's setting",
         what: "A week of 20 guesses an account from addresses of 100 guesses each. Each seed plays one of \
                18 configurations: breadth first, by popularity, or 25 accounts a password; the top 0, 100 or \
-               10,000 passwords banned; addresses elsewhere, or 5 % in people's networks. The code of \
+               10,000 passwords banned; one in twenty or one in five addresses in people's networks. The code of \
                StopGuessing that could be read has 8 of them; the other combinations of its values are ours.",
         length: 7 * DAY,
         setup: |accounts, seed| stop_guessing(accounts, seed, 100, 0.0),
@@ -169,7 +172,8 @@ pub static SCENARIOS: [Scenario; 18] = [
         id: "S6",
         title: "credential stuffing",
         what: "Leaked pairs, one an address, 60 % of names unknown. Each seed plays one of six: 34 or 80 % of \
-               traffic, 0.1, 0.5 or 2 % of pairs right. No defence is given a list of leaked pairs.",
+               traffic, 0.1, 0.5 or 2 % of pairs right, of the three people in ten whose pair has leaked. No defence but the \
+               one that says so has a list of leaked pairs.",
         length: 7 * DAY,
         setup: |accounts, seed| {
             // People make about 0.9 attempts a day; 34 and 80 % of traffic are half and four times that.
@@ -180,13 +184,12 @@ pub static SCENARIOS: [Scenario; 18] = [
                 week * 4
             };
             let valid = [0.001, 0.005, 0.02][(seed / 2 % 3) as usize];
-            alone(Stuffing::new(
-                ONE_GUESS,
-                pairs,
-                pace(pairs, 7 * DAY),
-                valid,
-                0.6,
-            ))
+            let stuffing = Stuffing::new(ONE_GUESS, pairs, pace(pairs, 7 * DAY), valid, 0.6);
+            let setup = Setup {
+                leaked: 0.3,
+                ..Setup::default()
+            };
+            (setup, vec![Box::new(stuffing)])
         },
     },
     Scenario {
@@ -342,8 +345,8 @@ pub static SCENARIOS: [Scenario; 18] = [
     Scenario {
         id: "S14",
         title: "a flood to exhaust hashing",
-        what: "400 attempts a second at invented names, where four can be verified at once and each takes \
-               100 ms: ten times the capacity, for ten minutes, one guess an address.",
+        what: "500 attempts a second at invented names, where four can be verified at once and each takes \
+               100 ms: twelve times the capacity, for ten minutes, one guess an address.",
         length: 10 * MINUTE,
         setup: |_, _| {
             let setup = Setup {
@@ -353,7 +356,7 @@ pub static SCENARIOS: [Scenario; 18] = [
             };
             (
                 setup,
-                vec![Box::new(Flood::new(ONE_GUESS, 600 * 400, SECOND / 400))],
+                vec![Box::new(Flood::new(ONE_GUESS, 600 * 500, SECOND / 500))],
             )
         },
     },
@@ -377,13 +380,14 @@ pub static SCENARIOS: [Scenario; 18] = [
     Scenario {
         id: "S16",
         title: "an attacker who has read this",
-        what: "Stays at five accounts a password and day, one guess an address, heats the twenty most popular \
-               passwords daily to hurt those who have them, and vouches for its networks with fifty own accounts.",
+        what: "Guesses from the people's own networks only, vouches for each with three logins to fifty own \
+               accounts, stays at five accounts a password and day, and heats the passwords from place 200 to 219 \
+               to hurt those who have them.",
         length: 7 * DAY,
         setup: |accounts, _| {
             let guesses = weekly(accounts);
             let choice = Choice { banned: 0 };
-            let knowing = Knowing::new(TWO_GUESSES, choice, guesses, pace(guesses, 7 * DAY), 50);
+            let knowing = Knowing::new(choice, guesses, pace(guesses, 7 * DAY), 50);
             (
                 Setup {
                     own_accounts: 50,
@@ -411,9 +415,9 @@ fn stop_guessing(accounts: u32, seed: u64, guesses_an_address: u32, churn: f64) 
     let banned = [0, 100, 10_000][(seed / 3 % 3) as usize];
     let choice = Choice { banned };
     let regional = if (seed / 9).is_multiple_of(2) {
-        0.0
+        0.05
     } else {
-        REGIONAL
+        0.2
     };
     let addresses = Addresses::Botnet {
         guesses: guesses_an_address,

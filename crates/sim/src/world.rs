@@ -2,9 +2,10 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashSet},
+    collections::{BinaryHeap, HashMap, HashSet},
 };
 
+use doorwarden_decision::SourceKey;
 use rand::{RngExt, SeedableRng};
 
 use crate::{
@@ -66,6 +67,8 @@ struct World {
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
     people: Vec<Person>,
     taken: Vec<bool>,
+    /// From where an attacker got into an account.
+    taken_from: HashMap<u64, u64>,
     attackers: Vec<Box<dyn Attacker>>,
     defence: Box<dyn Defence>,
     setup: Setup,
@@ -96,6 +99,9 @@ impl World {
                 person.on_campus = 0.6;
             }
         }
+        for person in &mut people {
+            person.leaked = rng.random_bool(setup.leaked);
+        }
         setup.own_accounts = setup.own_accounts.min(accounts / 2);
         let honest = accounts - setup.own_accounts;
         let rates: Vec<f64> = people[..honest as usize]
@@ -109,6 +115,7 @@ impl World {
             events: BinaryHeap::new(),
             taken: vec![false; people.len()],
             people,
+            taken_from: HashMap::new(),
             attackers,
             defence: defence.build(seed, attack),
             setup,
@@ -120,8 +127,13 @@ impl World {
             attackers_rng: Rng::seed_from_u64(seed ^ 0x61747461636b),
         };
         for person in 0..honest {
-            // On the first day everybody signs up.
-            let first = EPOCH + world.people_rng.random_range(0..DAY);
+            // Nine in ten sign up on the first day, the others at any time.
+            let span = if world.people_rng.random_bool(0.9) {
+                DAY
+            } else {
+                WARM_UP + scenario.length
+            };
+            let first = EPOCH + world.people_rng.random_range(0..span);
             world.at(first, Event::Person(person));
             if world.people_rng.random_bool(world.setup.robots) {
                 let first = EPOCH + world.people_rng.random_range(0..ROBOT_EVERY);
@@ -176,8 +188,8 @@ impl World {
             .setup
             .slots
             .is_some_and(|slots| self.in_flight >= slots);
-        let refused = matches!(answer.action, Action::Deny { .. });
-        let answer = if full && !refused {
+        let denied = matches!(answer.action, Action::Deny { .. });
+        let answer = if full && !denied {
             // There is no place to verify it in: lost, whatever the defence says.
             let action = Action::Deny {
                 retry: 5 * crate::SECOND,
@@ -186,12 +198,18 @@ impl World {
         } else {
             answer
         };
+        // A refusal is beyond every score, whoever's it is.
+        let lift = if answer.action.refuses() { 1e6 } else { 0.0 };
+        let answer = Answer {
+            score: answer.score + lift,
+            ..answer
+        };
         self.measure(&attempt, &answer, by);
         self.pending[pending] = Some((attempt, answer, by));
         if matches!(answer.action, Action::Deny { .. }) {
             self.finish(pending, None);
         } else if self.setup.latency == 0 {
-            self.finish(pending, Some(attempt.right));
+            self.finish(pending, self.compared(&attempt, answer.action));
         } else {
             self.in_flight += 1;
             self.at(self.now + self.setup.latency, Event::End(pending));
@@ -202,7 +220,7 @@ impl World {
         self.in_flight -= 1;
         let right = self.pending[pending]
             .as_ref()
-            .map(|(attempt, ..)| attempt.right);
+            .and_then(|(attempt, answer, _)| self.compared(attempt, answer.action));
         self.finish(pending, right);
     }
 
@@ -211,31 +229,49 @@ impl World {
             return;
         };
         let doubtful = self.defence.end(&attempt, &answer, verified, self.now);
-        for account in doubtful {
-            if self.taken.get(account as usize) == Some(&true) {
+        for (account, source) in doubtful {
+            if self.taken_from.get(&account) == Some(&source) {
                 self.measured.recovered(account);
+            } else if (account as usize) < self.people.len() {
+                // Somebody's own login: they have to prove themselves once more.
+                self.measured.doubted(account);
             }
         }
         match by {
             By::Person(person) => {
                 let people = &mut self.people[person as usize];
                 let right = verified == Some(true);
-                let next =
-                    people.told(person, right, answer.action, self.now, &mut self.people_rng);
+                // Whoever passed the second factor before the defence's eyes is known from then on.
+                let action = match answer.action {
+                    Action::StepUp if right && self.defence.sees_second_factor() => Action::Allow,
+                    action => action,
+                };
+                let next = people.told(right, action, self.now, &mut self.people_rng);
                 self.at(next, Event::Person(person));
             }
             By::Attacker(attacker) => {
                 self.attackers[attacker].told(&attempt, answer.action);
-                let in_it = verified == Some(true) && answer.action != Action::StepUp;
+                let kept_out = answer.action.refuses() || answer.action == Action::StepUp;
+                let in_it = verified == Some(true) && !kept_out;
                 if attempt.hostile && in_it {
                     let account = attempt.name as usize;
                     if !std::mem::replace(&mut self.taken[account], true) {
-                        self.measured.taken(attempt.name, self.now - self.attack);
+                        let source = SourceKey::new(attempt.address).as_u64();
+                        self.taken_from.insert(attempt.name, source);
+                        self.measured.taken(self.now - self.attack);
                     }
                 }
             }
             By::Robot => {}
         }
+    }
+
+    /// What a defence learns of an attempt that was verified. One that it refuses silently it leaves
+    /// alone; one that fails the second factor is none, where it sees that.
+    fn compared(&self, attempt: &Try, action: Action) -> Option<bool> {
+        let failed =
+            attempt.hostile && action == Action::StepUp && self.defence.sees_second_factor();
+        (action != Action::Silent && !failed).then_some(attempt.right)
     }
 
     fn measure(&mut self, attempt: &Try, answer: &Answer, by: By) {

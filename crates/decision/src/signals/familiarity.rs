@@ -71,15 +71,15 @@ pub(super) struct Networks;
 
 impl Signal for Networks {
     fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
-        let (account, source) = (attempt.account.as_u64(), attempt.source);
+        let (owner, source) = (attempt.owner.as_u64(), attempt.source);
         let member_of = |group, place| Movement::Recall {
-            member: member(account, group, place),
+            member: member(owner, group, place),
         };
         let network = member_of(source.network(), source.as_u64());
-        Ledger::Networks.charge(account, policy, network, charges);
+        Ledger::Networks.charge(owner, policy, network, charges);
         if let Some(asn) = attempt.asn {
             let asn = u64::from(asn);
-            Ledger::Asns.charge(account, policy, member_of(asn, asn), charges);
+            Ledger::Asns.charge(owner, policy, member_of(asn, asn), charges);
         }
     }
 

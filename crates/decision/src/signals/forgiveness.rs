@@ -5,9 +5,10 @@
 //!   A wrong password that the right one follows, from the same address within minutes, was a typo.
 //! - **Memory** 32 bytes for each account that had a failure, for its last four wrong passwords,
 //!   and 32 for each account and address.
-//! - **Evaded by** nobody: an attacker who repeats a guess wins nothing by it, and only who knows
-//!   the right password is forgiven, only what came from the same address on the same account.
-//! - **Hurts** nobody. Two passwords share a mark with odds of 1 in 4 million: then a guess is free.
+//! - **Evaded by** who shares an address with the owner: three of its guesses are forgiven with each of
+//!   the owner's first three right logins a day. Who repeats a guess wins nothing by it.
+//! - **Hurts** nobody. Two passwords share their 32 bits with odds of 1 in 4 billion: then a guess is
+//!   free. They are of the password as it was sent: what a verifier may tell apart is no repeat.
 //! - **Constants**: Entra's smart lockout remembers three wrong passwords, this four. StopGuessing
 //!   refunds 90 % of a typo; here at most three are forgiven, whole.
 
@@ -25,10 +26,13 @@ pub(super) static TYPOS: LazyLock<Limits> = LazyLock::new(|| Limits::fixed(MOST_
 
 const MOST_TYPOS: u16 = 3;
 
-/// Takes an account's and address's own recent failures off a counter.
+/// Takes an account's and address's own recent failures off a counter: off one that it shares with
+/// others only as often as the account has credit, since attempts that run side by side are among
+/// them.
 pub(super) fn forgive(count: &Count, case: &Case, charges: &mut Charges) {
     let most = case.typos.min(MOST_TYPOS);
-    if most > 0 && case.outlasts_typos(count) {
+    let own = count.charge.key.ledger == Ledger::Strikes;
+    if most > 0 && (own || case.credited) && case.outlasts_typos(count) {
         again(count, Movement::Forgive { most }, charges);
     }
 }
@@ -40,12 +44,12 @@ impl Signal for Forgiveness {
         if attempt.device.is_some() {
             return;
         }
-        let account = attempt.account.as_u64();
-        if let Some(mark) = attempt.marks.current {
-            let member = member(account, mark.as_u64(), mark.as_u64());
-            Ledger::Tried.charge(account, policy, Movement::Recall { member }, charges);
+        let owner = attempt.owner.as_u64();
+        if let Some(exact) = attempt.marks.exact {
+            let member = member(owner, exact.into(), exact.into());
+            Ledger::Tried.charge(owner, policy, Movement::Recall { member }, charges);
         }
-        let pair = crate::table::mix(account ^ attempt.source.as_u64().rotate_left(17));
+        let pair = crate::table::mix(owner ^ attempt.source.as_u64().rotate_left(17));
         Ledger::Typos.charge(pair, policy, Movement::Add { n: 1 }, charges);
     }
 

@@ -7,8 +7,8 @@
 //!   limit: then each password is worth only that many guesses a window, and
 //!   [`pressure`](super::pressure) still sees it.
 //! - **Hurts** people whose own password is the one being sprayed, on a new device in a place that
-//!   their account does not know. A right password is never marked, so people who only *use* it
-//!   heat nothing. An attacker can heat a popular password on purpose (T1110.003 turned round):
+//!   their account does not know. A right password is taken back as soon as it turns out right, so
+//!   people who only *use* it heat nothing. An attacker can heat a popular password on purpose (T1110.003 turned round):
 //!   that refuses such people and nobody else.
 //! - **Constants**: the floor of 5 accounts is in [`Policy`]. What is expected by chance follows
 //!   the password's popularity: of a day's wrong passwords, as large a share as of all passwords.

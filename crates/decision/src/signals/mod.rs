@@ -354,6 +354,7 @@ mod tests {
         let marks = crate::Marks {
             current: mark(1),
             previous: mark(0),
+            exact: Some(1),
         };
         let source = crate::SourceKey::new([192, 0, 2, 1].into());
         let mut attempt = Attempt::new(crate::AccountKey::from_u64(1), source, marks);

@@ -56,7 +56,11 @@ impl Signal for Pressure {
             take_back(count, charges);
         }
         match ended {
-            Ended::Right if is_failures => super::forgiveness::forgive(count, case, charges),
+            // What one host's failures did not add, its successes don't take.
+            Ended::Right if is_failures && !one_host => {
+                super::forgiveness::forgive(count, case, charges);
+            }
+            Ended::Right if is_failures => {}
             Ended::Right if case.credited && case.attempt.device.is_none() => {
                 super::again(count, Movement::Add { n: 1 }, charges);
             }

@@ -31,8 +31,8 @@ impl Signal for Standing {
     fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
         let network = attempt.source.network();
         Ledger::Standing.charge(network, policy, Movement::Peek, charges);
-        let account = attempt.account.as_u64();
-        Ledger::Credit.charge(account, policy, Movement::Add { n: 1 }, charges);
+        let owner = attempt.owner.as_u64();
+        Ledger::Credit.charge(owner, policy, Movement::Add { n: 1 }, charges);
     }
 
     fn weigh(&self, count: &Count, case: &Case) -> Weight {

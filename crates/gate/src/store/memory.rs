@@ -30,7 +30,7 @@ struct Slice {
     shards: Vec<Mutex<Table>>,
 }
 
-/// Why a snapshot was not taken over. What is in the store already stays.
+/// Why a snapshot was not taken over. Nothing of it is, then.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRestored {
     /// It could not be read.
@@ -126,7 +126,7 @@ impl MemoryStore {
     }
 
     /// Takes over a snapshot of a store with the same policy, bytes and seed.
-    pub fn restore(&self, from: &mut impl Read) -> Result<(), NotRestored> {
+    pub fn restore(&self, from: &mut impl Read, now: Timestamp) -> Result<(), NotRestored> {
         let mut head = [0; 16];
         from.read_exact(&mut head)?;
         if head[..8] != MAGIC[..] {
@@ -135,19 +135,27 @@ impl MemoryStore {
         if head[8..] != self.seed.to_le_bytes() {
             return Err(NotRestored::Other);
         }
+        let mut read = Vec::new();
         for slice in self.kept() {
             for shard in &slice.shards {
                 if read_words::<2>(from)? != [slice.ledger as u32, slice.window.slot_millis()] {
                     return Err(NotRestored::Other);
                 }
-                let mut table = shard.lock().unwrap_or_else(PoisonError::into_inner);
-                let words = read_sparse(from, table.words().len())?.ok_or(NotRestored::Other)?;
-                if !table.restore(&words) {
-                    return Err(NotRestored::Other);
-                }
+                let length = shard
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .words()
+                    .len();
+                let words = read_sparse(from, length)?.ok_or(NotRestored::Other)?;
+                read.push((shard, words));
             }
         }
-        Ok(())
+        let mut fit = true;
+        for (shard, words) in read {
+            let mut table = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            fit &= table.restore(&words, now);
+        }
+        if fit { Ok(()) } else { Err(NotRestored::Other) }
     }
 
     fn kept(&self) -> impl Iterator<Item = &Slice> {
@@ -270,7 +278,7 @@ mod tests {
         before.snapshot(&mut kept).unwrap();
         assert!(kept.len() < 200_000, "{}", kept.len());
         let after = store(1 << 20);
-        after.restore(&mut kept.as_slice()).unwrap();
+        after.restore(&mut kept.as_slice(), NOW).unwrap();
         assert_eq!(
             after.charge(&[failure(Ledger::Strikes, 42)], NOW)[0].count,
             6
@@ -284,11 +292,13 @@ mod tests {
     fn a_snapshot_of_something_else_is_not_taken() {
         let mut kept = Vec::new();
         store(1 << 20).snapshot(&mut kept).unwrap();
-        let other = |store: MemoryStore| store.restore(&mut kept.as_slice()).unwrap_err();
+        let other = |store: MemoryStore| store.restore(&mut kept.as_slice(), NOW).unwrap_err();
         assert!(matches!(other(store(1 << 21)), NotRestored::Other));
         let other_key = MemoryStore::new(&Policy::default(), 1 << 20, 8);
         assert!(matches!(other(other_key), NotRestored::Other));
-        let unknown = store(1 << 20).restore(&mut [0; 64].as_slice()).unwrap_err();
+        let unknown = store(1 << 20)
+            .restore(&mut [0; 64].as_slice(), NOW)
+            .unwrap_err();
         assert!(matches!(unknown, NotRestored::Unknown));
     }
 
@@ -302,7 +312,7 @@ mod tests {
             store(4096).snapshot(&mut kept).unwrap();
             kept.truncate(24);
             kept.extend(bytes);
-            let _ = store(4096).restore(&mut kept.as_slice());
+            let _ = store(4096).restore(&mut kept.as_slice(), NOW);
         }
 
         /// However names are invented around them, accounts under attack are not forgotten and the

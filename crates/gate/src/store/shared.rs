@@ -19,7 +19,7 @@ pub struct Away(pub String);
 ///
 /// To add one: apply every charge as [`Counter::apply`](doorwarden_decision::Counter::apply)
 /// would, each on its own key, by the *store's* clock; answer in their order, in one round trip;
-/// give up in well under a second, and at once while it is known to be away. Pass the conformance
+/// give up within a second, and at once while it is known to be away. Pass the conformance
 /// suite (`doorwarden_gate::conformance`). A mistake here gives every node's attackers free
 /// guesses.
 pub trait SharedStore: Send + Sync {

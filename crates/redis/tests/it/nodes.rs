@@ -49,11 +49,11 @@ pub async fn guess(gate: &Arc<Gate>, account: &str, number: u32) -> bool {
         password: Password::new(format!("wrong {number}")),
     };
     let asked = Asked {
-        route: "POST /login",
+        route: "POST /login".into(),
         credentials,
         client: [10, a ^ c, b, c].into(),
         asn: None,
-        tokens: &[],
+        tokens: Vec::new(),
     };
     match gate.admit(asked, now()).await.unwrap() {
         Admission::Allow(ticket) => {
@@ -120,11 +120,11 @@ async fn a_device_is_known_on_every_node() {
             password: Password::new("right".into()),
         };
         let asked = Asked {
-            route: "POST /login",
+            route: "POST /login".into(),
             credentials,
             client: [10, 1, 1, 1].into(),
             asn: None,
-            tokens,
+            tokens: tokens.to_vec(),
         };
         match gate.admit(asked, now()).await.unwrap() {
             Admission::Allow(ticket) => ticket.settle(Outcome::Success, now()).await,

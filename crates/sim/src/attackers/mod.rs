@@ -1,8 +1,8 @@
 //! Attackers, one kind a file.
 //!
 //! An attacker knows the accounts' names, sees what a client would see, and adapts: it changes
-//! address when it is refused, slows down when it is refused often, and leaves an account alone
-//! that it has.
+//! address when it is refused, takes another password when one is refused again and again, keeps its
+//! pace whatever happens, and leaves an account alone that it has.
 
 mod flood;
 mod knowing;
@@ -88,37 +88,6 @@ pub(crate) trait Attacker {
     }
 }
 
-/// Slows down when most of the recent guesses were refused, and speeds up again when they are not.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Temper {
-    guesses: u32,
-    refused: u32,
-    /// How many times slower than planned, as a power of two.
-    slower: u32,
-}
-
-impl Temper {
-    /// At the most this slow: 2⁴.
-    const SLOWEST: u32 = 4;
-
-    pub(crate) fn told(&mut self, action: Action) {
-        self.guesses += 1;
-        self.refused += u32::from(matches!(action, Action::Deny { .. }));
-        if self.guesses == 100 {
-            if self.refused > 50 {
-                self.slower = (self.slower + 1).min(Self::SLOWEST);
-            } else {
-                self.slower = self.slower.saturating_sub(1);
-            }
-            (self.guesses, self.refused) = (0, 0);
-        }
-    }
-
-    pub(crate) fn pace(&self, planned: u64) -> u64 {
-        planned << self.slower
-    }
-}
-
 /// Where guesses come from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Addresses {
@@ -135,8 +104,9 @@ pub(crate) enum Addresses {
     Fixed(IpAddr),
 }
 
-/// Residential proxies mostly lie elsewhere in the world; one in twenty in the people's own region.
-pub(crate) const REGIONAL: f64 = 0.05;
+/// Residential proxies mostly lie elsewhere in the world; one in ten in the people's own networks or
+/// behind their carriers.
+pub(crate) const REGIONAL: f64 = 0.1;
 
 /// The addresses that an attacker goes through.
 #[derive(Clone, Debug)]

@@ -3,12 +3,15 @@
 
 use rand::RngExt;
 
-use super::{Addresses, Attacker, Route, Temper, Victims};
+use super::{Addresses, Attacker, Route, Victims};
 use crate::{
     DAY, Rng,
     defences::{Action, Try},
     passwords::{Choice, Password},
 };
+
+/// So many refusals in a row, and the next password has its turn.
+const PATIENCE: u32 = 10;
 
 /// In which order an attacker guesses.
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +37,13 @@ pub(crate) struct Spray {
     pub(crate) unknown: f64,
     /// Accounts of its own in which it logs in after every third guess, to wash its address.
     pub(crate) own_accounts: u32,
+    /// Accounts, the last ones, that it does not guess at.
+    pub(crate) spared: u32,
     pub(crate) route: Route,
-    temper: Temper,
+    /// Refusals in a row.
+    refused: u32,
     made: u64,
+    accounts: u64,
     place: u64,
     began: Option<u64>,
     washes: bool,
@@ -57,9 +64,11 @@ impl Spray {
             pace,
             unknown: 0.1,
             own_accounts: 0,
+            spared: 0,
             route: Route::new(addresses),
-            temper: Temper::default(),
+            refused: 0,
             made: 0,
+            accounts: 1,
             place: 0,
             began: None,
             washes: false,
@@ -91,6 +100,15 @@ impl Spray {
         }
     }
 
+    fn give_up_password(&mut self) {
+        let of_one = match self.order {
+            Order::BreadthFirst | Order::Private { .. } => self.accounts,
+            Order::Under { accounts } => accounts,
+            Order::Weighted => return,
+        };
+        self.place = (self.place / of_one + 1) * of_one;
+    }
+
     fn wash(&mut self, victims: &Victims, rng: &mut Rng) -> Try {
         let own = rng.random_range(0..self.own_accounts) as usize;
         // The last accounts are the attacker's.
@@ -109,14 +127,15 @@ impl Attacker for Spray {
             return None;
         }
         self.began.get_or_insert(now);
-        let pace = self.temper.pace(self.pace);
+        let pace = self.pace;
         if self.own_accounts > 0 && self.made % 3 == 2 && !self.washes {
             self.washes = true;
             return Some((self.wash(victims, rng), 1));
         }
         self.washes = false;
         self.made += 1;
-        let accounts = victims.people.len() as u64 - u64::from(self.own_accounts);
+        let accounts = victims.people.len() as u64 - u64::from(self.own_accounts.max(self.spared));
+        self.accounts = accounts;
         let mut target = self.target(accounts, now, rng);
         for _ in 0..64 {
             if !victims.taken[target.0 as usize] {
@@ -135,6 +154,14 @@ impl Attacker for Spray {
 
     fn told(&mut self, _: &Try, action: Action) {
         self.route.told(action);
-        self.temper.told(action);
+        if !matches!(action, Action::Deny { .. }) {
+            self.refused = 0;
+            return;
+        }
+        self.refused += 1;
+        if self.refused == PATIENCE {
+            self.refused = 0;
+            self.give_up_password();
+        }
     }
 }

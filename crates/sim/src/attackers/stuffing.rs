@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use super::{Addresses, Attacker, Route, Temper, Victims};
+use super::{Addresses, Attacker, Route, Victims};
 use crate::{
     Rng,
     defences::{Action, Try},
@@ -18,8 +18,9 @@ pub(crate) struct Stuffing {
     pub(crate) valid: f64,
     pub(crate) unknown: f64,
     route: Route,
-    temper: Temper,
     made: u64,
+    /// People whose pair was tried.
+    right: usize,
 }
 
 impl Stuffing {
@@ -36,9 +37,18 @@ impl Stuffing {
             valid,
             unknown,
             route: Route::new(addresses),
-            temper: Temper::default(),
             made: 0,
+            right: 0,
         }
+    }
+}
+
+impl Stuffing {
+    fn next_right(&mut self, victims: &Victims) -> Option<u32> {
+        let rest =
+            (self.right..victims.people.len()).find(|person| victims.people[*person].leaked)?;
+        self.right = rest + 1;
+        Some(rest as u32)
     }
 }
 
@@ -49,12 +59,17 @@ impl Attacker for Stuffing {
         }
         self.made += 1;
         let account = rng.random_range(0..victims.people.len() as u32);
-        let person = &victims.people[account as usize];
         let address = self.route.address(rng);
         // A pair's password is somebody's, so one that is not right here is rarely anybody else's.
         let wrong = Password::private((1 << 37) + self.made);
-        let guess = if rng.random_bool(self.valid) {
-            victims.guess(account, person.password, address)
+        // Each leaked pair is tried once: those that are right belong to people whose pair has leaked.
+        let right = rng
+            .random_bool(self.valid)
+            .then(|| self.next_right(victims))
+            .flatten();
+        let guess = if let Some(right) = right {
+            let password = victims.people[right as usize].password;
+            victims.guess(right, password, address)
         } else if rng.random_bool(self.unknown) {
             victims.nobody(wrong, address, rng)
         } else {
@@ -64,12 +79,11 @@ impl Attacker for Stuffing {
             leaked: true,
             ..guess
         };
-        Some((guess, self.temper.pace(self.pace)))
+        Some((guess, self.pace))
     }
 
     fn told(&mut self, _: &Try, action: Action) {
         self.route.told(action);
-        self.temper.told(action);
     }
 }
 
@@ -120,11 +134,7 @@ impl Attacker for Tweaks {
         Some((victims.guess(account as u32, password, address), self.pace))
     }
 
-    fn told(&mut self, guess: &Try, action: Action) {
+    fn told(&mut self, _: &Try, action: Action) {
         self.route.told(action);
-        if matches!(action, Action::Deny { .. }) {
-            // It comes back to this account no more: the next one costs as much.
-            self.place = (guess.name + 1) * VARIANTS;
-        }
     }
 }

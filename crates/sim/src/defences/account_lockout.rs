@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{Answer, Defence, Try};
+use super::{Answer, Defence, Doubtful, Try};
 use crate::MINUTE;
 
 const MOST: u32 = 5;
@@ -25,7 +25,13 @@ impl Defence for AccountLockout {
         Answer::until(account.locked, now, account.failures.into())
     }
 
-    fn end(&mut self, attempt: &Try, _: &Answer, verified: Option<bool>, now: u64) -> Vec<u64> {
+    fn end(
+        &mut self,
+        attempt: &Try,
+        _: &Answer,
+        verified: Option<bool>,
+        now: u64,
+    ) -> Vec<Doubtful> {
         let account = self.0.entry(attempt.name).or_default();
         match verified {
             Some(true) => *account = Account::default(),

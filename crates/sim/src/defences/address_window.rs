@@ -1,7 +1,7 @@
 //! D1: at most five requests a minute from one address, right or wrong: `@limiter.limit("5/minute")`
 //! of slowapi and Flask-Limiter, as their first pages show it.
 
-use super::{Action, Answer, Defence, FixedWindow, Try};
+use super::{Action, Answer, Defence, Doubtful, FixedWindow, Try};
 use crate::MINUTE;
 
 const MOST: u32 = 5;
@@ -21,7 +21,7 @@ impl Defence for AddressWindow {
         Answer::new(action, count.into())
     }
 
-    fn end(&mut self, _: &Try, _: &Answer, _: Option<bool>, _: u64) -> Vec<u64> {
+    fn end(&mut self, _: &Try, _: &Answer, _: Option<bool>, _: u64) -> Vec<Doubtful> {
         Vec::new()
     }
 }

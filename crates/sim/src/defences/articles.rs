@@ -3,7 +3,7 @@
 //! 1,000 requests a minute.
 
 use super::{
-    Action, Answer, Defence, FixedWindow, Try, account_lockout::AccountLockout,
+    Action, Answer, Defence, Doubtful, FixedWindow, Try, account_lockout::AccountLockout,
     address_window::AddressWindow,
 };
 use crate::MINUTE;
@@ -40,7 +40,7 @@ impl Defence for Articles {
         answer: &Answer,
         verified: Option<bool>,
         now: u64,
-    ) -> Vec<u64> {
+    ) -> Vec<Doubtful> {
         self.account.end(attempt, answer, verified, now)
     }
 }

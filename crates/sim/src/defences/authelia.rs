@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Answer, Defence, Try};
+use super::{Answer, Defence, Doubtful, Try};
 use crate::MINUTE;
 
 const RETRIES: usize = 3;
@@ -56,7 +56,13 @@ impl Defence for Authelia {
         Answer::until(key.banned, now, score as f64)
     }
 
-    fn end(&mut self, attempt: &Try, _: &Answer, verified: Option<bool>, now: u64) -> Vec<u64> {
+    fn end(
+        &mut self,
+        attempt: &Try,
+        _: &Answer,
+        verified: Option<bool>,
+        now: u64,
+    ) -> Vec<Doubtful> {
         let key = self.key(attempt);
         match verified {
             Some(true) => key.failures.clear(),

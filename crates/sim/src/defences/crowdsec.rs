@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{Action, Answer, Defence, Try};
+use super::{Action, Answer, Defence, Doubtful, Try};
 use crate::{HOUR, MINUTE, SECOND};
 
 const CAPACITY: f64 = 5.0;
@@ -39,11 +39,17 @@ impl Defence for CrowdSec {
             Some(since) if (PULLED..BAN).contains(&since) => Action::Deny { retry: BAN - since },
             _ => Action::Allow,
         };
-        let score = bucket.level(now) + since.map_or(0.0, |_| CAPACITY);
+        let score = bucket.level(now);
         Answer::new(action, score)
     }
 
-    fn end(&mut self, attempt: &Try, _: &Answer, verified: Option<bool>, now: u64) -> Vec<u64> {
+    fn end(
+        &mut self,
+        attempt: &Try,
+        _: &Answer,
+        verified: Option<bool>,
+        now: u64,
+    ) -> Vec<Doubtful> {
         let bucket = self.0.entry(attempt.address_key()).or_default();
         let deaf = bucket.banned.is_some_and(|banned| now - banned < DEAF);
         if verified == Some(false) && !deaf {

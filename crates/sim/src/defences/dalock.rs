@@ -1,16 +1,17 @@
 //! D10: DALock (Blocki and Zhang, PETS 2022): an account is locked after ten wrong guesses in a row,
 //! or when the guessed passwords' popularity adds up to 2⁻⁹ of all people; a success forgets the
-//! former and not the latter. Unlocking is left to other means there; here the count of both is
-//! forgotten after a day, in its favour.
+//! former and not the latter. Unlocking is left to other means there; here both are forgotten a day
+//! after they began, which hurts fewer people and lets a slow attacker begin anew.
 //!
 //! Source: the paper's evaluation (K = 10, Ψ = 2⁻⁹ with popularity by zxcvbn), and
-//! `decision::popularity` for what its sketch of registered passwords would estimate.
+//! `decision::popularity` for what its sketch of registered passwords would estimate. That sketch
+//! would also know passwords that no list has; this does not, which costs it S5.
 
 use std::collections::HashMap;
 
 use doorwarden_decision::popularity;
 
-use super::{Answer, Defence, Try};
+use super::{Answer, Defence, Doubtful, Try};
 use crate::DAY;
 
 const STRIKES: u32 = 10;
@@ -41,7 +42,7 @@ impl Defence for Dalock {
         Answer::until(locked, now, score)
     }
 
-    fn end(&mut self, attempt: &Try, _: &Answer, verified: Option<bool>, _: u64) -> Vec<u64> {
+    fn end(&mut self, attempt: &Try, _: &Answer, verified: Option<bool>, _: u64) -> Vec<Doubtful> {
         let account = self.0.entry(attempt.name).or_default();
         match verified {
             Some(true) => account.strikes = 0,

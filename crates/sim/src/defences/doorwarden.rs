@@ -9,7 +9,7 @@ use doorwarden_decision::{
 };
 use rand::{RngExt, SeedableRng};
 
-use super::{Action, Answer, Defence, Try};
+use super::{Action, Answer, Defence, Doubtful, Try};
 use crate::{DAY, HOUR, Rng, passwords::mix};
 
 /// Bytes of one ledger's table: a guard's 64 MiB, in proportion to the accounts.
@@ -183,6 +183,9 @@ impl Doorwarden {
     }
 
     fn learn(&mut self, pending: &Pending, now: Timestamp) {
+        if pending.place != Place::Shared || !pending.verdict.credited {
+            return;
+        }
         let attempt = &pending.attempt;
         let device = attempt.device.is_some();
         let drawn = (device && attempt.sampled).then_some(pending.verdict.suspicion);
@@ -199,17 +202,15 @@ impl Doorwarden {
         }
     }
 
-    fn turned_hot(&mut self, pending: &Pending, now: Timestamp) -> Vec<u64> {
-        let hot = pending.counts.iter().any(|count| {
-            let limit = self.policy.heat.get(count.charge.key.limit);
-            count.charge.key.ledger == Ledger::Heat
-                && limit.is_some_and(|limit| count.count > limit.count)
-        });
+    fn turned_hot(&mut self, pending: &Pending, now: Timestamp) -> Vec<Doubtful> {
+        let hot = pending.verdict.hot;
         let retroaction = self.retroaction.as_mut().filter(|_| hot);
         let caught =
             retroaction.map(|retroaction| retroaction.turned_hot(pending.attempt.marks, now));
         let accounts = caught.into_iter().flatten();
-        accounts.map(|login| unkey(login.account)).collect()
+        accounts
+            .map(|login| (unkey(login.account), login.source.as_u64()))
+            .collect()
     }
 }
 
@@ -232,6 +233,7 @@ impl Defence for Doorwarden {
         let marks = Marks {
             current: Some(attempt.password.mark(day)),
             previous: Some(attempt.password.mark(day - 1)),
+            exact: Some(mix(attempt.password.0) as u32),
         };
         // Without the signal a token is worth nothing.
         let device = attempt
@@ -250,7 +252,12 @@ impl Defence for Doorwarden {
         let (place, mode) = self.place(now);
         let charges = plan(&attempt, &self.policy);
         let counts = self.charge(&charges, place, now);
-        let mut verdict = decide(&attempt, self.policy(place), &self.thresholds, &counts);
+        // As in the gate: in an outage nobody is known.
+        let thresholds = match place {
+            Place::Shared => self.thresholds,
+            Place::Own(_) | Place::Nowhere => Thresholds::default(),
+        };
+        let mut verdict = decide(&attempt, self.policy(place), &thresholds, &counts);
         if mode == Some(Away::Closed) {
             verdict.decision = Decision::Deny {
                 retry_after: std::time::Duration::from_secs(30),
@@ -267,11 +274,11 @@ impl Defence for Doorwarden {
                 retry: retry_after.as_millis() as u64,
             },
         };
-        // A refusal by a limit is beyond every suspicion; a device's login is beyond none.
-        let score = match (verdict.familiarity, action) {
-            (Familiarity::Device, Action::Allow) => -100.0,
-            (_, Action::Deny { .. }) => verdict.suspicion.max(0.0) + 100.0,
-            _ => verdict.suspicion,
+        // A device's login is beyond every suspicion.
+        let score = if verdict.familiarity == Familiarity::Device {
+            -100.0
+        } else {
+            verdict.suspicion
         };
         let handle = self.keep(Pending {
             attempt,
@@ -286,7 +293,7 @@ impl Defence for Doorwarden {
         }
     }
 
-    fn end(&mut self, _: &Try, answer: &Answer, verified: Option<bool>, now: u64) -> Vec<u64> {
+    fn end(&mut self, _: &Try, answer: &Answer, verified: Option<bool>, now: u64) -> Vec<Doubtful> {
         let Some(pending) = self.pending[answer.handle].take() else {
             return Vec::new();
         };

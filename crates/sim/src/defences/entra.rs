@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::{Answer, Defence, Try};
+use super::{Answer, Defence, Doubtful, Try};
 use crate::{HOUR, MINUTE, passwords::Password};
 
 const FAILURES: u32 = 10;
@@ -43,7 +43,13 @@ impl Defence for Entra {
         Answer::until(lane.locked, now, lane.failures.into())
     }
 
-    fn end(&mut self, attempt: &Try, _: &Answer, verified: Option<bool>, now: u64) -> Vec<u64> {
+    fn end(
+        &mut self,
+        attempt: &Try,
+        _: &Answer,
+        verified: Option<bool>,
+        now: u64,
+    ) -> Vec<Doubtful> {
         let account = self.0.entry(attempt.name).or_default();
         match verified {
             Some(true) => {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Answer, Defence, Try};
+use super::{Answer, Defence, Doubtful, Try};
 use crate::{DAY, SECOND};
 
 #[derive(Default)]
@@ -33,7 +33,13 @@ impl Defence for Kanidm {
         Answer::until(account.unlock, now, account.failures.into())
     }
 
-    fn end(&mut self, attempt: &Try, _: &Answer, verified: Option<bool>, now: u64) -> Vec<u64> {
+    fn end(
+        &mut self,
+        attempt: &Try,
+        _: &Answer,
+        verified: Option<bool>,
+        now: u64,
+    ) -> Vec<Doubtful> {
         if verified == Some(false) {
             let account = self.0.entry(attempt.name).or_default();
             account.settle(now);

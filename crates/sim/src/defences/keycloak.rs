@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{Answer, Defence, Try};
+use super::{Answer, Defence, Doubtful, Try};
 use crate::{HOUR, MINUTE, SECOND};
 
 const FAILURES: u64 = 30;
@@ -32,7 +32,13 @@ impl Defence for Keycloak {
         Answer::until(account.not_before, now, account.failures as f64)
     }
 
-    fn end(&mut self, attempt: &Try, _: &Answer, verified: Option<bool>, now: u64) -> Vec<u64> {
+    fn end(
+        &mut self,
+        attempt: &Try,
+        _: &Answer,
+        verified: Option<bool>,
+        now: u64,
+    ) -> Vec<Doubtful> {
         let account = self.0.entry(attempt.name).or_default();
         match verified {
             Some(true) => *account = Account::default(),

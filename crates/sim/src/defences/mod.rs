@@ -16,6 +16,7 @@ mod kanidm;
 mod keycloak;
 mod none;
 mod rauthy;
+mod step_up_unfamiliar;
 mod stop_guessing;
 
 use std::net::IpAddr;
@@ -65,6 +66,8 @@ pub(crate) enum Action {
     },
     /// Asks for a second factor, which people have and attackers don't.
     StepUp,
+    /// Verifies, and answers a right password as if it were wrong.
+    Silent,
     /// Refuses; `retry` says when it is worth coming back, in milliseconds.
     Deny {
         retry: u64,
@@ -101,15 +104,36 @@ impl Answer {
     }
 }
 
+impl Action {
+    /// Whether the attempt does not get in for the defence's sake.
+    pub(crate) fn refuses(self) -> bool {
+        matches!(self, Self::Deny { .. } | Self::Silent)
+    }
+}
+
+/// A login that turns out to be doubtful: account, and the address as `SourceKey` counts it.
+pub(crate) type Doubtful = (u64, u64);
+
 /// A defence under test.
 pub(crate) trait Defence {
     /// Before the password is verified.
     fn begin(&mut self, attempt: &Try, now: u64) -> Answer;
 
+    /// Whether it learns who passed the second factor: people do, attackers don't. A guard in front of
+    /// an application does not see that.
+    fn sees_second_factor(&self) -> bool {
+        false
+    }
+
     /// After: whether it was right, or `None` where it was never compared. Answers with accounts
     /// whose earlier logins turn out to be doubtful.
-    fn end(&mut self, attempt: &Try, answer: &Answer, verified: Option<bool>, now: u64)
-    -> Vec<u64>;
+    fn end(
+        &mut self,
+        attempt: &Try,
+        answer: &Answer,
+        verified: Option<bool>,
+        now: u64,
+    ) -> Vec<Doubtful>;
 }
 
 /// Which defence.
@@ -137,6 +161,8 @@ pub enum DefenceId {
     Rauthy,
     /// Familiar and unfamiliar lanes.
     Entra,
+    /// A step-up wherever device and network are unfamiliar.
+    StepUpUnfamiliar,
     /// Guesses weighed by popularity.
     Dalock,
     /// StopGuessing as its code has it.
@@ -163,7 +189,7 @@ pub enum DefenceId {
 
 impl DefenceId {
     /// Every defence of the board, in its order.
-    pub const BOARD: [Self; 17] = [
+    pub const BOARD: [Self; 18] = [
         Self::None,
         Self::AddressWindow,
         Self::AccountLockout,
@@ -175,6 +201,7 @@ impl DefenceId {
         Self::AutheliaAddress,
         Self::Rauthy,
         Self::Entra,
+        Self::StepUpUnfamiliar,
         Self::Dalock,
         Self::StopGuessing,
         Self::StopGuessingMended,
@@ -213,6 +240,7 @@ impl DefenceId {
             Self::AutheliaAddress => "D7-authelia-address".into(),
             Self::Rauthy => "D8-rauthy".into(),
             Self::Entra => "D9-two-lanes".into(),
+            Self::StepUpUnfamiliar => "D9b-step-up-unfamiliar".into(),
             Self::Dalock => "D10-dalock".into(),
             Self::StopGuessing => "D11-stopguessing".into(),
             Self::StopGuessingMended => "D11-stopguessing-mended".into(),
@@ -259,6 +287,7 @@ impl DefenceId {
             Self::AutheliaAddress => Box::new(authelia::Authelia::by_address()),
             Self::Rauthy => Box::<rauthy::Rauthy>::default(),
             Self::Entra => Box::<entra::Entra>::default(),
+            Self::StepUpUnfamiliar => Box::<step_up_unfamiliar::StepUpUnfamiliar>::default(),
             Self::Dalock => Box::<dalock::Dalock>::default(),
             Self::StopGuessing => Box::new(stop_guessing::StopGuessing::as_coded(seed)),
             Self::StopGuessingMended => Box::new(stop_guessing::StopGuessing::mended(seed)),

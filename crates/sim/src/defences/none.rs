@@ -1,6 +1,6 @@
 //! D0: no defence. What the attack costs where nothing counts.
 
-use super::{Action, Answer, Defence, Try};
+use super::{Action, Answer, Defence, Doubtful, Try};
 
 pub(super) struct None;
 
@@ -9,7 +9,7 @@ impl Defence for None {
         Answer::new(Action::Allow, 0.0)
     }
 
-    fn end(&mut self, _: &Try, _: &Answer, _: Option<bool>, _: u64) -> Vec<u64> {
+    fn end(&mut self, _: &Try, _: &Answer, _: Option<bool>, _: u64) -> Vec<Doubtful> {
         Vec::new()
     }
 }

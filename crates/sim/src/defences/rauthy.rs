@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Action, Answer, Defence, Try};
+use super::{Action, Answer, Defence, Doubtful, Try};
 use crate::{DAY, HOUR, MINUTE, SECOND, passwords::Password};
 
 const PAIRS: usize = 15;
@@ -46,7 +46,13 @@ impl Defence for Rauthy {
         Answer::new(action, score)
     }
 
-    fn end(&mut self, attempt: &Try, _: &Answer, verified: Option<bool>, now: u64) -> Vec<u64> {
+    fn end(
+        &mut self,
+        attempt: &Try,
+        _: &Answer,
+        verified: Option<bool>,
+        now: u64,
+    ) -> Vec<Doubtful> {
         let address = self.0.entry(attempt.address_key()).or_default();
         match verified {
             Some(true) => address.failures = 0,

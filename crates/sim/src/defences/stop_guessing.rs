@@ -11,14 +11,14 @@
 //! Source: microsoft/StopGuessing `LoginAttemptController.cs`, `BlockingAlgorithmOptions.cs`,
 //! `BinomialLadderFilter.cs`. Mended: consumed credit is added, not subtracted, so that its cap
 //! binds; a score does not fall below zero; a refund is only for the same account's failures, and
-//! only where the login is admitted. The ladder has 2¹⁴ bits instead of 2²⁹, in proportion to the
-//! accounts. Typos are what a person's typing gives: no edit distances here.
+//! only where the login is admitted. The ladder has 2²¹ bits instead of 2²⁹: a hundred for each guess,
+//! as there. Typos are what a person's typing gives: no edit distances here.
 
 use std::collections::{HashMap, VecDeque};
 
 use rand::{RngExt, SeedableRng};
 
-use super::{Action, Answer, Defence, Try};
+use super::{Action, Answer, Defence, Doubtful, Try};
 use crate::{
     HOUR, Rng,
     passwords::{Password, mix},
@@ -37,7 +37,7 @@ const MOST_CREDIT: f64 = 50.0;
 const REFUND: f64 = 0.9;
 const TYPOS: usize = 8;
 const WRONG_REMEMBERED: usize = 8;
-const BITS: usize = 1 << 14;
+const BITS: usize = 1 << 21;
 
 pub(super) struct StopGuessing {
     mended: bool,
@@ -233,14 +233,20 @@ impl Defence for StopGuessing {
         // Only whose password is right is kept out; nobody is told when to come back.
         let refused = attempt.right && score > threshold;
         let action = if refused {
-            Action::Deny { retry: u64::MAX }
+            Action::Silent
         } else {
             Action::Allow
         };
         Answer::new(action, score / threshold)
     }
 
-    fn end(&mut self, attempt: &Try, _: &Answer, verified: Option<bool>, now: u64) -> Vec<u64> {
+    fn end(
+        &mut self,
+        attempt: &Try,
+        _: &Answer,
+        verified: Option<bool>,
+        now: u64,
+    ) -> Vec<Doubtful> {
         match verified {
             Some(true) => {
                 if self.mended {
