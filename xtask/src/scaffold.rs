@@ -26,8 +26,9 @@ pub(crate) fn signal(name: &str) -> Result<(), String> {
     )?;
     println!(
         "wrote {path}\n\
-         next: in crates/decision/src/signals/mod.rs add `mod {file};` and the variant {camel} to SignalId\n\
-         (ALL, name, signal); in policy.rs the field `{file}` with its default and why"
+         next: in crates/decision/src/signals/mod.rs add `mod {file};`, the variant {camel} to SignalId and to Ledger\n\
+         (ALL, name, kind, signal, limits); in policy.rs the field `{file}` with its default and why; then show with\n\
+         doorwarden sim --ablations that it earns its place"
     );
     Ok(())
 }
@@ -125,19 +126,23 @@ const SIGNAL: &str = r##"//! What it counts, in one line.
 //! - **Hurts** whom, when it is wrong.
 //! - **Constants** and their source.
 
-use super::{Signal, SignalId, charge_each, share};
-use crate::{Attempt, Charge, Count, Movement, Policy};
+use super::{Ledger, Signal, Weight};
+use crate::{Attempt, Case, Charges, Count, Policy};
 
 pub(super) struct {Name};
 
 impl Signal for {Name} {
-    fn charges(&self, attempt: &Attempt, policy: &Policy) -> Vec<Charge> {
-        let id = attempt.account.as_u64();
-        charge_each(SignalId::{Name}, id, &policy.{name}, Movement::Add)
+    fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
+        if let Some(one) = attempt.counted() {
+            Ledger::{Name}.charge(attempt.account.as_u64(), policy, one, charges);
+        }
     }
 
-    fn weigh(&self, count: &Count) -> f64 {
-        share(count)
+    fn weigh(&self, count: &Count, case: &Case) -> Weight {
+        Weight {
+            share: f64::from(count.with_own()) / case.limit(count),
+            suspicion: 0.0,
+        }
     }
 }
 "##;

@@ -6,11 +6,15 @@ use crate::venv;
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
-const STEPS: [Step; 6] = [
-    ("Python packages of the example applications", venv::make),
+/// The features whose tests need what the first step installs.
+const FEATURES: &str = "doorwarden/real-apps,doorwarden/real-redis,doorwarden-redis/real-redis";
+
+const STEPS: [Step; 7] = [
+    ("Python packages and servers for the tests", venv::make),
     ("formatting", || cargo(&["fmt", "--all", "--check"])),
     ("clippy", clippy),
-    ("tests, with the real applications", tests),
+    ("tests, with real applications and real stores", tests),
+    ("interleavings of parallel attempts", interleavings),
     ("oracle", || oracle(None)),
     ("licences, bans and sources", deny),
 ];
@@ -48,7 +52,7 @@ fn clippy() -> Result<(), String> {
         "--workspace",
         "--all-targets",
         "--features",
-        "doorwarden/real-apps",
+        FEATURES,
         "--",
         "--deny",
         "warnings",
@@ -56,7 +60,20 @@ fn clippy() -> Result<(), String> {
 }
 
 fn tests() -> Result<(), String> {
-    cargo(&["test", "--workspace", "--features", "doorwarden/real-apps"])
+    cargo(&["test", "--workspace", "--features", FEATURES])
+}
+
+/// Locks of shuttle's instead of the system's, so in a build of its own.
+fn interleavings() -> Result<(), String> {
+    cargo(&[
+        "test",
+        "--package",
+        "doorwarden-gate",
+        "--features",
+        "shuttle",
+        "--test",
+        "interleavings",
+    ])
 }
 
 pub(crate) fn oracle(runs: Option<&str>) -> Result<(), String> {
@@ -66,7 +83,7 @@ pub(crate) fn oracle(runs: Option<&str>) -> Result<(), String> {
         "--package",
         "doorwarden",
         "--features",
-        "doorwarden/real-apps",
+        FEATURES,
         "--example",
         "oracle",
         "--",

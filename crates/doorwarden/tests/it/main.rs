@@ -4,6 +4,11 @@
 mod cli;
 mod demo;
 mod hostile;
+mod nodes;
 mod process;
 #[cfg(feature = "real-apps")]
 mod real_apps;
+#[cfg(feature = "real-redis")]
+#[path = "../../../redis/tests/it/server.rs"]
+#[expect(dead_code, reason = "the tests of the store itself use more of it")]
+mod server;

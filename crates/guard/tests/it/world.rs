@@ -105,6 +105,7 @@ async fn login(request: Request<Incoming>) -> Response<Body> {
 pub struct World {
     pub app: Arc<Application>,
     pub address: SocketAddr,
+    pub admin: Option<SocketAddr>,
     pub events: Arc<Mutex<Vec<serde_json::Value>>>,
     stop: Option<oneshot::Sender<()>>,
     guard: JoinHandle<()>,
@@ -143,6 +144,7 @@ impl World {
         };
         let guard = Guard::bind(config, policy, Box::new(sink)).await.unwrap();
         let address = guard.address();
+        let admin = guard.admin_address();
         let (stop, stopped) = oneshot::channel();
         let guard = tokio::spawn(guard.run(async {
             let _ = stopped.await;
@@ -150,6 +152,7 @@ impl World {
         Self {
             app,
             address,
+            admin,
             events,
             stop: Some(stop),
             guard,
@@ -168,6 +171,17 @@ impl World {
             .iter()
             .map(|event| event["outcome"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// One question at another address, by a name.
+    pub async fn get(&self, address: SocketAddr, path: &str, host: &str) -> Answer {
+        let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
+        let request = Request::get(format!("http://{address}{path}")).header("host", host);
+        let answered = client
+            .request(request.body(full("")).unwrap())
+            .await
+            .unwrap();
+        Answer::read(answered).await
     }
 
     /// One request over HTTP/1.1.
