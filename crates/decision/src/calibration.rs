@@ -131,7 +131,11 @@ impl Calibration {
             return Thresholds::default();
         }
         let step_up = self.quantile(policy.step_ups);
-        let attack = self.quantile(policy.step_ups_under_attack).min(step_up);
+        // Where a step-up is a refusal, the budget for attacks would refuse people by the dozen.
+        let attack = match policy.second_factor {
+            true => self.quantile(policy.step_ups_under_attack).min(step_up),
+            false => step_up,
+        };
         let challenge = self.quantile(policy.challenges);
         Thresholds {
             quiet: Steps {
@@ -219,7 +223,11 @@ mod tests {
     #[test]
     fn an_attack_lowers_the_threshold_and_never_raises_it() {
         let calibration = calibrated((0..20_000).map(|i| f64::from(i % 1_000) / 100.0));
-        let thresholds = calibration.thresholds(&Policy::default());
+        let policy = Policy {
+            second_factor: true,
+            ..Policy::default()
+        };
+        let thresholds = calibration.thresholds(&policy);
         let steps: Vec<f64> = [0.0, 0.2, 1.0, 9.0]
             .map(|odds| thresholds.at(odds).step_up)
             .into();

@@ -42,8 +42,8 @@ with one so popular; whether the pair has leaked; against it, whether the accoun
 right logins the site has seen from there.
 
 - Who is among the most suspicious {step_ups} of right logins {stepped}.
-- While few logins without a device succeed on the whole site, that becomes {attack}, and strangers'
-  limits shrink to half at the most. Nobody is refused for the site's state alone.
+- While few logins without a device succeed on the whole site, {under_attack}strangers' limits
+  shrink to half at the most. Nobody is refused for the site's state alone.
 - The most suspicious {challenges} wait for two seconds.
 
 Those shares are kept by a running quantile over right logins on known devices, weighed as if they
@@ -65,7 +65,11 @@ were not known. Until 1,000 are noted, only the limits act: in its first days a 
             heat = self.heat,
             networks = window(Ledger::Networks.limits(self)),
             step_ups = percent(self.step_ups),
-            attack = percent(self.step_ups_under_attack),
+            under_attack = if self.second_factor {
+                format!("that becomes {}, and ", percent(self.step_ups_under_attack))
+            } else {
+                String::new()
+            },
             challenges = percent(self.challenges),
         )
     }
@@ -92,7 +96,10 @@ mod tests {
     #[test]
     fn every_limit_and_budget_of_the_policy_is_told() {
         for preset in [Preset::Standard, Preset::Strict] {
-            let policy = Policy::preset(preset);
+            let policy = Policy {
+                second_factor: true,
+                ..Policy::preset(preset)
+            };
             let told = policy.explain();
             for limits in [
                 &policy.account,

@@ -40,7 +40,7 @@ pub struct Policy {
     pub second_factor: bool,
     /// The share of right logins that may meet a step-up in quiet times, 0 to 1.
     pub step_ups: f64,
-    /// The same while the site is under attack.
+    /// The same while the site is under attack; only where there is a second factor.
     pub step_ups_under_attack: f64,
     /// The share of right logins that may meet a delay or a challenge, 0 to 1.
     pub challenges: f64,

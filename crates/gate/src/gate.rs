@@ -170,10 +170,11 @@ impl Gate {
         })
     }
 
-    /// A gate with counters in memory and fresh keys.
+    /// A gate with counters in memory and fresh keys. With `shadow` it denies nothing.
     pub fn in_memory(
         policy: Policy,
         bytes: usize,
+        shadow: bool,
         sink: EventSink,
         now: Timestamp,
     ) -> Result<Arc<Self>, NoRandomness> {
@@ -184,7 +185,7 @@ impl Gate {
             keyring: Keyring::own(&secret, now)?,
             calibration: Calibration::default(),
             capacity: usize::MAX,
-            shadow: false,
+            shadow,
             policy,
             sink,
         }))

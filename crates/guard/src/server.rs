@@ -102,7 +102,7 @@ pub struct Guard {
 impl Guard {
     /// A guard with counters in memory and fresh keys. Connections wait until [`Guard::run`].
     pub async fn bind(config: Config, policy: Policy, sink: EventSink) -> Result<Self, StartError> {
-        let gate = Gate::in_memory(policy, config.memory_mib << 20, sink, now())?;
+        let gate = Gate::in_memory(policy, config.memory_mib << 20, config.shadow, sink, now())?;
         Self::with_gate(config, gate).await
     }
 

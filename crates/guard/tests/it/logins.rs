@@ -246,8 +246,8 @@ async fn going_away_does_not_save_a_guess() {
             "POST /login HTTP/1.1\r\nhost: a\r\ncontent-type: {JSON}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        stream.write_all(request.as_bytes()).await.unwrap();
         let before = world.app.seen().len();
+        stream.write_all(request.as_bytes()).await.unwrap();
         while world.app.seen().len() == before {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
