@@ -42,8 +42,8 @@ with one so popular; whether the pair has leaked; against it, whether the accoun
 right logins the site has seen from there.
 
 - Who is among the most suspicious {step_ups} of right logins {stepped}.
-- While few logins without a device succeed on the whole site, {under_attack}strangers' limits
-  shrink to half at the most. Nobody is refused for the site's state alone.
+- While few logins without a device succeed on the whole site, {under_attack}what strangers
+  may do from one address or network shrinks to half at the most. Nobody is refused for the site's state alone.
 - The most suspicious {challenges} wait for two seconds.
 
 Those shares are kept by a running quantile over right logins on known devices, weighed as if they

@@ -10,7 +10,7 @@ use std::{
 };
 
 use doorwarden_decision::{
-    Attempt, Calibration, Counts, Decision, Familiarity, InvalidAccount, Outcome, Policy,
+    Attempt, Calibration, Counts, Decision, DeviceId, Familiarity, InvalidAccount, Outcome, Policy,
     Retroaction, SourceKey, Thresholds, Timestamp, Verdict, decide, plan, reasons, settle,
 };
 
@@ -352,12 +352,14 @@ impl Gate {
         }
     }
 
-    /// The device's token, renewed; a new one only while the account has credit, since each has a
-    /// budget of failures of its own.
+    /// The device's token, renewed. Each new device has a budget of failures of its own, so without
+    /// credit they are all one.
     fn token(&self, pending: &Pending, now: Timestamp) -> Option<String> {
         let attempt = &pending.attempt;
-        let may = attempt.device.is_some() || pending.verdict.credited;
-        may.then(|| self.keyring.token(attempt.owner, attempt.device, now))?
+        let spare = || DeviceId::from_u64(attempt.owner.as_u64());
+        let device = attempt.device;
+        let device = device.or_else(|| (!pending.verdict.credited).then(spare));
+        self.keyring.token(attempt.owner, device, now)
     }
 
     fn calibrating(&self) -> impl std::ops::DerefMut<Target = Calibrating> + '_ {

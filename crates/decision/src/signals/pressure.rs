@@ -6,10 +6,10 @@
 //! - **Evaded by** going slowly beside many honest logins, or by adding right logins of one's own
 //!   accounts: each account is credited three times a day.
 //! - **Hurts** nobody by itself: a site-wide limit that refuses is a denial of service on every
-//!   login. Under pressure the policy's larger budget for step-ups holds, and strangers' limits
-//!   shrink to half at the most.
+//!   login. Under pressure the policy's larger budget for step-ups holds, and what strangers may
+//!   do from one address or network shrinks to half at the most.
 //! - **Constants**: odds r = (p_benign − p_observed) / p_observed, from Herley and Schechter
-//!   (NDSS 2019). p_benign is the policy's; it is believed for as long as 50 attempts do not
+//!   (NDSS 2019). p_benign is the policy's; it is believed for as long as 100 attempts do not
 //!   say otherwise.
 
 use std::sync::LazyLock;
@@ -28,7 +28,7 @@ pub(super) static WINDOWS: LazyLock<Limits> = LazyLock::new(|| {
 const MOST_OF_ONE_ADDRESS: u32 = 10;
 
 /// How many attempts the expectation is worth.
-const BELIEF: f64 = 50.0;
+const BELIEF: f64 = 100.0;
 
 /// The odds that an attempt without a device is an attacker's, from the failures and right logins
 /// of one window.

@@ -10,6 +10,7 @@ use std::{
 use crate::process::{Running, doorwarden, run};
 
 struct Login {
+    _running: doorwarden_lab::Running,
     _runtime: tokio::runtime::Runtime,
     address: SocketAddr,
 }
@@ -23,6 +24,7 @@ fn login() -> Login {
         .unwrap();
     Login {
         address: login.address(),
+        _running: login,
         _runtime: runtime,
     }
 }
@@ -67,9 +69,12 @@ fn guess(address: SocketAddr, number: usize) -> u16 {
 }
 
 fn verified(address: SocketAddr, numbers: std::ops::Range<usize>) -> usize {
-    numbers
-        .filter(|number| guess(address, *number) == 401)
-        .count()
+    let statuses: Vec<u16> = numbers.map(|number| guess(address, number)).collect();
+    assert!(
+        statuses.iter().all(|status| [401, 429].contains(status)),
+        "{statuses:?}"
+    );
+    statuses.iter().filter(|status| **status == 401).count()
 }
 
 #[test]
