@@ -12,8 +12,8 @@ use std::{
 };
 
 use doorwarden_decision::{
-    AccountKey, Attempt, Charge, CounterKey, Kind, Ledger, Mark, Marks, Movement, Outcome, Policy,
-    SignalId, SourceKey, Table, Thresholds, Timestamp, Window, decide, plan, settle,
+    AccountKey, Attempt, Charge, CounterKey, Kind, Ledger, Limit, Mark, Marks, Movement, Outcome,
+    Policy, SignalId, SourceKey, Table, Thresholds, Timestamp, Window, decide, plan, settle,
 };
 use doorwarden_gate::MemoryStore;
 use doorwarden_guard::{Config, Guard, ProtectedLogin};
@@ -82,10 +82,10 @@ fn store() -> MemoryStore {
 const NOW: u64 = 1_700_000_000_000;
 
 fn strike(id: u64) -> [Charge; 1] {
-    let limit = Policy::default()
-        .account
-        .get(0)
-        .expect("the standard policy has one");
+    const LIMIT: Limit = Limit {
+        count: 10,
+        window: Duration::from_secs(900),
+    };
     let key = CounterKey {
         ledger: Ledger::Strikes,
         limit: 0,
@@ -93,7 +93,7 @@ fn strike(id: u64) -> [Charge; 1] {
     };
     [Charge {
         key,
-        window: Window::of(limit),
+        window: Window::of(LIMIT),
         movement: Movement::Add { n: 1 },
     }]
 }
