@@ -14,6 +14,8 @@ use doorwarden_decision::{
     Retroaction, SourceKey, Thresholds, Timestamp, Verdict, decide, plan, reasons, settle,
 };
 
+use futures_util::FutureExt;
+
 use crate::{
     AttemptEvent, Ended, Event, EventSink, Keyring, Metrics, NoRandomness,
     events::{Caught, Retroacted},
@@ -113,6 +115,7 @@ struct Pending {
     verdict: Verdict,
     event: AttemptEvent,
     source: SourceKey,
+    admitted: Timestamp,
     verifying: Verifying,
 }
 
@@ -273,6 +276,7 @@ impl Gate {
             verdict,
             event,
             source: attempt.source,
+            admitted: now,
             verifying,
         });
         Ok(match verdict.decision {
@@ -418,10 +422,15 @@ impl Ticket {
 }
 
 impl Drop for Ticket {
-    /// What was charged stays: that is what a failure is.
+    /// What was charged stays: that is what a failure is. In memory it is also known as tried, so
+    /// that the same again is a repeat; a shared store can't be waited for here.
     fn drop(&mut self) {
         if let Some(pending) = self.0.take() {
             let gate = Arc::clone(&pending.gate);
+            if gate.memory().is_some() {
+                let admitted = pending.admitted;
+                let _ = pending.finish(Outcome::Failure, admitted).now_or_never();
+            }
             gate.metrics.ended(Outcome::Failure);
             (gate.sink)(&Event::Attempt(pending.event.ended(Ended::Abandoned)));
         }
@@ -448,8 +457,6 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-
-    use futures_util::FutureExt;
 
     use super::*;
     use crate::http::credentials::Password;

@@ -239,9 +239,9 @@ async fn an_application_that_hangs_or_closes_is_told() {
 #[tokio::test]
 async fn going_away_does_not_save_a_guess() {
     let world = World::start().await;
-    for _ in 0..10 {
+    for i in 0..10 {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
-        let body = r#"{"username":"alice","password":"hang"}"#;
+        let body = format!(r#"{{"username":"alice","password":"hang {i}"}}"#);
         let request = format!(
             "POST /login HTTP/1.1\r\nhost: a\r\ncontent-type: {JSON}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
