@@ -8,7 +8,7 @@ use crate::{steps::cargo, venv};
 const ATTEMPTS: u64 = 1_001;
 
 /// Instructions of an attempt when this was written, by rustc 1.95; more than a tenth more fails.
-const INSTRUCTIONS: u64 = 15_500;
+const INSTRUCTIONS: u64 = 14_800;
 
 pub(crate) fn run() -> Result<(), String> {
     venv::make()?;

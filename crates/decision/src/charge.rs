@@ -8,13 +8,13 @@ use crate::{Ledger, Limit, Timestamp, timestamp::millis};
 
 /// The most charges that one attempt makes: every ledger, with as many limits as a policy may
 /// give it.
-const MOST: usize = 28;
+pub const MOST_CHARGES: usize = 28;
 
 /// The charges of one attempt.
-pub type Charges = ArrayVec<Charge, MOST>;
+pub type Charges = ArrayVec<Charge, MOST_CHARGES>;
 
 /// The answers to [`Charges`], in their order.
-pub type Counts = ArrayVec<Count, MOST>;
+pub type Counts = ArrayVec<Count, MOST_CHARGES>;
 
 /// Names one counter: its ledger, which of the ledger's limits, and what it counts by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,17 +42,12 @@ pub struct Charge {
 /// How a counter moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Movement {
-    /// `n` more.
-    Add {
-        /// How many.
-        n: u16,
-    },
-    /// `n` less, in the slot that [`Count::slot`] named when they were added. Never below zero.
+    /// One more.
+    Add,
+    /// One less, in the slot that [`Count::slot`] named when it was added. Never below zero.
     TakeBack {
         /// The slot of the addition.
         slot: u32,
-        /// How many.
-        n: u16,
     },
     /// At most so many less, the newest first. Never below zero.
     Forgive {
@@ -76,7 +71,12 @@ pub enum Movement {
 impl Movement {
     /// Whether it can change a counter that was never used. The others need no room for it.
     pub fn opens(self) -> bool {
-        matches!(self, Self::Add { .. } | Self::Remember { .. })
+        matches!(self, Self::Add | Self::Remember { .. })
+    }
+
+    /// Whether it can change a counter at all.
+    pub fn writes(self) -> bool {
+        !matches!(self, Self::Peek | Self::Recall { .. })
     }
 }
 
@@ -96,6 +96,16 @@ pub struct Count {
 }
 
 impl Count {
+    /// What a counter says that was never used.
+    pub fn none(charge: Charge) -> Self {
+        Self {
+            charge,
+            count: 0,
+            slot: 0,
+            leaves: 0,
+        }
+    }
+
     /// The count with this attempt in it, also where it only looked.
     pub(crate) fn with_own(&self) -> u32 {
         self.count + u32::from(self.charge.movement == Movement::Peek)
@@ -149,9 +159,11 @@ impl Window {
         self.0
     }
 
-    /// The slot that a moment falls in; wraps after 17 years of the shortest window.
-    pub fn slot(self, now: Timestamp) -> u32 {
-        (now.as_millis() / u64::from(self.0)) as u32
+    /// The slot that a moment falls in, which wraps after 17 years of the shortest window, and how
+    /// many milliseconds of it have passed.
+    pub fn cut(self, now: Timestamp) -> (u32, u32) {
+        let (now, slot) = (now.as_millis(), u64::from(self.0));
+        ((now / slot) as u32, (now % slot) as u32)
     }
 
     /// How long a counter that is not charged any more can still say something.
@@ -159,10 +171,10 @@ impl Window {
         Duration::from_millis(u64::from(self.0) * u64::from(SLOTS + 1))
     }
 
-    /// How long until what happened `age` slots ago leaves, in milliseconds.
-    pub(crate) fn leaves(self, age: u32, now: Timestamp) -> u32 {
-        let into = now.as_millis() % u64::from(self.0);
+    /// How long until what happened `age` slots ago leaves, so far into the present slot; all in
+    /// milliseconds.
+    pub(crate) fn leaves(self, age: u32, into: u32) -> u32 {
         let end = u64::from((SLOTS + 1).saturating_sub(age)) * u64::from(self.0);
-        u32::try_from(end.saturating_sub(into)).unwrap_or(u32::MAX)
+        u32::try_from(end.saturating_sub(into.into())).unwrap_or(u32::MAX)
     }
 }

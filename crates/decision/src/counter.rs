@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 use crate::{
     Charge, Count, Movement, Timestamp, Window,
     charge::{Match, SLOTS},
@@ -30,7 +32,8 @@ pub enum Kind {
 }
 
 /// One counter's state: 28 bytes, no pointers. All zero is a counter that was never used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
 pub struct Counter {
     /// The slot of the last change.
     newest: u32,
@@ -40,65 +43,45 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Its size where it is stored, in 32-bit words.
-    pub const WORDS: usize = 1 + CELLS / 2;
-
-    /// As stored.
-    pub fn from_words(words: &[u32; Self::WORDS]) -> Self {
-        let mut cells = [0; CELLS];
-        for (pair, word) in cells.chunks_exact_mut(2).zip(&words[1..]) {
-            pair.copy_from_slice(&[*word as u16, (*word >> 16) as u16]);
-        }
-        let newest = words[0];
-        Self { newest, cells }
-    }
-
-    /// To store it.
-    pub fn to_words(self) -> [u32; Self::WORDS] {
-        let mut words = [self.newest; Self::WORDS];
-        for (pair, word) in self.cells.chunks_exact(2).zip(&mut words[1..]) {
-            *word = u32::from(pair[0]) | u32::from(pair[1]) << 16;
-        }
-        words
-    }
-
     /// Applies one charge.
     pub fn apply(&mut self, charge: Charge, now: Timestamp) -> Count {
-        let slot = charge.window.slot(now);
+        let (slot, into) = charge.window.cut(now);
         match charge.movement {
-            Movement::Add { n } => {
+            Movement::Add => {
                 self.advance(slot);
-                self.cells[0] = self.cells[0].saturating_add(n);
+                self.cells[0] = self.cells[0].saturating_add(1);
             }
-            Movement::TakeBack { slot, n } => self.take_back(slot, n),
+            Movement::TakeBack { slot } => self.take_back(slot),
             Movement::Forgive { most } => self.forgive(most),
             Movement::Peek => {}
-            Movement::Remember { member } => self.remember(member, slot),
+            Movement::Remember { member } => {
+                self.remember(member, slot);
+                return Count {
+                    slot,
+                    ..Count::none(charge)
+                };
+            }
             Movement::Recall { member } => {
                 return Count {
-                    charge,
                     count: self.recall(member, slot) as u32,
                     slot,
-                    leaves: 0,
+                    ..Count::none(charge)
                 };
             }
         }
-        let (count, age) = match charge.movement {
-            Movement::Remember { .. } => (0, None),
-            _ => self.read(slot),
-        };
+        let (count, age) = self.read(slot);
         Count {
             charge,
             count,
             slot: self.newest,
-            leaves: age.map_or(0, |age| charge.window.leaves(age, now)),
+            leaves: age.map_or(0, |age| charge.window.leaves(age, into)),
         }
     }
 
     /// How much evidence would be lost with this counter: what a full store weighs before it
     /// forgets one. Zero: nothing. Of two with as much, the one that changed last is worth more.
     pub fn evidence(&self, kind: Kind, window: Window, now: Timestamp) -> (u32, u32) {
-        let slot = window.slot(now);
+        let (slot, _) = window.cut(now);
         let live = match kind {
             Kind::Events => self.read(slot).0,
             Kind::Members => {
@@ -109,15 +92,39 @@ impl Counter {
         (live, self.newest)
     }
 
+    /// Whether its last change is more than a slot after this one: by a clock that was wrong.
+    pub(crate) fn is_after(&self, slot: u32) -> bool {
+        self.newest.wrapping_sub(slot) as i32 > 1
+    }
+
     /// Shifts out what has left the window. A clock that went back writes in the newest slot, so
     /// that nothing is forgotten and nothing is counted early.
     fn advance(&mut self, slot: u32) {
-        let passed = self.age(slot).min(RING);
+        let passed = self.age(slot);
         if passed > 0 {
-            self.cells.copy_within(..RING - passed, passed);
-            self.cells[..passed].fill(0);
+            let (ring, oldest) = self.aged(passed);
+            for (place, cell) in self.cells[..RING - 1].iter_mut().enumerate() {
+                *cell = (ring >> (16 * place)) as u16;
+            }
+            self.cells[RING - 1] = oldest;
             self.newest = slot;
         }
+    }
+
+    /// The counts so many slots later, the newest in the lowest bits, and the oldest of the nine.
+    fn aged(&self, passed: usize) -> (u128, u16) {
+        let oldest = (RING - 1).checked_sub(passed);
+        let oldest = oldest.map_or(0, |place| self.cells[place]);
+        let cells = self.cells[..RING - 1].iter().enumerate();
+        let ring = cells.fold(0, |ring, (place, cell)| {
+            ring | u128::from(*cell) << (16 * place)
+        });
+        let ring = if passed < RING - 1 {
+            ring << (16 * passed)
+        } else {
+            0
+        };
+        (ring, oldest)
     }
 
     /// How many slots have begun since the newest; 0 for a clock that went back.
@@ -129,10 +136,10 @@ impl Counter {
         usize::try_from(passed).unwrap_or(0)
     }
 
-    fn take_back(&mut self, slot: u32, n: u16) {
+    fn take_back(&mut self, slot: u32) {
         let age = self.newest.wrapping_sub(slot) as usize;
         if let Some(cell) = self.cells[..RING].get_mut(age) {
-            *cell = cell.saturating_sub(n);
+            *cell = cell.saturating_sub(1);
         }
     }
 
@@ -147,11 +154,13 @@ impl Counter {
 
     /// How many events are in the window that ends in `slot`, and the age of the oldest.
     fn read(&self, slot: u32) -> (u32, Option<u32>) {
-        let passed = self.age(slot).min(RING);
-        let within = &self.cells[..RING - passed];
-        let count = within.iter().map(|cell| u32::from(*cell)).sum();
-        let oldest = within.iter().rposition(|cell| *cell > 0);
-        (count, oldest.map(|place| (place + passed) as u32))
+        let (ring, oldest) = self.aged(self.age(slot));
+        let age = match (oldest, ring) {
+            (0, 0) => None,
+            (0, ring) => Some(ring.ilog2() / 16),
+            _ => Some(SLOTS),
+        };
+        (sum(ring) + u32::from(oldest), age)
     }
 
     fn members(&self) -> impl Iterator<Item = (u32, u16)> + '_ {
@@ -187,6 +196,14 @@ impl Counter {
         }
         self.newest = slot;
     }
+}
+
+/// The sum of the eight counts in a ring.
+fn sum(ring: u128) -> u32 {
+    const EVEN: u128 = 0x0000_ffff_0000_ffff_0000_ffff_0000_ffff;
+    let fours = (ring & EVEN) + (ring >> 16 & EVEN);
+    let twos = fours as u64 + (fours >> 64) as u64;
+    twos as u32 + (twos >> 32) as u32
 }
 
 /// Whether a member last seen in a slot is still in the window. Its slot is cut to 16 bits: after
@@ -227,7 +244,7 @@ mod tests {
     }
 
     fn add(counter: &mut Counter, seconds: u64) -> Count {
-        counter.apply(charge(Movement::Add { n: 1 }), at(seconds))
+        counter.apply(charge(Movement::Add), at(seconds))
     }
 
     #[test]
@@ -252,7 +269,7 @@ mod tests {
     fn a_refund_finds_its_own_slot_and_stops_at_zero() {
         let mut counter = Counter::default();
         let slot = add(&mut counter, 0).slot;
-        let back = charge(Movement::TakeBack { slot, n: 1 });
+        let back = charge(Movement::TakeBack { slot });
         add(&mut counter, 50);
         assert_eq!(counter.apply(back, at(51)).count, 1);
         assert_eq!(counter.apply(back, at(52)).count, 1);
@@ -287,13 +304,8 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_is_stored_as_it_is() {
-        let mut counter = Counter::default();
-        for seconds in [0, 10, 40] {
-            add(&mut counter, seconds);
-        }
-        assert_eq!(Counter::from_words(&counter.to_words()), counter);
-        assert_eq!(std::mem::size_of::<Counter>(), 4 * Counter::WORDS);
+    fn a_counter_and_its_tag_are_half_a_cache_line() {
+        assert_eq!(size_of::<Counter>() + size_of::<u32>(), 32);
     }
 
     proptest! {
@@ -325,7 +337,7 @@ mod tests {
                 furthest = furthest.max(now);
                 let slot = add(&mut counter, now).slot;
                 if refund {
-                    counter.apply(charge(Movement::TakeBack { slot, n: 1 }), at(now));
+                    counter.apply(charge(Movement::TakeBack { slot }), at(now));
                 } else {
                     kept.push(furthest);
                 }

@@ -37,7 +37,9 @@ mod timestamp;
 pub use account::{AccountKey, AccountKeyer, InvalidAccount, MAX_ACCOUNT_BYTES, OwnerKey};
 pub use attempt::{Attempt, Outcome};
 pub use calibration::{Calibration, Thresholds};
-pub use charge::{Charge, Charges, Count, CounterKey, Counts, Match, Movement, Window};
+pub use charge::{
+    Charge, Charges, Count, CounterKey, Counts, MOST_CHARGES, Match, Movement, Window,
+};
 pub use counter::{Counter, Kind};
 pub use decide::{Case, Decision, Ended, Reason, Steps, Verdict, decide, plan, reasons, settle};
 pub use device::{DeviceId, DeviceSigner, TOKEN_CHARS, TOKEN_SECONDS};
@@ -48,5 +50,5 @@ pub use policy::{Policy, Preset};
 pub use retroaction::{Retroaction, Unfamiliar};
 pub use signals::{Familiarity, Ledger, SignalId};
 pub use source::SourceKey;
-pub use table::Table;
+pub use table::{Slot, Table};
 pub use timestamp::Timestamp;

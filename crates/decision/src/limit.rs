@@ -16,7 +16,11 @@ pub struct Limit {
 /// Several limits that hold together. The grammar is that of the `limits` package, which
 /// Flask-Limiter and slowapi use: `COUNT per|/ [N] UNIT`, joined by `;`, `,` or `|`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits(Vec<Limit>);
+pub struct Limits {
+    /// The first again where there are fewer.
+    limits: [Limit; MAX_LIMITS],
+    count: u8,
+}
 
 /// Why words are no limit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,36 +44,48 @@ const MAX_LIMITS: usize = 3;
 
 impl Limits {
     /// One limit that is written in the code.
-    pub(crate) fn fixed(count: u32, seconds: u64) -> Self {
+    pub(crate) const fn fixed(count: u32, seconds: u64) -> Self {
         let window = Duration::from_secs(seconds);
-        Self(vec![Limit { count, window }])
+        Self {
+            limits: [Limit { count, window }; MAX_LIMITS],
+            count: 1,
+        }
     }
 
     /// And one more.
-    pub(crate) fn and(mut self, count: u32, seconds: u64) -> Self {
-        self.0.extend(Self::fixed(count, seconds).0);
+    pub(crate) const fn and(mut self, count: u32, seconds: u64) -> Self {
+        let window = Duration::from_secs(seconds);
+        self.limits[self.count as usize] = Limit { count, window };
+        self.count += 1;
         self
     }
 
     /// Each of them changed.
     pub fn map(&self, change: impl Fn(Limit) -> Limit) -> Self {
-        Self(self.iter().map(change).collect())
+        Self {
+            limits: self.limits.map(change),
+            count: self.count,
+        }
     }
 
     /// How many there are: from 1 to 3.
     #[allow(clippy::len_without_is_empty, reason = "there is always one")]
     pub fn len(&self) -> usize {
-        self.0.len()
+        usize::from(self.count)
     }
 
     /// The limit at a position.
     pub fn get(&self, position: u8) -> Option<Limit> {
-        self.0.get(usize::from(position)).copied()
+        self.as_slice().get(usize::from(position)).copied()
     }
 
     /// The limits, in the order they were written.
     pub fn iter(&self) -> impl Iterator<Item = Limit> + '_ {
-        self.0.iter().copied()
+        self.as_slice().iter().copied()
+    }
+
+    fn as_slice(&self) -> &[Limit] {
+        &self.limits[..self.len()]
     }
 }
 
@@ -83,10 +99,15 @@ impl FromStr for Limits {
             .filter(|part| !part.is_empty())
             .map(str::parse)
             .collect::<Result<Vec<Limit>, _>>()?;
-        if limits.is_empty() || limits.len() > MAX_LIMITS {
+        let Some(first) = limits.first().filter(|_| limits.len() <= MAX_LIMITS) else {
             return Err(InvalidLimit::Grammar(words.to_owned()));
-        }
-        Ok(Self(limits))
+        };
+        let mut padded = [*first; MAX_LIMITS];
+        padded[..limits.len()].copy_from_slice(&limits);
+        Ok(Self {
+            limits: padded,
+            count: limits.len() as u8,
+        })
     }
 }
 
@@ -162,7 +183,7 @@ impl fmt::Display for Limit {
 
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, limit) in self.0.iter().enumerate() {
+        for (i, limit) in self.iter().enumerate() {
             let separator = if i == 0 { "" } else { "; " };
             write!(f, "{separator}{limit}")?;
         }

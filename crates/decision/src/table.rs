@@ -1,183 +1,276 @@
 //! Counters in a fixed amount of memory: a table with two places for each key.
 
+use std::{
+    hint::black_box,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
+
+use zerocopy::{FromZeros, transmute};
+
 use crate::{Charge, Count, Counter, Timestamp, Window, counter::Kind};
 
-/// Counters that share a bucket. A key may stand in either of two buckets.
-const WAYS: usize = 8;
+/// A counter and, before it, the bits that tell it from others of its bucket: 32 bytes. A tag of
+/// zero is an empty place.
+type Place = [AtomicU32; PLACE];
 
-/// A bucket: the tags of its counters side by side, then the counters. 256 bytes, all zero when
-/// empty, so that memory is only touched when it is used.
-const BUCKET: usize = WAYS * (1 + Counter::WORDS);
+const PLACE: usize = 1 + size_of::<Counter>() / 4;
+
+/// Counters that share a bucket: two cache lines of them. A key may stand in either of two buckets.
+const WAYS: usize = 4;
+
+/// A bucket in words. All zero when empty, so that memory is only touched when it is used.
+const BUCKET: usize = WAYS * PLACE;
+
+/// The most buckets of a group; a power of two. Both buckets of a key are of one group, which is
+/// four pages of memory at the most.
+const GROUP: usize = 128;
 
 /// The counters of one ledger and limit, in memory that never grows: 32 bytes each.
 ///
-/// A new key takes an empty place in its two buckets, else that of the counter with the least
-/// evidence in them. What an attack has filled is therefore never forgotten for names or
-/// addresses that are merely invented: those carry one event each. A key is known by 32 bits
-/// within its bucket; two share one with odds of 4 in 10⁹ for each look-up.
+/// A new key takes an empty place in its two buckets, or that of a counter which can move to the other
+/// of its own; else that of the counter with the least evidence in them. What an attack has filled is
+/// therefore never forgotten for names or addresses that are merely invented: those carry one event
+/// each. A key is known by 32 bits within its bucket; two share one with odds of 2 in 10⁹ for each
+/// look-up.
+///
+/// It is a table for many threads, without a lock of its own: whoever shares it lets one charge at a
+/// time into a [`group`](Table::group). What happens otherwise is that counts are lost.
 pub struct Table {
-    words: Vec<u32>,
+    words: Vec<AtomicU32>,
+    /// Where the first bucket begins: at a cache line.
+    first: usize,
+    buckets: usize,
+    /// Buckets of a group, as a power of two.
+    group_bits: u32,
     seed: u64,
     kind: Kind,
     window: Window,
-    used: usize,
+}
+
+/// Where a table keeps an id.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    tag: u32,
+    bucket: u32,
 }
 
 impl Table {
-    /// A table of at most `bytes`, and of at least one bucket of 256. `seed` should be random
+    /// A table of at most `bytes`, and of at least one bucket of 128. `seed` should be random
     /// where keys come from attackers, or they could choose keys that share a bucket.
     pub fn new(kind: Kind, window: Window, bytes: usize, seed: u64) -> Self {
-        let most = (bytes / (BUCKET * 4)).max(1);
+        let most = (bytes / (BUCKET * 4)).clamp(1, u32::MAX as usize);
+        let group_bits = GROUP.ilog2().min(most.ilog2());
+        let buckets = most >> group_bits << group_bits;
+        // Zeroed by the system, page by page as they are used, which aligned memory would not be.
+        let words = AtomicU32::new_vec_zeroed(buckets * BUCKET + BUCKET);
+        let words = words.unwrap_or_else(|_| panic!("no memory for {bytes} bytes of counters"));
+        let first = words.as_ptr().align_offset(BUCKET * 4).min(BUCKET);
         Self {
-            words: vec![0; BUCKET * most],
+            words,
+            first,
+            buckets,
+            group_bits,
             seed,
             kind,
             window,
-            used: 0,
         }
     }
 
-    /// Applies a charge to the counter with this id.
-    pub fn apply(&mut self, charge: Charge, now: Timestamp) -> Count {
-        let hash = self.hash(charge.key.id);
-        let place = match self.find(hash) {
+    /// Where an id stands, or would.
+    pub fn locate(&self, id: u64) -> Slot {
+        let hash = mix(mix(id ^ self.seed).wrapping_add(self.seed.rotate_left(32)));
+        Slot {
+            tag: ((hash >> 32) as u32).max(1),
+            bucket: ((u64::from(hash as u32) * self.buckets as u64) >> 32) as u32,
+        }
+    }
+
+    /// The number of the group that a slot is of.
+    pub fn group(&self, slot: Slot) -> usize {
+        slot.bucket as usize >> self.group_bits
+    }
+
+    /// How many groups there are.
+    pub fn groups(&self) -> usize {
+        self.buckets >> self.group_bits
+    }
+
+    /// Begins to fetch what a charge on this slot will use. Charges whose memory is fetched before the
+    /// first is applied wait for it once, and not one after the other. Needs no turn in the group.
+    pub fn fetch(&self, slot: Slot) {
+        for bucket in self.choices(slot) {
+            let places = self.places(bucket);
+            // One of each cache line.
+            black_box(places[0][0].load(Relaxed) ^ places[WAYS / 2][0].load(Relaxed));
+        }
+    }
+
+    /// Applies a charge to the counter with its id.
+    pub fn apply(&self, charge: Charge, now: Timestamp) -> Count {
+        self.apply_at(self.locate(charge.key.id), charge, now)
+    }
+
+    /// Applies a charge to the counter that stands where its id was located.
+    pub fn apply_at(&self, slot: Slot, charge: Charge, now: Timestamp) -> Count {
+        let place = match self.find(slot) {
             Some(place) => place,
-            None if charge.movement.opens() => self.make_room(hash, now),
+            None if charge.movement.opens() => self.make_room(slot, now),
             None => return Counter::default().apply(charge, now),
         };
-        let words = &mut self.words[place.counter..place.counter + Counter::WORDS];
-        let Ok(words) = <&mut [u32; Counter::WORDS]>::try_from(words) else {
-            return Counter::default().apply(charge, now);
-        };
-        let mut counter = Counter::from_words(words);
+        let mut counter = read(place);
         let count = counter.apply(charge, now);
-        *words = counter.to_words();
+        if charge.movement.writes() {
+            write(place, counter);
+        }
         count
     }
 
-    /// How many counters there are.
+    /// How many counters there are; looks at each.
     pub fn len(&self) -> usize {
-        self.used
+        let places = (0..self.buckets).flat_map(|bucket| self.places(bucket));
+        places.filter(|place| !is_empty(place)).count()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.used == 0
+        self.len() == 0
     }
 
     /// How many counters there is room for.
     pub fn capacity(&self) -> usize {
-        self.words.len() / BUCKET * WAYS
+        self.buckets * WAYS
     }
 
-    /// All of it, for a snapshot. It holds no name, address or password, but who has the seed can
+    /// Bytes that its counters take once all are used.
+    pub fn bytes(&self) -> usize {
+        self.buckets * BUCKET * 4
+    }
+
+    /// A group of it, for a snapshot. It holds no name, address or password, but who has the seed can
     /// ask whether an id is in it.
-    pub fn words(&self) -> &[u32] {
-        &self.words
+    pub fn words(&self, group: usize) -> Vec<u32> {
+        let places = self
+            .buckets_of(group)
+            .flat_map(|bucket| self.places(bucket));
+        places.flatten().map(|word| word.load(Relaxed)).collect()
     }
 
-    /// Takes over a snapshot that [`Table::words`] gave of a table with this seed and size; says
-    /// whether it fitted. A counter from the future, by a clock that was wrong, would never leave: it
-    /// begins anew.
+    /// Takes over what [`Table::words`] gave of this group in a table with the same seed and size;
+    /// says whether it fitted. A counter from the future, by a clock that was wrong, would never
+    /// leave: it is left out.
     #[must_use]
-    pub fn restore(&mut self, words: &[u32], now: Timestamp) -> bool {
-        let fits = words.len() == self.words.len();
-        if fits {
-            self.words.copy_from_slice(words);
-            self.forget_the_future(now);
-            let buckets = (0..self.words.len()).step_by(BUCKET);
-            self.used = buckets.map(|bucket| self.held(bucket)).sum();
+    pub fn restore(&self, group: usize, words: &[u32], now: Timestamp) -> bool {
+        if words.len() != BUCKET << self.group_bits {
+            return false;
         }
-        fits
-    }
-
-    fn forget_the_future(&mut self, now: Timestamp) {
-        let slot = self.window.slot(now);
-        let counters = self.words.chunks_exact_mut(BUCKET);
-        for counter in counters.flat_map(|bucket| bucket[WAYS..].chunks_exact_mut(Counter::WORDS)) {
-            // Its first word is the slot of its last change.
-            if counter[0].wrapping_sub(slot) as i32 > 1 {
-                counter.fill(0);
-            }
+        let (slot, _) = self.window.cut(now);
+        let places = self
+            .buckets_of(group)
+            .flat_map(|bucket| self.places(bucket));
+        for (place, words) in places.zip(words.as_chunks::<PLACE>().0) {
+            let [tag, counter @ ..] = *words;
+            let counter: Counter = transmute!(counter);
+            let kept = !counter.is_after(slot);
+            place[0].store(if kept { tag } else { 0 }, Relaxed);
+            write(place, if kept { counter } else { Counter::default() });
         }
+        true
     }
 
-    fn hash(&self, id: u64) -> u64 {
-        mix(mix(id ^ self.seed).wrapping_add(self.seed.rotate_left(32)))
+    fn buckets_of(&self, group: usize) -> std::ops::Range<usize> {
+        group << self.group_bits..(group + 1) << self.group_bits
     }
 
-    fn find(&self, hash: u64) -> Option<Place> {
-        let tag = tag(hash);
-        self.buckets(hash).into_iter().find_map(|bucket| {
-            let tags = &self.words[bucket..bucket + WAYS];
-            let way = tags.iter().position(|held| *held == tag)?;
-            Some(Place::new(bucket, way))
-        })
+    /// The two buckets in which a key may stand.
+    fn choices(&self, slot: Slot) -> [usize; 2] {
+        let bucket = slot.bucket as usize;
+        [bucket, self.other(bucket, slot.tag)]
     }
 
-    fn make_room(&mut self, hash: u64, now: Timestamp) -> Place {
-        let mut buckets = self.buckets(hash);
-        // The emptier one first: so both fill evenly, and the table nearly to its end.
-        if self.held(buckets[1]) < self.held(buckets[0]) {
-            buckets.swap(0, 1);
-        }
-        let places = || {
-            let of = |bucket| (0..WAYS).map(move |way| Place::new(bucket, way));
-            buckets.into_iter().flat_map(of)
+    /// The other bucket in which a key with this tag may stand; of that one, this.
+    fn other(&self, bucket: usize, tag: u32) -> usize {
+        let mask = (1 << self.group_bits) - 1;
+        bucket ^ (tag as usize & mask).max(mask & 1)
+    }
+
+    fn places(&self, bucket: usize) -> &[Place] {
+        let words = &self.words[self.first + bucket * BUCKET..][..BUCKET];
+        words.as_chunks().0
+    }
+
+    fn find(&self, slot: Slot) -> Option<&Place> {
+        let mut places = self
+            .choices(slot)
+            .into_iter()
+            .map(|bucket| self.places(bucket));
+        let is_it = |place: &&Place| place[0].load(Relaxed) == slot.tag;
+        places.find_map(|places| places.iter().find(is_it))
+    }
+
+    /// A place for a new key: free, or freed by forgetting the least.
+    fn make_room(&self, slot: Slot, now: Timestamp) -> &Place {
+        let free = |bucket| self.places(bucket).iter().find(|place| is_empty(place));
+        // The emptier bucket first: so both fill evenly, and the table nearly to its end.
+        let held = |bucket| {
+            self.places(bucket)
+                .iter()
+                .filter(|place| !is_empty(place))
+                .count()
         };
-        let empty = places().find(|place| self.words[place.tag] == 0);
-        let least = || places().min_by_key(|place| self.worth(*place, now));
-        let place = empty.or_else(least).unwrap_or(Place::new(buckets[0], 0));
-        self.used += usize::from(self.words[place.tag] == 0);
-        self.words[place.tag] = tag(hash);
-        self.words[place.counter..place.counter + Counter::WORDS].fill(0);
+        let [mut one, mut other] = self.choices(slot);
+        if held(other) < held(one) {
+            (one, other) = (other, one);
+        }
+        let empty = free(one).or_else(|| self.move_one([one, other]));
+        let place = empty.unwrap_or_else(|| self.least([one, other], now));
+        place[0].store(slot.tag, Relaxed);
+        write(place, Counter::default());
         place
     }
 
-    fn held(&self, bucket: usize) -> usize {
-        let tags = &self.words[bucket..bucket + WAYS];
-        tags.iter().filter(|tag| **tag != 0).count()
+    /// Moves a counter out of one of these buckets into the other of its own, if there is room.
+    fn move_one(&self, buckets: [usize; 2]) -> Option<&Place> {
+        let moved = buckets.into_iter().find_map(|bucket| {
+            self.places(bucket).iter().find_map(|from| {
+                let other = self.other(bucket, from[0].load(Relaxed));
+                let to = self.places(other).iter().find(|place| is_empty(place))?;
+                Some((from, to))
+            })
+        });
+        let (from, to) = moved?;
+        to[0].store(from[0].load(Relaxed), Relaxed);
+        write(to, read(from));
+        Some(from)
     }
 
-    /// What would be lost with a place that is taken.
-    fn worth(&self, place: Place, now: Timestamp) -> Option<(u32, u32)> {
-        let words = self.words[place.counter..].first_chunk()?;
-        let counter = Counter::from_words(words);
-        Some(counter.evidence(self.kind, self.window, now))
+    /// The counter with the least evidence.
+    fn least(&self, [one, other]: [usize; 2], now: Timestamp) -> &Place {
+        let places = self.places(one).iter().chain(self.places(other));
+        let least = places.min_by_key(|place| read(place).evidence(self.kind, self.window, now));
+        least.unwrap_or(&self.places(one)[0])
     }
+}
 
-    /// Where the two buckets of a key begin.
-    fn buckets(&self, hash: u64) -> [usize; 2] {
-        let count = self.words.len() / BUCKET;
-        let place = |half: u32| ((u64::from(half) * count as u64) >> 32) as usize * BUCKET;
-        [place(hash as u32), place(mix(hash) as u32)]
+fn is_empty(place: &Place) -> bool {
+    place[0].load(Relaxed) == 0
+}
+
+fn read([_, words @ ..]: &Place) -> Counter {
+    let words: [u32; PLACE - 1] = std::array::from_fn(|i| words[i].load(Relaxed));
+    transmute!(words)
+}
+
+fn write([_, words @ ..]: &Place, counter: Counter) {
+    let counter: [u32; PLACE - 1] = transmute!(counter);
+    for (word, value) in words.iter().zip(counter) {
+        word.store(value, Relaxed);
     }
 }
 
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Table({} of {} counters)", self.used, self.capacity())
+        write!(f, "Table({} counters)", self.capacity())
     }
-}
-
-#[derive(Clone, Copy)]
-struct Place {
-    tag: usize,
-    counter: usize,
-}
-
-impl Place {
-    fn new(bucket: usize, way: usize) -> Self {
-        Self {
-            tag: bucket + way,
-            counter: bucket + WAYS + way * Counter::WORDS,
-        }
-    }
-}
-
-/// The bits that tell a bucket's counters apart; zero is an empty place.
-fn tag(hash: u64) -> u32 {
-    ((hash >> 32) as u32).max(1)
 }
 
 /// The finaliser of SplitMix64: every bit of the input moves every bit of the output.
@@ -217,14 +310,14 @@ mod tests {
     }
 
     fn failure(id: u64) -> Charge {
-        charge(id, Movement::Add { n: 1 })
+        charge(id, Movement::Add)
     }
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
     #[test]
     fn a_flood_of_invented_names_stays_in_bounds_and_is_no_amnesty() {
-        let mut table = table(4096);
+        let table = table(4096);
         let attacked = 1_000_000_000..1_000_000_100;
         for id in attacked.clone().cycle().take(1000) {
             table.apply(failure(id), NOW);
@@ -240,7 +333,7 @@ mod tests {
 
     #[test]
     fn three_quarters_full_it_has_forgotten_next_to_nothing() {
-        let mut table = table(1 << 16);
+        let table = table(1 << 16);
         let kept = (1u64 << 16) * 3 / 4;
         for id in 0..kept {
             table.apply(failure(id), NOW);
@@ -252,7 +345,7 @@ mod tests {
 
     #[test]
     fn looking_takes_no_room() {
-        let mut table = table(64);
+        let table = table(64);
         for movement in [
             Movement::Peek,
             Movement::Recall { member: 1 },
@@ -265,7 +358,7 @@ mod tests {
 
     #[test]
     fn what_left_its_window_goes_first() {
-        let mut table = table(8);
+        let table = table(8);
         for id in (0..8).flat_map(|id| [id; 5]) {
             table.apply(failure(id), NOW);
         }
@@ -277,17 +370,20 @@ mod tests {
 
     #[test]
     fn a_snapshot_goes_on_where_it_was() {
-        let mut one = table(512);
+        let restore = |to: &Table, from: &Table, now| {
+            (0..from.groups()).all(|group| to.restore(group, &from.words(group), now))
+        };
+        let one = table(512);
         for id in 0..300 {
             one.apply(failure(id % 100), NOW);
         }
-        let mut two = table(512);
-        assert!(two.restore(one.words(), NOW));
+        let two = table(512);
+        assert!(restore(&two, &one, NOW));
         assert_eq!(two.len(), 100);
         assert_eq!(two.apply(failure(5), NOW).count, 4);
-        assert!(!table(1024).restore(one.words(), NOW));
+        assert!(!restore(&table(64), &one, NOW));
         let earlier = Timestamp::from_millis(NOW.as_millis() - 86_400_000);
-        assert!(two.restore(one.words(), earlier));
+        assert!(restore(&two, &one, earlier));
         assert_eq!(two.apply(charge(5, Movement::Peek), earlier).count, 0);
     }
 }

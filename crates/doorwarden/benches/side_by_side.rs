@@ -94,7 +94,7 @@ fn strike(id: u64) -> [Charge; 1] {
     [Charge {
         key,
         window: Window::of(LIMIT),
-        movement: Movement::Add { n: 1 },
+        movement: Movement::Add,
     }]
 }
 
@@ -116,7 +116,7 @@ fn one_counter() {
     // Room for exactly these keys at three quarters: the share of one of eighteen tables.
     let (policy, now) = (Policy::default(), Timestamp::from_millis(NOW));
     let before = resident();
-    let mut table = Table::new(
+    let table = Table::new(
         Kind::Events,
         strike(0)[0].window,
         (MANY * 4 / 3 * 32) as usize,

@@ -114,7 +114,6 @@ struct Pending {
     place: Place,
     verdict: Verdict,
     event: AttemptEvent,
-    source: SourceKey,
     admitted: Timestamp,
     verifying: Verifying,
 }
@@ -275,7 +274,6 @@ impl Gate {
             place,
             verdict,
             event,
-            source: attempt.source,
             admitted: now,
             verifying,
         });
@@ -352,7 +350,7 @@ impl Gate {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             let attempt = &pending.attempt;
-            retroaction.note(attempt.account, pending.source, attempt.marks, now);
+            retroaction.note(attempt.account, attempt.source, attempt.marks, now);
         }
     }
 

@@ -30,7 +30,7 @@ pub use store::{Away, MemoryStore, NotRestored, Outage, SharedCounters, SharedSt
 /// Locks: shuttle's where its interleavings are tested.
 mod sync {
     #[cfg(feature = "shuttle")]
-    pub(crate) use shuttle::sync::{Mutex, PoisonError};
+    pub(crate) use shuttle::sync::{Mutex, MutexGuard, PoisonError};
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) use std::sync::{Mutex, PoisonError};
+    pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
 }

@@ -83,7 +83,7 @@ fn charges(i: u64) -> Vec<Charge> {
             id: if ledger.is_sitewide() { 0 } else { i % 1_000 },
         },
         window: Window::of(limit),
-        movement: Movement::Add { n: 1 },
+        movement: Movement::Add,
     };
     ledgers.into_iter().map(charge).collect()
 }

@@ -2,7 +2,7 @@
 -- One charge on one counter: what doorwarden_decision's Counter::apply does, by this server's clock.
 --
 -- KEYS[1]  the counter
--- ARGV     movement, milliseconds a slot, and up to two numbers of the movement's
+-- ARGV     movement, milliseconds a slot, and the movement's number, if it has one
 -- answers  count, slot, milliseconds until the oldest leaves
 --
 -- A counter is its newest slot and then either nine counts, the newest first, or up to four
@@ -56,7 +56,7 @@ local function total(newest, ring, slot)
   return count, oldest
 end
 
-local function events(key, movement, length, a, b)
+local function events(key, movement, length, a)
   local now = clock()
   local slot = math.floor(now / length) % WRAP
   local state = redis.call('GET', key)
@@ -67,12 +67,12 @@ local function events(key, movement, length, a, b)
       for i = RING, 1, -1 do ring[i] = ring[i - age] or 0 end
       newest = slot
     end
-    ring[1] = math.min(ring[1] + a, MOST)
+    ring[1] = math.min(ring[1] + 1, MOST)
     write_ring(key, newest, ring, length)
   elseif state and movement == 'take_back' then
     local age = (newest - a) % WRAP
     if age < RING then
-      ring[age + 1] = math.max(ring[age + 1] - b, 0)
+      ring[age + 1] = math.max(ring[age + 1] - 1, 0)
       write_ring(key, newest, ring, length)
     end
   elseif state and movement == 'forgive' then
@@ -138,9 +138,9 @@ end
 
 local function charge(keys, args)
   local movement, length = args[1], tonumber(args[2])
-  local a, b = tonumber(args[3] or 0), tonumber(args[4] or 0)
+  local a = tonumber(args[3] or 0)
   if movement == 'recall' or movement == 'remember' then
     return members(keys[1], movement, length, a)
   end
-  return events(keys[1], movement, length, a, b)
+  return events(keys[1], movement, length, a)
 end

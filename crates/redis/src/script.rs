@@ -39,20 +39,19 @@ pub(crate) fn command(dialect: Dialect, hash: &str, key: &str, charge: &Charge) 
         Dialect::Function => FUNCTION,
         Dialect::Script => hash,
     });
-    let (name, a, b) = match charge.movement {
-        Movement::Add { n } => ("add", u32::from(n), 0),
-        Movement::TakeBack { slot, n } => ("take_back", slot, u32::from(n)),
-        Movement::Forgive { most } => ("forgive", u32::from(most), 0),
-        Movement::Peek => ("peek", 0, 0),
-        Movement::Recall { member } => ("recall", member, 0),
-        Movement::Remember { member } => ("remember", member, 0),
+    let (name, number) = match charge.movement {
+        Movement::Add => ("add", 0),
+        Movement::TakeBack { slot } => ("take_back", slot),
+        Movement::Forgive { most } => ("forgive", u32::from(most)),
+        Movement::Peek => ("peek", 0),
+        Movement::Recall { member } => ("recall", member),
+        Movement::Remember { member } => ("remember", member),
     };
     command
         .arg(1)
         .arg(key)
         .arg(name)
         .arg(charge.window.slot_millis())
-        .arg(a)
-        .arg(b);
+        .arg(number);
     command
 }

@@ -68,7 +68,7 @@ impl Attempt {
     /// counted, and only looks where it was drawn for calibration.
     pub(super) fn counted(&self) -> Option<Movement> {
         match (self.device, self.sampled) {
-            (None, _) => Some(Movement::Add { n: 1 }),
+            (None, _) => Some(Movement::Add),
             (Some(_), true) => Some(Movement::Peek),
             (Some(_), false) => None,
         }

@@ -16,7 +16,7 @@ pub(super) struct Device;
 impl Signal for Device {
     fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges) {
         if let Some(device) = attempt.device {
-            Ledger::Device.charge(device.as_u64(), policy, Movement::Add { n: 1 }, charges);
+            Ledger::Device.charge(device.as_u64(), policy, Movement::Add, charges);
         }
     }
 

@@ -10,13 +10,11 @@
 //! - **Constants**: known for 60 days. Familiarity backs off from address to network to system;
 //!   its nats are fitted on simulated traces (docs/scoreboard.md).
 
-use std::sync::LazyLock;
-
 use super::{Ledger, Signal, Weight, again, member};
 use crate::{Attempt, Case, Charges, Count, Ended, Limits, Movement, Policy, charge::Match};
 
 /// How long a network stays known after a right login.
-pub(super) static KNOWN: LazyLock<Limits> = LazyLock::new(|| Limits::fixed(4, 60 * 86_400));
+pub(super) static KNOWN: Limits = Limits::fixed(4, 60 * 86_400);
 
 /// How well an account knows where an attempt comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

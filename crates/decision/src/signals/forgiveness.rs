@@ -12,17 +12,15 @@
 //! - **Constants**: Entra's smart lockout remembers three wrong passwords, this four. StopGuessing
 //!   refunds 90 % of a typo; here at most three are forgiven, whole.
 
-use std::sync::LazyLock;
-
 use super::{Ledger, Signal, again, member, take_back};
 use crate::{Attempt, Case, Charges, Count, Ended, Limits, Movement, Policy};
 
 /// How long a wrong password is known for one.
-pub(super) static TRIED: LazyLock<Limits> = LazyLock::new(|| Limits::fixed(4, 86_400));
+pub(super) static TRIED: Limits = Limits::fixed(4, 86_400);
 
 /// How long the right password may take to come. Less than any window of which a failure is
 /// forgiven, so that none is forgiven that has left already.
-pub(super) static TYPOS: LazyLock<Limits> = LazyLock::new(|| Limits::fixed(MOST_TYPOS.into(), 300));
+pub(super) static TYPOS: Limits = Limits::fixed(MOST_TYPOS as u32, 300);
 
 const MOST_TYPOS: u16 = 3;
 
@@ -50,7 +48,7 @@ impl Signal for Forgiveness {
             Ledger::Tried.charge(owner, policy, Movement::Recall { member }, charges);
         }
         let pair = crate::table::mix(owner ^ attempt.source.as_u64().rotate_left(17));
-        Ledger::Typos.charge(pair, policy, Movement::Add { n: 1 }, charges);
+        Ledger::Typos.charge(pair, policy, Movement::Add, charges);
     }
 
     fn settle(&self, count: &Count, _: &Case, ended: Ended, charges: &mut Charges) {
@@ -58,7 +56,7 @@ impl Signal for Forgiveness {
             (Ended::Wrong, Movement::Recall { member }) => {
                 again(count, Movement::Remember { member }, charges);
             }
-            (Ended::Right, Movement::Add { .. }) => {
+            (Ended::Right, Movement::Add) => {
                 let most = u16::try_from(count.count).unwrap_or(u16::MAX);
                 again(count, Movement::Forgive { most }, charges);
             }

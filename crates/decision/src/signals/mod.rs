@@ -280,12 +280,8 @@ pub trait Signal: Sync {
 
 /// Undoes an addition.
 fn take_back(count: &Count, charges: &mut Charges) {
-    if let Movement::Add { n } = count.charge.movement {
-        let movement = Movement::TakeBack {
-            slot: count.slot,
-            n,
-        };
-        again(count, movement, charges);
+    if count.charge.movement == Movement::Add {
+        again(count, Movement::TakeBack { slot: count.slot }, charges);
     }
 }
 

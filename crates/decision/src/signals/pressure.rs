@@ -12,16 +12,11 @@
 //!   (NDSS 2019). p_benign is the policy's; it is believed for as long as 100 attempts do not
 //!   say otherwise.
 
-use std::sync::LazyLock;
-
 use super::{Ledger, Signal, take_back};
 use crate::{Attempt, Case, Charges, Count, Ended, Limits, Movement, Policy};
 
 /// A burst, and a slow attack that hides in a day's traffic.
-pub(super) static WINDOWS: LazyLock<Limits> = LazyLock::new(|| {
-    let quick = Limits::fixed(50_000, 600);
-    quick.and(50_000, 6 * 3_600)
-});
+pub(super) static WINDOWS: Limits = Limits::fixed(50_000, 600).and(50_000, 6 * 3_600);
 
 /// Failures of one address that count. One host that goes on and on is its address's matter, and
 /// should not make the whole site suspicious of strangers.
@@ -62,7 +57,7 @@ impl Signal for Pressure {
             }
             Ended::Right if is_failures => {}
             Ended::Right if case.credited && case.attempt.device.is_none() => {
-                super::again(count, Movement::Add { n: 1 }, charges);
+                super::again(count, Movement::Add, charges);
             }
             _ => {}
         }

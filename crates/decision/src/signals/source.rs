@@ -11,13 +11,11 @@
 //!   day by chance, and one more for each twenty right logins (3 to 5 % are mistyped). Nats are
 //!   fitted on simulated traces (docs/scoreboard.md).
 
-use std::sync::LazyLock;
-
 use super::{Familiarity, Ledger, Signal, Weight, surprise, take_back};
 use crate::{Attempt, Case, Charges, Count, Ended, Limits, Policy};
 
 /// Autonomous systems are too large for a limit that denies; what one does in a day informs.
-pub(super) static ASN: LazyLock<Limits> = LazyLock::new(|| Limits::fixed(1_000, 86_400));
+pub(super) static ASN: Limits = Limits::fixed(1_000, 86_400);
 
 const EXPECTED_OF_ADDRESS: f64 = 0.2;
 const EXPECTED_OF_NETWORK: f64 = 0.5;

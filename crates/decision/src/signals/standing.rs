@@ -11,16 +11,14 @@
 //! - **Constants**: StopGuessing caps an account's credit too (Herley, Schechter and Tian, EuroS&P
 //!   2019). Windows and nats are fitted on simulated traces (docs/scoreboard.md).
 
-use std::sync::LazyLock;
-
 use super::{Ledger, Signal, Weight, again, take_back};
 use crate::{Attempt, Case, Charges, Count, Ended, Limits, Movement, Policy};
 
 /// How long a right login vouches for its network.
-pub(super) static STANDING: LazyLock<Limits> = LazyLock::new(|| Limits::fixed(50_000, 30 * 86_400));
+pub(super) static STANDING: Limits = Limits::fixed(50_000, 30 * 86_400);
 
 /// How often an account may vouch for anything.
-pub(super) static CREDIT: LazyLock<Limits> = LazyLock::new(|| Limits::fixed(3, 86_400));
+pub(super) static CREDIT: Limits = Limits::fixed(3, 86_400);
 
 const NATS_PER_DOUBLING: f64 = 0.8;
 const MOST_NATS: f64 = 3.5;
@@ -32,7 +30,7 @@ impl Signal for Standing {
         let network = attempt.source.network();
         Ledger::Standing.charge(network, policy, Movement::Peek, charges);
         let owner = attempt.owner.as_u64();
-        Ledger::Credit.charge(owner, policy, Movement::Add { n: 1 }, charges);
+        Ledger::Credit.charge(owner, policy, Movement::Add, charges);
     }
 
     fn weigh(&self, count: &Count, case: &Case) -> Weight {
@@ -46,7 +44,7 @@ impl Signal for Standing {
     fn settle(&self, count: &Count, case: &Case, ended: Ended, charges: &mut Charges) {
         let vouches = ended == Ended::Right && case.credited;
         match count.charge.key.ledger {
-            Ledger::Standing if vouches => again(count, Movement::Add { n: 1 }, charges),
+            Ledger::Standing if vouches => again(count, Movement::Add, charges),
             Ledger::Credit if !vouches => take_back(count, charges),
             _ => {}
         }

@@ -2,23 +2,28 @@
 
 use std::io::{self, Read, Write};
 
-use doorwarden_decision::{Charge, CounterKey, Counts, Ledger, Policy, Table, Timestamp, Window};
+use arrayvec::ArrayVec;
+use doorwarden_decision::{
+    Charge, CounterKey, Counts, Ledger, Policy, Slot, Table, Timestamp, Window,
+};
 
-use crate::sync::{Mutex, PoisonError};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks to spread the counters of one ledger over.
-const SHARDS: usize = 16;
+/// Locks to spread the groups of all tables over; a power of two.
+const LOCKS: usize = 1024;
 
 /// What a snapshot begins with: the format's name and version.
-const MAGIC: &[u8; 8] = b"dwsnap01";
+const MAGIC: &[u8; 8] = b"dwsnap02";
 
 /// Counters in memory, bounded: each ledger and limit has its share of a fixed number of bytes, so
 /// that a flood of addresses can't push out accounts. 32 bytes a counter.
 #[derive(Debug)]
 pub struct MemoryStore {
-    ledgers: Vec<Slice>,
-    /// Where the ledger of a number begins among them.
+    slices: Vec<Slice>,
+    /// Where the slices of a ledger's number begin.
     first: [u8; Ledger::ALL.len()],
+    /// Each for the groups that fall on it.
+    locks: Vec<Mutex<()>>,
     seed: u64,
 }
 
@@ -27,7 +32,20 @@ pub struct MemoryStore {
 struct Slice {
     ledger: Ledger,
     window: Window,
-    shards: Vec<Mutex<Table>>,
+    table: Table,
+    number: usize,
+}
+
+impl Slice {
+    /// The lock of a group: groups of a table that follow each other have locks of their own.
+    fn lock(&self, group: usize) -> usize {
+        (group * 32 + self.number) % LOCKS
+    }
+
+    /// What stands before it in a snapshot.
+    fn head(&self) -> [u32; 2] {
+        [self.ledger as u32, self.window.slot_millis()]
+    }
 }
 
 /// Why a snapshot was not taken over. Nothing of it is, then.
@@ -45,51 +63,66 @@ pub enum NotRestored {
 }
 
 impl MemoryStore {
-    /// A store for a policy's counters of at most `bytes`, and a few buckets of 256 bytes for what
+    /// A store for a policy's counters of at most `bytes`, and a bucket of 128 bytes for each that
     /// is counted site-wide. `seed` should be random: with it, keys can be made that share a bucket.
     pub fn new(policy: &Policy, bytes: usize, seed: u64) -> Self {
-        let slices: usize = Ledger::ALL
+        let own = Ledger::ALL
             .into_iter()
-            .filter(|ledger| !ledger.is_sitewide())
-            .map(|ledger| ledger.limits(policy).len())
-            .sum();
-        let share = bytes / slices.max(1);
+            .filter(|ledger| !ledger.is_sitewide());
+        let tables: usize = own.map(|ledger| ledger.limits(policy).len()).sum();
+        let share = bytes / tables.max(1);
         let mut first = [0; Ledger::ALL.len()];
-        let mut ledgers = Vec::new();
+        let mut slices = Vec::new();
         for ledger in Ledger::ALL {
-            first[ledger as usize] = ledgers.len() as u8;
-            let limits = ledger.limits(policy);
-            ledgers.extend(limits.iter().map(|limit| {
+            first[ledger as usize] = slices.len() as u8;
+            for limit in ledger.limits(policy).iter() {
                 let window = Window::of(limit);
-                let shards = if ledger.is_sitewide() { 1 } else { SHARDS };
-                let table = |_| Mutex::new(Table::new(ledger.kind(), window, share / shards, seed));
-                Slice {
+                let bytes = if ledger.is_sitewide() { 0 } else { share };
+                slices.push(Slice {
                     ledger,
                     window,
-                    // A site-wide ledger holds one counter.
-                    shards: if ledger.is_sitewide() {
-                        vec![Mutex::new(Table::new(ledger.kind(), window, 0, seed))]
+                    table: Table::new(ledger.kind(), window, bytes, seed),
+                    // What there is one counter of is moved by every attempt: under one lock.
+                    number: if ledger.is_sitewide() {
+                        0
                     } else {
-                        (0..shards).map(table).collect()
+                        1 + slices.len()
                     },
-                }
-            }));
+                });
+            }
         }
         Self {
-            ledgers,
+            slices,
             first,
+            locks: (0..LOCKS).map(|_| Mutex::new(())).collect(),
             seed,
         }
     }
 
     /// Applies each charge and answers in their order.
     pub fn charge(&self, charges: &[Charge], now: Timestamp) -> Counts {
-        let apply = |charge: &Charge| {
-            let shard = self.shard(charge.key).lock();
-            let mut table = shard.unwrap_or_else(PoisonError::into_inner);
-            table.apply(*charge, now)
-        };
-        charges.iter().map(apply).collect()
+        // All memory is fetched before any of it is used, so that an attempt waits for it about once.
+        let mut slots = ArrayVec::<Slot, { doorwarden_decision::MOST_CHARGES }>::new();
+        for charge in charges {
+            let table = &self.slice(charge.key).table;
+            let slot = table.locate(charge.key.id);
+            table.fetch(slot);
+            slots.push(slot);
+        }
+        let mut counts = Counts::new();
+        let mut turn: Option<(usize, MutexGuard<()>)> = None;
+        for (charge, slot) in charges.iter().zip(slots) {
+            let slice = self.slice(charge.key);
+            let number = slice.lock(slice.table.group(slot));
+            // A turn that the next charge needs too is kept.
+            if turn.as_ref().is_none_or(|(held, _)| *held != number) {
+                // Given up before the next is taken: nobody waits for two.
+                drop(turn.take());
+                turn = Some((number, self.turn(number)));
+            }
+            counts.push(slice.table.apply_at(slot, *charge, now));
+        }
+        counts
     }
 
     /// How many counters there are.
@@ -104,7 +137,7 @@ impl MemoryStore {
 
     /// How many bytes its counters may take, and do once all of them are used.
     pub fn bytes(&self) -> usize {
-        self.sum(|table| table.words().len() * 4)
+        self.sum(Table::bytes)
     }
 
     /// Writes what is worth keeping over a restart. Marks die with their keys, so what was counted
@@ -114,11 +147,11 @@ impl MemoryStore {
         to.write_all(MAGIC)?;
         to.write_all(&self.seed.to_le_bytes())?;
         for slice in self.kept() {
-            for shard in &slice.shards {
-                let table = shard.lock().unwrap_or_else(PoisonError::into_inner);
-                let words = table.words().to_vec();
-                drop(table);
-                write_words(to, &[slice.ledger as u32, slice.window.slot_millis()])?;
+            write_words(to, &slice.head())?;
+            for group in 0..slice.table.groups() {
+                let turn = self.turn(slice.lock(group));
+                let words = slice.table.words(group);
+                drop(turn);
                 write_sparse(to, &words)?;
             }
         }
@@ -137,44 +170,41 @@ impl MemoryStore {
         }
         let mut read = Vec::new();
         for slice in self.kept() {
-            for shard in &slice.shards {
-                if read_words::<2>(from)? != [slice.ledger as u32, slice.window.slot_millis()] {
-                    return Err(NotRestored::Other);
-                }
-                let length = shard
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .words()
-                    .len();
+            if read_words::<2>(from)? != slice.head() {
+                return Err(NotRestored::Other);
+            }
+            for group in 0..slice.table.groups() {
+                let length = slice.table.bytes() / 4 / slice.table.groups();
                 let words = read_sparse(from, length)?.ok_or(NotRestored::Other)?;
-                read.push((shard, words));
+                read.push((slice, group, words));
             }
         }
         let mut fit = true;
-        for (shard, words) in read {
-            let mut table = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            fit &= table.restore(&words, now);
+        for (slice, group, words) in read {
+            let _turn = self.turn(slice.lock(group));
+            fit &= slice.table.restore(group, &words, now);
         }
         if fit { Ok(()) } else { Err(NotRestored::Other) }
     }
 
     fn kept(&self) -> impl Iterator<Item = &Slice> {
         let under_marks = |slice: &&Slice| matches!(slice.ledger, Ledger::Heat | Ledger::Tried);
-        self.ledgers.iter().filter(move |slice| !under_marks(slice))
+        self.slices.iter().filter(move |slice| !under_marks(slice))
     }
 
     fn sum(&self, of: impl Fn(&Table) -> usize) -> usize {
-        let shards = self.ledgers.iter().flat_map(|slice| &slice.shards);
-        let one = |shard: &Mutex<Table>| of(&shard.lock().unwrap_or_else(PoisonError::into_inner));
-        shards.map(one).sum()
+        self.slices.iter().map(|slice| of(&slice.table)).sum()
     }
 
-    fn shard(&self, key: CounterKey) -> &Mutex<Table> {
-        let slice = self.first[key.ledger as usize] + key.limit;
-        let shards = &self.ledgers[usize::from(slice)].shards;
-        // Other bits of the product than a table's own hash uses.
-        let spread = (key.id ^ self.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        &shards[spread as usize % shards.len()]
+    /// The right to change the groups that fall on a lock.
+    fn turn(&self, lock: usize) -> MutexGuard<'_, ()> {
+        self.locks[lock]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slice(&self, key: CounterKey) -> &Slice {
+        &self.slices[usize::from(self.first[key.ledger as usize] + key.limit)]
     }
 }
 
@@ -240,7 +270,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
     fn failure(ledger: Ledger, id: u64) -> Charge {
-        charge(ledger, id, Movement::Add { n: 1 })
+        charge(ledger, id, Movement::Add)
     }
 
     fn charge(ledger: Ledger, id: u64, movement: Movement) -> Charge {

@@ -63,7 +63,7 @@ async fn conforms(store: &dyn SharedStore, fresh: u64) {
 }
 
 async fn answers_in_order(store: &dyn SharedStore, fresh: u64) {
-    let add = |id| charge(Ledger::Strikes, fresh + id, Movement::Add { n: 1 });
+    let add = |id| charge(Ledger::Strikes, fresh + id, Movement::Add);
     let charges: Vec<Charge> = [0, 1, 0, 2, 0].into_iter().map(add).collect();
     assert_eq!(counts(store, &charges).await, [1, 1, 2, 1, 3]);
     assert!(store.charge(&[]).await.unwrap().is_empty());
@@ -85,17 +85,12 @@ async fn does_as_the_model_does(store: &dyn SharedStore, fresh: u64) {
         };
         let member = rng.random_range(1..9) << rng.random_range(4..12);
         let movement = match (ledger.kind(), rng.random_range(0..5)) {
-            (Kind::Events, 0) => Movement::TakeBack {
-                slot,
-                n: rng.random_range(1..4),
-            },
+            (Kind::Events, 0) => Movement::TakeBack { slot },
             (Kind::Events, 1) => Movement::Forgive {
                 most: rng.random_range(1..4),
             },
             (Kind::Events, 2) => Movement::Peek,
-            (Kind::Events, _) => Movement::Add {
-                n: rng.random_range(1..30_000),
-            },
+            (Kind::Events, _) => Movement::Add,
             (Kind::Members, 0..3) => Movement::Recall { member },
             (Kind::Members, _) => Movement::Remember { member },
         };
@@ -115,18 +110,15 @@ async fn says_when_the_oldest_leaves(store: &dyn SharedStore, fresh: u64) {
         window: window(1),
         ..charge(Ledger::Strikes, fresh, movement)
     };
-    let first = store
-        .charge(&[quick(Movement::Add { n: 1 })])
-        .await
-        .unwrap()[0];
+    let first = store.charge(&[quick(Movement::Add)]).await.unwrap()[0];
     assert!((1_000..=1_125).contains(&first.leaves), "{}", first.leaves);
     tokio::time::sleep(Duration::from_millis(first.leaves.into())).await;
     assert_eq!(counts(store, &[quick(Movement::Peek)]).await, [0]);
-    assert_eq!(counts(store, &[quick(Movement::Add { n: 1 })]).await, [1]);
+    assert_eq!(counts(store, &[quick(Movement::Add)]).await, [1]);
 }
 
 async fn loses_no_parallel_charge(store: &dyn SharedStore, fresh: u64) {
-    let charges = [charge(Ledger::Strikes, fresh, Movement::Add { n: 1 })];
+    let charges = [charge(Ledger::Strikes, fresh, Movement::Add)];
     let all = (0..100).map(|_| counts(store, &charges));
     let mut seen: Vec<u32> = futures_util::future::join_all(all).await.concat();
     seen.sort_unstable();
@@ -173,7 +165,7 @@ async fn a_cluster_of_three_conforms() {
 async fn what_lies_in_the_store_tells_nothing_and_expires() {
     let server = Server::start(Make::Valkey);
     let source = u64::from(u32::from_be_bytes([192, 0, 2, 1]));
-    let add = charge(Ledger::Address, source, Movement::Add { n: 1 });
+    let add = charge(Ledger::Address, source, Movement::Add);
     store(&server.url()).charge(&[add]).await.unwrap();
     let keys = server.ask("KEYS *");
     assert!(keys.contains("dw:"), "{keys}");
