@@ -1,9 +1,9 @@
 #!lua name=doorwarden
--- One charge on one counter: what doorwarden_decision's Counter::apply does, by this server's clock.
+-- Charges on counters: what doorwarden_decision's Counter::apply does, by this server's clock.
 --
--- KEYS[1]  the counter
--- ARGV     movement, milliseconds a slot, and the movement's number, if it has one
--- answers  count, slot, milliseconds until the oldest leaves
+-- KEYS     the counters, one for each charge; they don't touch each other
+-- ARGV     for each its movement, milliseconds a slot, and the movement's number or 0
+-- answers  for each its count, slot, and milliseconds until the oldest leaves
 --
 -- A counter is its newest slot and then either nine counts, the newest first, or up to four
 -- members, each with the slot in which it was last seen.
@@ -26,70 +26,64 @@ local function passed(newest, slot)
   return age
 end
 
-local function read_ring(state, slot)
-  local ring = {}
-  if not state then
-    for i = 1, RING do ring[i] = 0 end
-    return slot, ring
-  end
-  local fields = { struct.unpack('<I4HHHHHHHHH', state) }
-  for i = 1, RING do ring[i] = fields[i + 1] end
-  return fields[1], ring
-end
+-- A state is its newest slot and then its nine counts.
+local FORMAT = '<I4HHHHHHHHH'
 
-local function write_ring(key, newest, ring, length)
-  local sum = 0
-  for i = 1, RING do sum = sum + ring[i] end
-  -- What was refused leaves nothing: or invented names would fill the store.
-  if sum == 0 then redis.call('DEL', key) return end
-  local state = struct.pack('<I4HHHHHHHHH', newest, unpack(ring))
-  redis.call('SET', key, state, 'PX', length * RING)
+local function write_ring(key, state, length)
+  redis.call('SET', key, struct.pack(FORMAT, unpack(state, 1, RING + 1)), 'PX', length * RING)
 end
 
 -- The counts within the window that ends in `slot`, and how old the oldest of them is.
-local function total(newest, ring, slot)
-  local age, count, oldest = passed(newest, slot), 0, nil
+local function total(state, slot)
+  local age, count, oldest = passed(state[1], slot), 0, nil
   for i = 1, RING - math.min(age, RING) do
-    count = count + ring[i]
-    if ring[i] > 0 then oldest = i - 1 + age end
+    local events = state[i + 1]
+    if events > 0 then
+      count = count + events
+      oldest = i - 1 + age
+    end
   end
   return count, oldest
 end
 
-local function events(key, movement, length, a)
-  local now = clock()
-  local slot = math.floor(now / length) % WRAP
-  local state = redis.call('GET', key)
-  local newest, ring = read_ring(state, slot)
-  if movement == 'add' then
-    local age = math.min(passed(newest, slot), RING)
-    if age > 0 then
-      for i = RING, 1, -1 do ring[i] = ring[i - age] or 0 end
-      newest = slot
-    end
-    ring[1] = math.min(ring[1] + 1, MOST)
-    write_ring(key, newest, ring, length)
-  elseif state and movement == 'take_back' then
-    local age = (newest - a) % WRAP
-    if age < RING then
-      ring[age + 1] = math.max(ring[age + 1] - 1, 0)
-      write_ring(key, newest, ring, length)
-    end
-  elseif state and movement == 'forgive' then
-    local left = a
-    for i = 1, RING do
-      local taken = math.min(left, ring[i])
-      ring[i] = ring[i] - taken
-      left = left - taken
-    end
-    write_ring(key, newest, ring, length)
+-- Takes up to `most` events off the slots from `first` to `last`; what is empty then is forgotten, or
+-- invented names would fill the store.
+local function take(key, state, length, first, last, most)
+  for i = first + 1, last + 1 do
+    local taken = math.min(most, state[i])
+    state[i] = state[i] - taken
+    most = most - taken
   end
-  local count, oldest = total(newest, ring, slot)
+  for i = 2, RING + 1 do
+    if state[i] > 0 then return write_ring(key, state, length) end
+  end
+  redis.call('DEL', key)
+end
+
+local function events(now, key, movement, length, a)
+  local slot = math.floor(now / length) % WRAP
+  local stored = redis.call('GET', key)
+  local state = stored and { struct.unpack(FORMAT, stored) } or { slot, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  if movement == 'add' then
+    local age = math.min(passed(state[1], slot), RING)
+    if age > 0 then
+      for i = RING, 1, -1 do state[i + 1] = i > age and state[i + 1 - age] or 0 end
+      state[1] = slot
+    end
+    state[2] = math.min(state[2] + 1, MOST)
+    write_ring(key, state, length)
+  elseif stored and movement == 'take_back' then
+    local age = (state[1] - a) % WRAP
+    if age < RING then take(key, state, length, age + 1, age + 1, 1) end
+  elseif stored and movement == 'forgive' then
+    take(key, state, length, 1, RING, a)
+  end
+  local count, oldest = total(state, slot)
   local leaves = 0
   if oldest then
     leaves = math.min(math.max((RING - oldest) * length - now % length, 0), WRAP - 1)
   end
-  return { count, newest, leaves }
+  return count, state[1], leaves
 end
 
 local function live(seen, slot)
@@ -97,8 +91,8 @@ local function live(seen, slot)
   return age >= 32768 or age <= SLOTS
 end
 
-local function members(key, movement, length, member)
-  local slot = math.floor(clock() / length) % WRAP
+local function members(now, key, movement, length, member)
+  local slot = math.floor(now / length) % WRAP
   local state = redis.call('GET', key)
   local known = {}
   if state then
@@ -115,7 +109,7 @@ local function members(key, movement, length, member)
         elseif best == 0 and math.floor(k[1] / 256) == math.floor(member / 256) then best = 1 end
       end
     end
-    return { best, slot, 0 }
+    return best, slot, 0
   end
   -- Its own place, a free one, or that of the one seen longest ago.
   local place, oldest = nil, -1
@@ -133,14 +127,16 @@ local function members(key, movement, length, member)
   local parts = {}
   for i, k in ipairs(known) do parts[i] = struct.pack('<I4H', k[1], k[2]) end
   redis.call('SET', key, table.concat(parts), 'PX', length * RING)
-  return { 0, slot, 0 }
+  return 0, slot, 0
 end
 
 local function charge(keys, args)
-  local movement, length = args[1], tonumber(args[2])
-  local a = tonumber(args[3] or 0)
-  if movement == 'recall' or movement == 'remember' then
-    return members(keys[1], movement, length, a)
+  local now, answers = clock(), {}
+  for i, key in ipairs(keys) do
+    local movement, length = args[3 * i - 2], tonumber(args[3 * i - 1])
+    local kind = (movement == 'recall' or movement == 'remember') and members or events
+    local count, slot, leaves = kind(now, key, movement, length, tonumber(args[3 * i]))
+    answers[3 * i - 2], answers[3 * i - 1], answers[3 * i] = count, slot, leaves
   end
-  return events(keys[1], movement, length, a)
+  return answers
 end

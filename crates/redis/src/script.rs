@@ -29,8 +29,8 @@ pub(crate) fn script() -> String {
     format!("{body}\nreturn charge(KEYS, ARGV)\n")
 }
 
-/// The command for one charge.
-pub(crate) fn command(dialect: Dialect, hash: &str, key: &str, charge: &Charge) -> Cmd {
+/// The command for charges, each on the key beside it.
+pub(crate) fn command(dialect: Dialect, hash: &str, charges: &[(String, &Charge)]) -> Cmd {
     let mut command = match dialect {
         Dialect::Function => cmd("FCALL"),
         Dialect::Script => cmd("EVALSHA"),
@@ -39,19 +39,23 @@ pub(crate) fn command(dialect: Dialect, hash: &str, key: &str, charge: &Charge) 
         Dialect::Function => FUNCTION,
         Dialect::Script => hash,
     });
-    let (name, number) = match charge.movement {
-        Movement::Add => ("add", 0),
-        Movement::TakeBack { slot } => ("take_back", slot),
-        Movement::Forgive { most } => ("forgive", u32::from(most)),
-        Movement::Peek => ("peek", 0),
-        Movement::Recall { member } => ("recall", member),
-        Movement::Remember { member } => ("remember", member),
-    };
-    command
-        .arg(1)
-        .arg(key)
-        .arg(name)
-        .arg(charge.window.slot_millis())
-        .arg(number);
+    command.arg(charges.len());
+    for (key, _) in charges {
+        command.arg(key);
+    }
+    for (_, charge) in charges {
+        let (name, number) = match charge.movement {
+            Movement::Add => ("add", 0),
+            Movement::TakeBack { slot } => ("take_back", slot),
+            Movement::Forgive { most } => ("forgive", u32::from(most)),
+            Movement::Peek => ("peek", 0),
+            Movement::Recall { member } => ("recall", member),
+            Movement::Remember { member } => ("remember", member),
+        };
+        command
+            .arg(name)
+            .arg(charge.window.slot_millis())
+            .arg(number);
+    }
     command
 }

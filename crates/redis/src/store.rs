@@ -9,7 +9,7 @@ use doorwarden_decision::{Charge, Count, Counts};
 use doorwarden_gate::{Away, Secret, SharedStore};
 use futures_util::future::{BoxFuture, join_all};
 use redis::{
-    Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Script, ServerErrorKind,
+    Client, Cmd, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind,
     aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
     cluster::{ClusterClient, ClusterClientBuilder},
     cluster_async::ClusterConnection,
@@ -142,26 +142,28 @@ impl RedisStore {
         connection: &mut Connection,
         charges: &[Charge],
     ) -> RedisResult<Vec<Answered>> {
-        let commands = charges.iter().map(|charge| {
-            let key = self.key(charge);
-            command(self.dialect(), self.script.get_hash(), &key, charge)
-        });
+        let keyed: Vec<_> = charges
+            .iter()
+            .map(|charge| (self.key(charge), charge))
+            .collect();
+        let ask = |charges| command(self.dialect(), self.script.get_hash(), charges);
         match connection {
             Connection::One(one) => {
-                let mut pipeline = Pipeline::with_capacity(charges.len());
-                commands.for_each(|command| {
-                    pipeline.add_command(command);
-                });
-                pipeline.query_async(one).await
+                let answered: Vec<u32> = ask(&keyed).query_async(one).await?;
+                let answers = answered.as_chunks::<3>().0.iter();
+                Ok(answers
+                    .map(|[count, slot, leaves]| (*count, *slot, *leaves))
+                    .collect())
             }
-            // A cluster's client takes no pipeline over several slots. Commands that are sent at
-            // once go out at once, and one that was moved is followed by itself.
+            // In a cluster each key may be another node's. Commands that are sent at once go out at
+            // once, and one that was moved is followed by itself.
             Connection::Cluster(cluster) => {
-                let one = |command: Cmd| {
+                let one = |charge| {
                     let mut cluster = cluster.clone();
+                    let command = ask(std::slice::from_ref(charge));
                     async move { command.query_async::<Answered>(&mut cluster).await }
                 };
-                join_all(commands.map(one)).await.into_iter().collect()
+                join_all(keyed.iter().map(one)).await.into_iter().collect()
             }
         }
     }
