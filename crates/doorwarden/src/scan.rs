@@ -3,7 +3,9 @@
 use std::{fs, net::IpAddr, path::PathBuf};
 
 use doorwarden_decision::Login;
-use doorwarden_scan::{Account, Options, Plan, Registration, Report, ScanError, Severity, Target};
+use doorwarden_scan::{
+    Account, Options, Plan, Registration, Report, Route, ScanError, Severity, Target,
+};
 
 use crate::{Failure, interrupt, operator, progress};
 
@@ -23,6 +25,15 @@ pub(crate) struct Args {
     /// Register test accounts, at this endpoint or the one that its OpenAPI names
     #[arg(long, value_name = "ENDPOINT", num_args = 0..=1, default_missing_value = "discover")]
     register: Option<String>,
+    /// A route that asks for the login's token, such as /me [default: from its OpenAPI]
+    #[arg(long, value_name = "ROUTE")]
+    protected: Option<String>,
+    /// The logout, such as 'POST /logout' [default: from its OpenAPI]
+    #[arg(long, value_name = "ROUTE")]
+    logout: Option<String>,
+    /// Where refresh tokens are exchanged, such as 'POST /refresh' [default: from its OpenAPI]
+    #[arg(long, value_name = "ROUTE")]
+    refresh: Option<String>,
     /// Print the token that proves the target to be yours, and where to put it
     #[arg(long)]
     prove: bool,
@@ -71,6 +82,7 @@ enum Format {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum FailOn {
+    Info,
     Low,
     Medium,
     High,
@@ -131,6 +143,13 @@ fn options(args: &Args) -> Result<Options, Failure> {
         Some("discover") => Registration::Discover,
         Some(words) => Registration::At(words.parse().map_err(Failure::usage)?),
     };
+    let route = |words: &Option<String>, method| {
+        let read = words.as_ref().map(|words| Route::parse(words, method));
+        read.transpose().map_err(Failure::usage)
+    };
+    options.protected = route(&args.protected, "GET")?;
+    options.logout = route(&args.logout, "POST")?;
+    options.refresh = route(&args.refresh, "POST")?;
     if !(0.1..=1000.0).contains(&args.pace) {
         return Err(Failure::usage(
             "--pace is from 0.1 to 1000 requests a second",
@@ -209,10 +228,11 @@ fn words(plan: &Plan) -> String {
     );
     text.push_str("  proof, discovery, learning and tidying up: at most 20 requests more\n");
     for check in &plan.checks {
-        text.push_str(&format!(
-            "  {:<24} at most {} requests\n",
-            check.id, check.requests
-        ));
+        let sends = match check.requests {
+            0 => "reads what others were answered".to_owned(),
+            most => format!("at most {most} requests"),
+        };
+        text.push_str(&format!("  {:<24} {sends}\n", check.id));
     }
     text
 }
@@ -251,16 +271,14 @@ fn write(report: &Report, args: &Args) -> Result<(), Failure> {
 
 fn exit_code(report: &Report, args: &Args) -> u8 {
     let least = match args.fail_on {
+        FailOn::Info => Some(Severity::Info),
         FailOn::Low => Some(Severity::Low),
         FailOn::Medium => Some(Severity::Medium),
         FailOn::High => Some(Severity::High),
         FailOn::Never => None,
     };
-    let worst = report
-        .findings()
-        .iter()
-        .filter_map(|finding| finding.severity)
-        .max();
+    let found = report.verdicts.iter();
+    let worst = found.filter_map(|verdict| verdict.severity).max();
     let failing = least.is_some_and(|least| worst.is_some_and(|worst| worst >= least));
     let score = report.score.as_ref().map_or(0, |score| score.score);
     let poor = args.min_score.is_some_and(|least| score < least);

@@ -7,8 +7,10 @@
 //!
 //! ```text
 //! POST /register  {"username","password"}  -> 201
-//! POST /login     {"username","password"}  -> 200 {"access_token",…}
+//! POST /login     {"username","password"}  -> 200 {"access_token","refresh_token"}
 //! GET  /me        Authorization: Bearer …  -> 200 {"username"}
+//! POST /refresh   {"refresh_token"}        -> 200 {"access_token",…}
+//! POST /logout    Authorization: Bearer …  -> 204
 //! GET  /openapi.json
 //! ```
 
@@ -17,6 +19,7 @@ mod limits;
 mod login;
 mod passwords;
 mod specimens;
+mod tokens;
 
 pub use attack::{Sprayed, Taken};
 pub use login::{Running, start};

@@ -12,7 +12,7 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{ConnectInfo, State},
+    extract::{ConnectInfo, Query, State, rejection::JsonRejection},
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -25,6 +25,7 @@ use crate::{
     limits::Failures,
     passwords::Hash,
     specimens::{Failure, Refusal, Specimen, Unknown},
+    tokens::{Pair, Tokens},
 };
 
 /// A login that listens on loopback. It ends when this is dropped.
@@ -72,6 +73,8 @@ pub async fn start(
         .route("/register", post(register))
         .route("/login", post(login))
         .route("/me", get(me))
+        .route("/logout", post(logout))
+        .route("/refresh", post(refresh))
         .route("/openapi.json", get(openapi))
         .with_state(site)
         .into_make_service_with_connect_info::<SocketAddr>();
@@ -85,7 +88,7 @@ pub async fn start(
 struct Site {
     specimen: Specimen,
     accounts: Mutex<HashMap<String, Hash>>,
-    tokens: Mutex<HashMap<String, String>>,
+    tokens: Mutex<Tokens>,
     failures: Mutex<Failures>,
     dummy: Hash,
     serial: AtomicU64,
@@ -103,10 +106,11 @@ impl Site {
             Unknown::InvalidDummy => Hash::invalid_dummy(),
             _ => Hash::dummy(),
         };
+        let tokens = specimen.tokens;
         Self {
             specimen,
             accounts: Mutex::default(),
-            tokens: Mutex::default(),
+            tokens: Mutex::new(Tokens::new(tokens)),
             failures: Mutex::default(),
             dummy,
             serial: AtomicU64::new(1),
@@ -158,8 +162,13 @@ async fn login(
     State(site): State<Arc<Site>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    Json(credentials): Json<Credentials>,
+    credentials: Result<Json<Credentials>, JsonRejection>,
 ) -> Response {
+    let Json(credentials) = match credentials {
+        Ok(credentials) => credentials,
+        Err(_) if site.specimen.stumbles => return stumble(),
+        Err(rejection) => return rejection.into_response(),
+    };
     let address = site.address_of(peer, &headers);
     let (name, password) = (credentials.username.clone(), credentials.password.clone());
     let limits = &site.specimen.limits;
@@ -188,6 +197,9 @@ fn refuse(specimen: &Specimen, wait: Duration) -> Response {
         Refusal::UnauthorizedInOtherWords => (StatusCode::UNAUTHORIZED, "too many failures"),
         Refusal::Silent => return fail(specimen, true),
     };
+    if !specimen.says_when {
+        return (status, Json(json!({"detail": words}))).into_response();
+    }
     let retry = [(header::RETRY_AFTER, wait.as_secs().to_string())];
     (status, retry, Json(json!({"detail": words}))).into_response()
 }
@@ -217,50 +229,117 @@ fn fail(specimen: &Specimen, exists: bool) -> Response {
     }
 }
 
+/// What an application shows whose errors reach its visitors.
+fn stumble() -> Response {
+    let words = "Traceback (most recent call last):\n  File \"/app/login.py\", line 12, in login\n\
+                 TypeError: expected string or bytes-like object";
+    (StatusCode::INTERNAL_SERVER_ERROR, words).into_response()
+}
+
 fn succeed(site: &Site, name: String) -> Response {
-    let serial = site.serial.fetch_add(1, Ordering::Relaxed);
-    let token = format!(
-        "lab-{serial:08}-{:016x}",
-        serial.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    );
-    lock(&site.tokens).insert(token.clone(), name);
+    let pair = lock(&site.tokens).issue(&name);
     match site.specimen.failure {
         Failure::Html => {
-            let cookie = format!("session={token}; HttpOnly; SameSite=Lax");
+            let flags = if site.specimen.bare_cookie {
+                ""
+            } else {
+                "; HttpOnly; SameSite=Lax"
+            };
+            let cookie = format!("session={}{flags}", pair.access);
             let headers = [
                 (header::LOCATION, "/me".to_owned()),
                 (header::SET_COOKIE, cookie),
             ];
             (StatusCode::SEE_OTHER, headers).into_response()
         }
-        _ => Json(json!({"access_token": token, "token_type": "bearer"})).into_response(),
+        _ => granted(site, &pair),
     }
 }
 
-async fn me(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|v| v.to_str().ok());
-    let token = bearer
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .unwrap_or_default();
-    match lock(&site.tokens).get(token) {
+fn granted(site: &Site, pair: &Pair) -> Response {
+    let body = json!({
+        "access_token": pair.access, "refresh_token": pair.refresh, "token_type": "bearer"
+    });
+    if site.specimen.tokens.cacheable {
+        return Json(body).into_response();
+    }
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// The token in the header, or the session's in its cookie.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let cookie = || text(header::COOKIE).and_then(|value| value.strip_prefix("session="));
+    bearer.or_else(cookie).filter(|token| !token.is_empty())
+}
+
+async fn me(
+    State(site): State<Arc<Site>>,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    let in_url = query
+        .get("access_token")
+        .filter(|_| site.specimen.tokens.in_url);
+    let token = token(&headers).or(in_url.map(String::as_str));
+    let owner = lock(&site.tokens).owner(token);
+    let mut response = match owner {
         Some(name) => Json(json!({"username": name})).into_response(),
         None => StatusCode::UNAUTHORIZED.into_response(),
+    };
+    if let Some(origin) = headers
+        .get(header::ORIGIN)
+        .filter(|_| site.specimen.trusts_origins)
+    {
+        let told = response.headers_mut();
+        told.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        told.insert(
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            header::HeaderValue::from_static("true"),
+        );
+    }
+    response
+}
+
+async fn logout(State(site): State<Arc<Site>>, headers: HeaderMap) -> StatusCode {
+    if let Some(token) = token(&headers) {
+        lock(&site.tokens).logout(token);
+    }
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+struct Refresh {
+    refresh_token: String,
+}
+
+async fn refresh(State(site): State<Arc<Site>>, Json(asked): Json<Refresh>) -> Response {
+    let pair = lock(&site.tokens).refresh(&asked.refresh_token);
+    match pair {
+        Some(pair) => granted(&site, &pair),
+        None => (
+            StatusCode::UNAUTHORIZED,
+            Json(json!({"detail": "no longer good"})),
+        )
+            .into_response(),
     }
 }
 
 async fn openapi() -> Json<serde_json::Value> {
     let credentials = json!({"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Credentials"}}}});
+    let refresh = json!({"content": {"application/json": {"schema": {"type": "object", "required": ["refresh_token"], "properties": {"refresh_token": {"type": "string"}}}}}});
     Json(json!({
         "openapi": "3.1.0",
         "info": {"title": "lab", "version": "1"},
         "paths": {
             "/login": {"post": {"operationId": "login", "requestBody": credentials, "responses": {"200": {"description": "in"}}}},
             "/register": {"post": {"operationId": "register", "requestBody": credentials, "responses": {"201": {"description": "created"}}}},
-            "/me": {"get": {"operationId": "me", "responses": {"200": {"description": "you"}}}}
+            "/me": {"get": {"operationId": "me", "security": [{"bearer": []}], "responses": {"200": {"description": "you"}}}},
+            "/logout": {"post": {"operationId": "logout", "security": [{"bearer": []}], "responses": {"204": {"description": "out"}}}},
+            "/refresh": {"post": {"operationId": "refresh", "requestBody": refresh, "responses": {"200": {"description": "in again"}}}}
         },
-        "components": {"schemas": {"Credentials": {"type": "object", "required": ["username", "password"], "properties": {
+        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}, "schemas": {"Credentials": {"type": "object", "required": ["username", "password"], "properties": {
             "username": {"type": "string"}, "password": {"type": "string", "format": "password"}
         }}}}
     }))

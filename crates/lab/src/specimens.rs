@@ -1,6 +1,9 @@
 //! Which logins there are, and which check each of them is for.
 
-use crate::limits::Limits;
+use crate::{
+    limits::Limits,
+    tokens::{self, Checks, Form, TokenRules},
+};
 
 /// One login of the lab.
 #[derive(Clone, Debug)]
@@ -18,6 +21,15 @@ pub struct Specimen {
     pub(crate) unknown: Unknown,
     pub(crate) refusal: Refusal,
     pub(crate) failure: Failure,
+    pub(crate) tokens: TokenRules,
+    /// Whether a refusal has a Retry-After.
+    pub(crate) says_when: bool,
+    /// Whether its cookie has no flags.
+    pub(crate) bare_cookie: bool,
+    /// Whether any origin may ask with credentials.
+    pub(crate) trusts_origins: bool,
+    /// Whether input of the wrong type ends in a stack trace.
+    pub(crate) stumbles: bool,
 }
 
 /// What happens for a name that doesn't exist.
@@ -73,6 +85,21 @@ const SOUND: Specimen = Specimen {
     unknown: Unknown::LikeAny,
     refusal: Refusal::TooMany,
     failure: Failure::Unauthorized,
+    tokens: tokens::SOUND,
+    says_when: true,
+    bare_cookie: false,
+    trusts_origins: false,
+    stumbles: false,
+};
+
+/// Sound, with tokens that say themselves whose they are. That their key can also make them is
+/// told, and no fault.
+const JWT: Specimen = Specimen {
+    id: "sound-jwt",
+    about: "sound; its tokens are JWTs",
+    fires: &["jwt-symmetric"],
+    tokens: tokens::SOUND_JWT,
+    ..SOUND
 };
 
 /// The sound login: nothing is to be found here.
@@ -228,6 +255,168 @@ pub fn specimens() -> Vec<Specimen> {
             unknown: Unknown::InvalidDummy,
             ..SOUND
         },
+        Specimen {
+            id: "no-retry-after",
+            about: "refuses without saying for how long",
+            fires: &["retry-after-missing"],
+            says_when: false,
+            ..SOUND
+        },
+        Specimen {
+            id: "bare-cookie",
+            about: "a session cookie that scripts and other sites can use",
+            fires: &["cookie-flags"],
+            failure: Failure::Html,
+            bare_cookie: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "trusts-origins",
+            about: "any origin may ask with the visitor's credentials",
+            fires: &["cors-credentials"],
+            trusts_origins: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "stumbles",
+            about: "input of the wrong type ends in a stack trace",
+            fires: &["login-input-errors"],
+            stumbles: true,
+            ..SOUND
+        },
+        JWT,
+        with_tokens(
+            "answers-anybody",
+            "a route that is declared protected asks for no token",
+            &["token-not-checked"],
+            TokenRules {
+                checks: Checks::Nothing,
+                ..tokens::SOUND
+            },
+        ),
+        with_tokens(
+            "takes-any-token",
+            "any token will do",
+            &["token-not-checked"],
+            TokenRules {
+                checks: Checks::Presence,
+                ..tokens::SOUND
+            },
+        ),
+        with_tokens(
+            "believes-none",
+            "a JWT that says it is not signed is believed",
+            &["jwt-symmetric", "jwt-unsigned-accepted"],
+            TokenRules {
+                checks: Checks::BelievesNone,
+                ..tokens::SOUND_JWT
+            },
+        ),
+        with_tokens(
+            "weak-secret",
+            "JWTs signed with a key out of a tutorial",
+            &["jwt-symmetric", "jwt-weak-secret"],
+            TokenRules {
+                key: Some("your-256-bit-secret"),
+                ..tokens::SOUND_JWT
+            },
+        ),
+        with_tokens(
+            "never-expires",
+            "JWTs without an end",
+            &["jwt-symmetric", "jwt-no-expiry"],
+            TokenRules {
+                lifetime: None,
+                ..tokens::SOUND_JWT
+            },
+        ),
+        with_tokens(
+            "lives-long",
+            "access tokens that are good for a week",
+            &["jwt-symmetric", "jwt-long-lived"],
+            TokenRules {
+                lifetime: Some(7 * 86_400),
+                ..tokens::SOUND_JWT
+            },
+        ),
+        with_tokens(
+            "no-id",
+            "JWTs that can't be named, so not revoked one by one",
+            &["jwt-symmetric", "jwt-no-id"],
+            TokenRules {
+                has_id: false,
+                ..tokens::SOUND_JWT
+            },
+        ),
+        with_tokens(
+            "tells-in-claims",
+            "JWTs that carry the password's hash",
+            &["jwt-symmetric", "jwt-sensitive-claims"],
+            TokenRules {
+                tells: true,
+                ..tokens::SOUND_JWT
+            },
+        ),
+        with_tokens(
+            "counts-tokens",
+            "tokens are numbered",
+            &["token-predictable"],
+            TokenRules {
+                form: Form::Counted,
+                ..tokens::SOUND
+            },
+        ),
+        with_tokens(
+            "outlives-logout",
+            "logout ends nothing",
+            &["token-outlives-logout"],
+            TokenRules {
+                ends_at_logout: false,
+                ..tokens::SOUND
+            },
+        ),
+        with_tokens(
+            "refreshes-again",
+            "a refresh token can be used twice",
+            &["refresh-token-reuse"],
+            TokenRules {
+                refreshes_again: true,
+                ..tokens::SOUND
+            },
+        ),
+        with_tokens(
+            "token-in-url",
+            "a token in the URL will do",
+            &["token-in-url"],
+            TokenRules {
+                in_url: true,
+                ..tokens::SOUND
+            },
+        ),
+        with_tokens(
+            "cacheable",
+            "caches may keep the answer that holds the tokens",
+            &["token-response-cacheable"],
+            TokenRules {
+                cacheable: true,
+                ..tokens::SOUND
+            },
+        ),
         naive(),
     ]
+}
+
+fn with_tokens(
+    id: &'static str,
+    about: &'static str,
+    fires: &'static [&'static str],
+    tokens: TokenRules,
+) -> Specimen {
+    Specimen {
+        id,
+        about,
+        fires,
+        tokens,
+        ..SOUND
+    }
 }

@@ -71,7 +71,7 @@ impl<R: Rng> Inventor<R> {
     /// nobody's.
     pub(crate) fn name(&mut self) -> String {
         if self.model.starts_with("dwtest-") {
-            return format!("dwtest-{}", self.random(LETTERS, 10));
+            return format!("dwtest-{}", self.word());
         }
         let (local, domain) = match self.model.split_once('@') {
             Some((local, domain)) => (local.to_owned(), format!("@{domain}")),
@@ -87,6 +87,11 @@ impl<R: Rng> Inventor<R> {
             name.push(self.pick(LETTERS));
         }
         name + &domain
+    }
+
+    /// Ten letters that mean nothing.
+    pub(crate) fn word(&mut self) -> String {
+        self.random(LETTERS, LEAST_LETTERS)
     }
 
     /// A wrong password: 20 random characters of four kinds, so that no password rule objects.

@@ -112,6 +112,12 @@ impl Answer {
 }
 
 impl Signature {
+    /// The names of the cookies that are set.
+    pub(crate) fn cookies(&self) -> Vec<String> {
+        let set = self.headers.iter().filter(|(name, _)| name == "set-cookie");
+        set.map(|(_, cookie)| cookie.clone()).collect()
+    }
+
     /// Only status and header names, for answers whose bodies change by themselves.
     pub(crate) fn coarse(mut self) -> Self {
         self.body.clear();

@@ -7,7 +7,10 @@ use doorwarden_decision::{Login, Shape};
 use serde_json::Value;
 use url::Url;
 
-use crate::probe::{Probe, Stop};
+use crate::{
+    Route,
+    probe::{Probe, Stop},
+};
 
 /// Where documents usually are.
 const USUAL_PATHS: [&str; 6] = [
@@ -23,12 +26,18 @@ const USUAL_PATHS: [&str; 6] = [
 const MAX_REFS: usize = 16;
 
 /// What a document told.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Discovered {
     /// Logins, the likeliest first.
     pub(crate) logins: Vec<Login>,
     /// The registration.
     pub(crate) registration: Option<Login>,
+    /// Routes that may ask for a token, the likeliest first, each with whether it is declared to.
+    pub(crate) protected: Vec<(String, bool)>,
+    /// The logout.
+    pub(crate) logout: Option<Route>,
+    /// Where a refresh token is exchanged.
+    pub(crate) refresh: Option<Route>,
 }
 
 /// Why nothing was discovered.
@@ -40,15 +49,15 @@ pub(crate) enum Undiscovered {
     Malformed { path: &'static str, reason: String },
     #[error("{0} describes no login with a name and a password; name the login with --login")]
     NoLogin(&'static str),
-    #[error(
-        "the OpenAPI document describes a registration and no login; name the login with --login"
-    )]
-    OnlyRegistration,
     #[error(transparent)]
     Stop(#[from] Stop),
 }
 
-pub(crate) async fn discover(probe: &mut Probe) -> Result<Discovered, Undiscovered> {
+/// Reads the document. Where `needs_login`, one that describes none is an error.
+pub(crate) async fn discover(
+    probe: &mut Probe,
+    needs_login: bool,
+) -> Result<Discovered, Undiscovered> {
     // An application in one page answers 200 with HTML everywhere: what is no document is told
     // only when nothing else is one.
     let mut first = None;
@@ -56,7 +65,10 @@ pub(crate) async fn discover(probe: &mut Probe) -> Result<Discovered, Undiscover
         let answer = probe.get(path).await?;
         if answer.status == 200 {
             match read(path, &answer.body) {
-                Ok(discovered) => return Ok(discovered),
+                Ok(found) if found.logins.is_empty() && needs_login => {
+                    return Err(Undiscovered::NoLogin(path));
+                }
+                Ok(found) => return Ok(found),
                 Err(error) => first = first.or(Some(error)),
             }
         }
@@ -73,11 +85,7 @@ fn read(path: &'static str, body: &[u8]) -> Result<Discovered, Undiscovered> {
     if !document["paths"].is_object() {
         return Err(malformed("it has no object `paths`".into()));
     }
-    let discovered = in_document(&document);
-    if discovered == Discovered::default() {
-        return Err(Undiscovered::NoLogin(path));
-    }
-    Ok(discovered)
+    Ok(in_document(&document))
 }
 
 /// What stands before all paths: Swagger's `basePath`, or the path of OpenAPI's first server.
@@ -136,10 +144,69 @@ fn in_document(document: &Value) -> Discovered {
         }
     }
     logins.sort_by(|a, b| (a.0, &a.1.path).cmp(&(b.0, &b.1.path)));
+    let route = |methods: &[&str], words: &[&str]| routes(document, methods, words).next();
     Discovered {
         logins: logins.into_iter().map(|(_, login)| login).collect(),
         registration,
+        protected: protected(document),
+        logout: route(
+            &["post", "delete", "get"],
+            &["logout", "signout", "sign-out", "sign_out"],
+        ),
+        refresh: route(&["post"], &["refresh"]),
     }
+}
+
+/// Operations whose path says one of these words.
+fn routes<'a>(
+    document: &'a Value,
+    methods: &'a [&str],
+    words: &'a [&str],
+) -> impl Iterator<Item = Route> + 'a {
+    let base = base(document);
+    let paths = document["paths"].as_object().into_iter().flatten();
+    paths.filter_map(move |(path, item)| {
+        let lower = path.to_lowercase();
+        let method = methods.iter().find(|method| item[**method].is_object())?;
+        let path = format!("{base}{path}");
+        let says = words.iter().any(|word| lower.contains(word)) && is_plain(&path);
+        says.then(|| Route {
+            method: method.to_uppercase(),
+            path,
+        })
+    })
+}
+
+/// What a GET may ask a token for: what is declared to, and what is called like it.
+fn protected(document: &Value) -> Vec<(String, bool)> {
+    let base = base(document);
+    let secure = |security: &Value| security.as_array().is_some_and(|all| !all.is_empty());
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        let operation = &item["get"];
+        let whole = format!("{base}{path}");
+        let lower = path.to_lowercase();
+        let leaves = ["logout", "signout", "login", "verify", "callback"];
+        if !operation.is_object()
+            || !is_plain(&whole)
+            || leaves.iter().any(|word| lower.contains(word))
+        {
+            continue;
+        }
+        let own = operation.get("security");
+        let declared = own.map_or_else(|| secure(&document["security"]), secure);
+        let last = lower.rsplit('/').next().unwrap_or_default();
+        let personal =
+            ["me", "profile", "account", "user", "userinfo", "protected"].contains(&last);
+        if declared || personal {
+            found.push((!personal, !declared, whole));
+        }
+    }
+    found.sort();
+    let likely = found.into_iter();
+    likely
+        .map(|(_, undeclared, path)| (path, !undeclared))
+        .collect()
 }
 
 /// The shape of an operation that takes a name and a password.
@@ -298,9 +365,24 @@ mod tests {
             read("/openapi.json", b"{}"),
             Err(Undiscovered::Malformed { .. })
         ));
-        assert!(matches!(
-            read("/openapi.json", b"{\"paths\":{}}"),
-            Err(Undiscovered::NoLogin(_))
-        ));
+        let empty = read("/openapi.json", b"{\"paths\":{}}");
+        assert_eq!(empty.unwrap(), Discovered::default());
+    }
+
+    #[test]
+    fn what_asks_for_a_token_is_found() {
+        let secure = json!({"get": {"security": [{"bearer": []}]}});
+        let found = in_document(&json!({"paths": {
+            "/items": secure, "/items/{id}": secure, "/users/me": secure, "/health": {"get": {}},
+            "/profile": {"get": {}}, "/auth/logout": {"get": {}, "post": {}}, "/auth/refresh": {"post": {}}
+        }}));
+        let protected = ["/users/me", "/profile", "/items"].map(str::to_owned);
+        let declared = [true, false, true];
+        assert_eq!(
+            found.protected,
+            protected.into_iter().zip(declared).collect::<Vec<_>>()
+        );
+        assert_eq!(found.logout, Route::parse("/auth/logout", "POST").ok());
+        assert_eq!(found.refresh, Route::parse("/auth/refresh", "POST").ok());
     }
 }

@@ -34,6 +34,8 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// Nothing is wrong; something to know.
+    Info,
     /// Helps an attacker a little.
     Low,
     /// Makes an attack cheaper.

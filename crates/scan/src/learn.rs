@@ -98,6 +98,11 @@ impl Learned {
         }
     }
 
+    /// Cookies that a wrong login sets too, so that they are no session's.
+    pub(crate) fn wrong_cookies(&self) -> Vec<String> {
+        self.wrong.cookies()
+    }
+
     /// An answer's signature, as fine as this login's answers allow.
     pub(crate) fn signature(&self, answer: &Answer) -> Signature {
         let signature = answer.signature();

@@ -5,6 +5,7 @@
 //! discover.rs  OpenAPI -> the login, where none was named
 //! probe.rs     the only door to the network: budget, pace, addresses, kill switch
 //! learn.rs     what a right and a wrong login of an own account look like
+//! access.rs    the token that a login hands out, and a route that asks for it
 //! checks/      one file each: run() measures, judge() is pure
 //! score.rs     measured limits -> accounts a day -> score and grade
 //! report/      text, JSON, HTML
@@ -13,11 +14,13 @@
 //! It never guesses at an account that it was not given or did not register itself, takes no list
 //! of names or passwords, and wrong passwords are random.
 
+mod access;
 mod accounts;
 mod answer;
 pub mod checks;
 mod discover;
 mod finding;
+mod jwt;
 mod learn;
 mod options;
 mod probe;
@@ -30,7 +33,7 @@ mod target;
 
 pub use accounts::{Account, InvalidAccounts};
 pub use finding::{Confidence, Evidence, Exhibit, Finding, Severity, Times, Verdict};
-pub use options::{Options, Registration};
+pub use options::{InvalidRoute, Options, Registration, Route};
 pub use probe::Progress;
 pub use report::{Endpoint, Judgement, Report, VerdictKind};
 pub use scan::{Plan, PlannedCheck, ScanError, plan, scan};

@@ -19,6 +19,12 @@ pub struct Options {
     pub accounts: Vec<Account>,
     /// Whether and how to register test accounts.
     pub registration: Registration,
+    /// A route that asks for the token; found where none is named.
+    pub protected: Option<Route>,
+    /// The logout; discovered where none is named.
+    pub logout: Option<Route>,
+    /// Where a refresh token is exchanged; discovered where none is named.
+    pub refresh: Option<Route>,
     /// The most requests that are sent, in all.
     pub budget: u32,
     /// The most requests a second.
@@ -29,6 +35,40 @@ pub struct Options {
     pub sources: Vec<IpAddr>,
     /// Only these checks, by id; all when empty.
     pub only: Vec<String>,
+}
+
+/// A method and a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path, from `/`.
+    pub path: String,
+}
+
+/// Why words are no route.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a route; write 'GET /me', 'POST /logout' or only the path")]
+pub struct InvalidRoute(String);
+
+impl Route {
+    /// A route from words; without a method it is `method`.
+    pub fn parse(words: &str, method: &str) -> Result<Self, InvalidRoute> {
+        let (method, path) = words
+            .trim()
+            .split_once(' ')
+            .unwrap_or((method, words.trim()));
+        let path = path.trim();
+        let is_method = !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphabetic());
+        let is_path = path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic());
+        if !is_method || !is_path {
+            return Err(InvalidRoute(words.escape_debug().to_string()));
+        }
+        Ok(Self {
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+        })
+    }
 }
 
 /// How test accounts are registered.
@@ -52,6 +92,9 @@ impl Options {
             login: None,
             accounts: Vec::new(),
             registration: Registration::None,
+            protected: None,
+            logout: None,
+            refresh: None,
             budget: 250,
             pace: 5.0,
             failures_per_account: 12,

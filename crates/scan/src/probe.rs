@@ -128,6 +128,10 @@ impl Probe {
         }
     }
 
+    pub(crate) fn is_https(&self) -> bool {
+        self.target.is_https()
+    }
+
     /// Requests sent.
     pub(crate) fn sent(&self) -> u32 {
         self.sent

@@ -11,7 +11,7 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -19,12 +19,82 @@ const JSON: &str = "application/json";
 
 impl Request {
     pub(crate) fn get(path: &str) -> Self {
+        Self::new("GET", path)
+    }
+
+    pub(crate) fn new(method: &str, path: &str) -> Self {
         Self {
-            method: "GET".into(),
+            method: method.into(),
             path: path.into(),
             headers: Vec::new(),
-            body: String::new(),
+            body: Vec::new(),
         }
+    }
+
+    /// A JSON document with one text in it.
+    pub(crate) fn json(method: &str, path: &str, field: &str, text: &str) -> Self {
+        let mut document = Map::new();
+        document.insert(field.to_owned(), text.into());
+        Self {
+            headers: vec![("content-type", JSON.into())],
+            body: Value::Object(document).to_string().into_bytes(),
+            ..Self::new(method, path)
+        }
+    }
+
+    /// Logins that no client would send, each with what is odd about it: of the wrong kinds where
+    /// the shape has kinds, not of the shape at all, and with a password of `long` characters.
+    pub(crate) fn malformed(
+        login: &Login,
+        account: &str,
+        password: &str,
+        long: usize,
+    ) -> Vec<(&'static str, Self)> {
+        let whole = Self::login(login, account, password);
+        let with = |body: Vec<u8>| Self {
+            body,
+            ..whole.clone()
+        };
+        let mut odd = Vec::new();
+        if let Shape::Json { account: at, .. } = &login.shape {
+            let kinds = [
+                ("a number for a name", Value::from(7)),
+                ("null for a name", Value::Null),
+                ("a list for a name", Value::from(vec![account])),
+            ];
+            for (what, value) in kinds {
+                let mut document: Value = serde_json::from_slice(&whole.body).unwrap_or_default();
+                put(&mut document, at, value);
+                odd.push((what, with(document.to_string().into_bytes())));
+            }
+        }
+        if login.shape == Shape::Basic {
+            let header = ("authorization", "Basic %%%".to_owned());
+            let headers = whole
+                .headers
+                .iter()
+                .filter(|(name, _)| *name != "authorization");
+            odd.push((
+                "credentials that are no Base64",
+                Self {
+                    headers: headers.cloned().chain([header]).collect(),
+                    ..whole.clone()
+                },
+            ));
+        } else {
+            let half = whole.body[..whole.body.len() / 2].to_vec();
+            odd.push((
+                "half a body",
+                with([half, b"\xff\xfe\x00".to_vec()].concat()),
+            ));
+        }
+        let long = Self::login(
+            login,
+            account,
+            &password.repeat(long / password.len().max(1)),
+        );
+        odd.push(("a very long password", long));
+        odd
     }
 
     /// The request that tries `password` for `account`.
@@ -45,8 +115,8 @@ impl Request {
                 password: p,
             } => {
                 let mut document = Value::Object(Map::new());
-                put(&mut document, a, account);
-                put(&mut document, p, password);
+                put(&mut document, a, account.into());
+                put(&mut document, p, password.into());
                 (("content-type", JSON.to_owned()), document.to_string())
             }
             Shape::Basic => {
@@ -65,7 +135,7 @@ impl Request {
                 ),
                 header,
             ],
-            body,
+            body: body.into_bytes(),
         }
     }
 
@@ -92,8 +162,8 @@ fn fill(template: &str, account: &str, password: &str) -> ((&'static str, String
     (("content-type", kind.to_owned()), body)
 }
 
-/// Sets the string at a JSON pointer, making the objects on the way.
-fn put(document: &mut Value, pointer: &str, text: &str) {
+/// Sets the value at a JSON pointer, making the objects on the way.
+fn put(document: &mut Value, pointer: &str, value: Value) {
     let mut place = document;
     for step in pointer.split('/').skip(1) {
         let step = step.replace("~1", "/").replace("~0", "~");
@@ -102,7 +172,7 @@ fn put(document: &mut Value, pointer: &str, text: &str) {
         }
         place = &mut place[step];
     }
-    *place = text.into();
+    *place = value;
 }
 
 #[cfg(test)]
@@ -110,7 +180,8 @@ mod tests {
     use super::*;
 
     fn body(login: &str) -> String {
-        Request::login(&login.parse().unwrap(), "al\"ice", "p&q").body
+        let request = Request::login(&login.parse().unwrap(), "al\"ice", "p&q");
+        String::from_utf8(request.body).unwrap()
     }
 
     #[test]

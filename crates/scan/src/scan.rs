@@ -10,7 +10,8 @@ use doorwarden_decision::Login;
 use rand::rngs::StdRng;
 
 use crate::{
-    Account, Options, Ownership, Registration, Report, Secret, Verdict,
+    Account, Options, Ownership, Registration, Report, Route, Secret, Verdict,
+    access::Access,
     accounts::Inventor,
     answer::{Answer, Echoes, Signature},
     checks::{self, Check, limits::LimitFacts},
@@ -220,14 +221,19 @@ fn chosen(options: &Options) -> Result<Vec<&'static Check>, ScanError> {
 /// The login and the registration: named, or discovered.
 async fn endpoints(options: &Options, probe: &mut Probe) -> Result<Discovered, Undiscovered> {
     let registers = options.registration == Registration::Discover;
-    let mut found = if options.login.is_none() || registers {
-        discover(probe).await?
-    } else {
-        Discovered::default()
+    let needs_login = options.login.is_none();
+    let mut found = match discover(probe, needs_login).await {
+        Err(Undiscovered::Stop(stop)) => return Err(stop.into()),
+        // What is named needs no document.
+        Err(_) if !needs_login && !registers => Discovered::default(),
+        read => read?,
     };
-    if options.login.is_none() && found.logins.is_empty() {
-        return Err(Undiscovered::OnlyRegistration);
+    if let Some(Route { path, .. }) = &options.protected {
+        // Named, so it is meant to ask for the token.
+        found.protected = vec![(path.clone(), true)];
     }
+    found.logout = options.logout.clone().or(found.logout);
+    found.refresh = options.refresh.clone().or(found.refresh);
     if let Some(login) = &options.login {
         found.logins.retain(|other| other.path != login.path);
         found.logins.insert(0, login.clone());
@@ -277,6 +283,10 @@ pub(crate) struct Session {
     /// Measured once, judged by several checks.
     pub(crate) limits: Option<Result<LimitFacts, Stop>>,
     pub(crate) spray: Option<checks::spray_unseen::Facts>,
+    /// What the target's document told.
+    pub(crate) found: Discovered,
+    /// Measured once, judged by several checks.
+    pub(crate) access: Option<Arc<Access>>,
 }
 
 /// So many accounts give each role an account of its own.
@@ -349,6 +359,8 @@ impl Session {
             most_failures: options.failures_per_account,
             limits: None,
             spray: None,
+            found: found.clone(),
+            access: None,
         })
     }
 
@@ -460,6 +472,11 @@ impl Session {
         self.inventor.password()
     }
 
+    /// Ten letters that mean nothing.
+    pub(crate) fn random_word(&mut self) -> String {
+        self.inventor.word()
+    }
+
     pub(crate) fn coin(&mut self) -> bool {
         self.inventor.coin()
     }
@@ -533,6 +550,14 @@ impl Session {
             self.failures.remove(&account.name);
         }
         Ok((answer, class))
+    }
+
+    /// Sends what is no login.
+    pub(crate) async fn ask(&mut self, request: Request) -> Result<Answer, Stop> {
+        let mut answer = self.probe.send(None, request).await?;
+        let own = self.own();
+        answer.echoes = echoes(&self.accounts, &own.name, &own.password);
+        Ok(answer)
     }
 
     fn attempt(&self, who: Who<'_>, password: &Secret) -> Result<Request, Stop> {

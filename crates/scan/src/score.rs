@@ -176,7 +176,7 @@ fn band(score: u32) -> char {
 /// A finding holds the grade down, whatever the arithmetic says.
 fn capped(grade: char, worst: Option<Severity>) -> (char, Option<String>) {
     let (cap, what) = match worst {
-        None => return (grade, None),
+        None | Some(Severity::Info) => return (grade, None),
         Some(Severity::High) => ('D', "a finding of high severity"),
         Some(Severity::Medium) => ('C', "a finding of medium severity"),
         Some(Severity::Low) => ('B', "a finding of low severity"),

@@ -125,8 +125,12 @@ impl fmt::Display for Target {
 impl Target {
     /// The address of a path on the target.
     pub(crate) fn url(&self, path: &str) -> Url {
+        let (path, query) = path
+            .split_once('?')
+            .map_or((path, None), |(p, q)| (p, Some(q)));
         let mut url = self.origin.clone();
         url.set_path(path);
+        url.set_query(query);
         url
     }
 
@@ -167,6 +171,10 @@ impl Target {
             Some(Host::Domain(name)) => Some(format!("_doorwarden.{}", name.trim_end_matches('.'))),
             _ => None,
         }
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.origin.scheme() == "https"
     }
 
     /// The port that a default URL would have.

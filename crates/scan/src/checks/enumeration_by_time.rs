@@ -23,10 +23,10 @@ pub(super) static CHECK: Check = Check {
            answered faster more often than a coin allows?",
     why: "A login that hashes only for accounts that exist tells them apart in milliseconds, \
            whatever its words.",
-    sends: "Up to 24 pairs of a test account and an invented name, 12 pairs of a used and a fresh \
+    sends: "Up to 20 pairs of a test account and an invented name, 10 pairs of a used and a fresh \
             invented name as a control, a first request on each new connection, and a right \
             login where an account's failures would run long.",
-    max_requests: 91,
+    max_requests: 76,
     measures_limits: false,
     evidence: "The sign of each difference is a fair coin if existence does not matter, whatever \
            drift and spikes the network has. The e-value of the signs bounds false alarms at \
@@ -54,7 +54,7 @@ quantum_ms = 100   # failed answers leave at multiples of this that follow the s
 /// 1/α: what the e-value has to reach.
 const THRESHOLD: f64 = 1000.0;
 /// Pairs at the most.
-const PAIRS: u32 = 24;
+const PAIRS: u32 = 20;
 /// A control pair follows every second pair.
 const CONTROL_EVERY: u32 = 2;
 /// Pairs from one address, so that an address's limit is not met; a connection each.

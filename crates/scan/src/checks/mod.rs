@@ -12,20 +12,52 @@ use futures_util::future::BoxFuture;
 
 use crate::{Severity, Verdict, probe::Stop, scan::Session};
 
+mod cookie_flags;
+mod cors_credentials;
 mod enumeration_by_answer;
 mod enumeration_by_time;
 pub(crate) mod evalue;
+mod jwt_long_lived;
+mod jwt_no_expiry;
+mod jwt_no_id;
+mod jwt_sensitive_claims;
+mod jwt_symmetric;
+mod jwt_unsigned_accepted;
+mod jwt_weak_secret;
 mod limit_forwarded_spoof;
 mod limit_global;
 mod limit_ignores_account;
 mod limit_ignores_address;
 mod limit_per_pair;
 pub(crate) mod limits;
+mod login_input_errors;
 mod login_unlimited;
+mod refresh_token_reuse;
+mod retry_after_missing;
 pub(crate) mod spray_unseen;
+mod token_in_url;
+mod token_not_checked;
+mod token_outlives_logout;
+mod token_predictable;
+mod token_response_cacheable;
 
 /// All checks, in the order they run in.
-pub static ALL: [&Check; 9] = [
+pub static ALL: [&Check; 26] = [
+    &token_not_checked::CHECK,
+    &jwt_unsigned_accepted::CHECK,
+    &jwt_weak_secret::CHECK,
+    &jwt_no_expiry::CHECK,
+    &jwt_long_lived::CHECK,
+    &jwt_no_id::CHECK,
+    &jwt_sensitive_claims::CHECK,
+    &jwt_symmetric::CHECK,
+    &token_predictable::CHECK,
+    &token_in_url::CHECK,
+    &token_response_cacheable::CHECK,
+    &cookie_flags::CHECK,
+    &cors_credentials::CHECK,
+    &token_outlives_logout::CHECK,
+    &refresh_token_reuse::CHECK,
     &enumeration_by_answer::CHECK,
     &enumeration_by_time::CHECK,
     &spray_unseen::CHECK,
@@ -35,6 +67,8 @@ pub static ALL: [&Check; 9] = [
     &limit_per_pair::CHECK,
     &limit_global::CHECK,
     &limit_forwarded_spoof::CHECK,
+    &retry_after_missing::CHECK,
+    &login_input_errors::CHECK,
 ];
 
 /// The check of this id.
@@ -68,7 +102,7 @@ pub struct Check {
     pub standards: Standards,
     /// How to mend the application.
     pub remedy: &'static str,
-    /// The policy of `doorwarden guard` that closes it.
+    /// The policy of `doorwarden guard` that closes it; empty where only the application can.
     pub policy: &'static str,
     /// Measures and judges.
     pub(crate) run: Run,
@@ -108,7 +142,7 @@ impl Check {
              ## Evidence and controls\n\n{evidence}\n\n\
              ## False alarms\n\n{false_alarms}\n\n\
              ## Remedy\n\n{remedy}\n\n\
-             ## The guard policy that closes it\n\n```toml\n{policy}\n```\n\n\
+             {policy}\
              ## Standards\n\n\
              Evidence relevant to: OWASP API 2023 {api}; ASVS 5.0 {asvs}; {cwe}; NIST SP 800-63B-4 {nist}.\n",
             id = self.id,
@@ -129,7 +163,11 @@ impl Check {
             evidence = self.evidence,
             false_alarms = self.false_alarms,
             remedy = self.remedy,
-            policy = self.policy,
+            policy = match self.policy {
+                "" => String::new(),
+                policy =>
+                    format!("## The guard policy that closes it\n\n```toml\n{policy}\n```\n\n"),
+            },
             api = self.standards.owasp_api.join(", "),
             asvs = self.standards.asvs.join(", "),
             cwe = cwe.join(", "),
@@ -175,7 +213,6 @@ mod tests {
                 check.evidence,
                 check.false_alarms,
                 check.remedy,
-                check.policy,
             ];
             assert!(words.iter().all(|words| !words.is_empty()), "{}", check.id);
             assert!(!check.standards.cwe.is_empty(), "{}", check.id);

@@ -11,6 +11,7 @@ struct Page<'a> {
     report: &'a Report,
     headline: String,
     findings: Vec<&'a Judgement>,
+    notes: Vec<&'a Judgement>,
     passed: Vec<&'a Judgement>,
     seconds: String,
 }
@@ -22,6 +23,7 @@ impl Report {
             report: self,
             headline: self.headline(),
             findings: self.findings(),
+            notes: self.notes(),
             passed: self.of(VerdictKind::Pass).collect(),
             seconds: format!("{:.1}", self.duration_ms as f64 / 1000.0),
         }

@@ -87,7 +87,7 @@ pub struct Judgement {
     pub standards: Standards,
     /// How to mend the application.
     pub remedy: String,
-    /// The guard policy that closes it.
+    /// The guard policy that closes it; empty where only the application can.
     pub policy: String,
     /// Requests that it sent.
     pub requests: u32,
@@ -156,11 +156,18 @@ impl Report {
         }
     }
 
-    /// The findings, the worst first.
+    /// The faults, the worst first.
     pub fn findings(&self) -> Vec<&Judgement> {
-        let mut findings: Vec<_> = self.of(VerdictKind::Find).collect();
+        let fault = |judgement: &&Judgement| judgement.severity > Some(Severity::Info);
+        let mut findings: Vec<_> = self.of(VerdictKind::Find).filter(fault).collect();
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         findings
+    }
+
+    /// What was found and is no fault.
+    pub fn notes(&self) -> Vec<&Judgement> {
+        let note = |judgement: &&Judgement| judgement.severity == Some(Severity::Info);
+        self.of(VerdictKind::Find).filter(note).collect()
     }
 
     /// The judgements of one kind.

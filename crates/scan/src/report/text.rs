@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Judgement, Report, VerdictKind};
+use crate::Severity;
 
 const WIDTH: usize = 80;
 
@@ -48,12 +49,12 @@ impl Report {
             "sent      {} requests in {seconds:.1} s",
             self.requests
         )?;
-        for (kind, title) in [
-            (VerdictKind::Find, "Found"),
-            (VerdictKind::Pass, "Passed"),
-            (VerdictKind::Skip, "Not decided"),
+        for (title, judgements) in [
+            ("Found", self.findings()),
+            ("To know", self.notes()),
+            ("Passed", self.of(VerdictKind::Pass).collect()),
+            ("Not decided", self.of(VerdictKind::Skip).collect()),
         ] {
-            let judgements: Vec<_> = self.of(kind).collect();
             if !judgements.is_empty() {
                 writeln!(page, "\n{title}")?;
             }
@@ -88,12 +89,15 @@ impl Report {
 impl Judgement {
     fn write_text(&self, page: &mut String) -> std::fmt::Result {
         match (self.severity, self.confidence) {
-            (Some(severity), Some(confidence)) => {
+            (Some(severity), Some(confidence)) if severity > Severity::Info => {
                 let rank =
                     format!("{severity:?} severity, {confidence:?} confidence").to_lowercase();
                 writeln!(page, "  {}  [{rank}]", self.check)?;
                 writeln!(page, "{}", wrap(&self.reason, "    "))?;
                 writeln!(page, "{}", wrap(&format!("Mend: {}", self.remedy), "    "))?;
+                if self.policy.is_empty() {
+                    return Ok(());
+                }
                 writeln!(
                     page,
                     "    Or close it with the guard: doorwarden explain {}",

@@ -1,0 +1,481 @@
+//! What a login hands out, and a route that asks for it.
+//!
+//! Every check of tokens judges by the same controls, which are measured once: the route's answer to
+//! the own token (twice), to none, to garbage, and to the own token with one character changed. A
+//! forged token is accepted where it is answered like the own one, and only there.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    Evidence, Secret, Verdict, answer::Answer, jwt::Jwt, learn::Class, probe::Stop,
+    request::Request, scan::Session,
+};
+
+/// Routes that are tried where no document names one.
+const USUAL_PATHS: [&str; 3] = ["/me", "/users/me", "/protected"];
+
+/// Routes that are asked with the own token before it is given up.
+const MOST_CANDIDATES: usize = 3;
+
+/// The most requests of the measurement: a login, a question to each candidate, and the controls of
+/// one; a candidate that turns out to be public costs one more.
+pub(crate) const MAX_REQUESTS: u32 = 1 + 2 * MOST_CANDIDATES as u32 + 3;
+
+/// Shorter strings are no tokens.
+const LEAST_TOKEN: usize = 8;
+
+/// How a token is carried.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Credential {
+    Bearer(Secret),
+    Cookie { name: String, value: Secret },
+}
+
+impl Credential {
+    pub(crate) fn token(&self) -> &str {
+        match self {
+            Self::Bearer(token) | Self::Cookie { value: token, .. } => token.expose(),
+        }
+    }
+
+    /// The same place, another token.
+    pub(crate) fn with(&self, token: &str) -> Self {
+        let token = Secret::new(token.to_owned());
+        match self {
+            Self::Bearer(_) => Self::Bearer(token),
+            Self::Cookie { name, .. } => Self::Cookie {
+                name: name.clone(),
+                value: token,
+            },
+        }
+    }
+
+    fn header(&self) -> (&'static str, String) {
+        match self {
+            Self::Bearer(token) => ("authorization", format!("Bearer {}", token.expose())),
+            Self::Cookie { name, value } => ("cookie", format!("{name}={}", value.expose())),
+        }
+    }
+}
+
+/// What a right login was answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Issued {
+    pub(crate) credential: Credential,
+    /// The refresh token, and the field that it came in.
+    pub(crate) refresh: Option<(String, Secret)>,
+    /// The whole answer.
+    pub(crate) answer: Answer,
+}
+
+/// A route that answers the own token otherwise than none.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    pub(crate) path: String,
+    valid: Answer,
+    none: Answer,
+    garbage: Answer,
+    /// Answers to the same vary by themselves, so only their status is compared.
+    coarse: bool,
+    /// What the own token was answered with one character changed.
+    changed: Answer,
+}
+
+/// All that the checks of tokens rest on.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    /// `None`: the answer to a right login holds no token and no cookie.
+    pub(crate) issued: Option<Issued>,
+    /// Why there is none, else.
+    pub(crate) door: Result<Door, String>,
+    /// A route that is declared to ask for a token and does not: its path and answer.
+    pub(crate) open: Option<(String, String)>,
+}
+
+impl Door {
+    /// Whether an answer is that to the own token; `None` where it is like neither control.
+    pub(crate) fn opens(&self, answer: &Answer) -> Option<bool> {
+        if self.alike(answer, &self.valid) {
+            return Some(true);
+        }
+        let refused = matches!(answer.status, 400..500);
+        let like_none = self.alike(answer, &self.none) || self.alike(answer, &self.garbage);
+        (refused || like_none).then_some(false)
+    }
+
+    fn alike(&self, one: &Answer, other: &Answer) -> bool {
+        let (one, other) = (one.signature(), other.signature());
+        if self.coarse {
+            one.status == other.status
+        } else {
+            one == other
+        }
+    }
+
+    pub(crate) fn takes_garbage(&self) -> bool {
+        self.opens(&self.garbage) == Some(true)
+    }
+
+    pub(crate) fn takes_changed(&self) -> bool {
+        self.opens(&self.changed) == Some(true)
+    }
+
+    /// The controls, for a finding's evidence.
+    pub(crate) fn controls(&self) -> [(String, String); 3] {
+        let asked = |with: &str| format!("GET {} with {with}", self.path);
+        [
+            (asked("the own token"), self.valid.describe()),
+            (asked("no token"), self.none.describe()),
+            (asked("garbage"), self.garbage.describe()),
+        ]
+    }
+}
+
+impl Issued {
+    /// The token in a right answer: in its JSON, else in a cookie that wrong answers don't set.
+    pub(crate) fn of(answer: &Answer, usual_cookies: &[String]) -> Option<Self> {
+        let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let found = |names: &[&str]| json.as_ref().and_then(|json| find(json, names, 3));
+        let access = found(&[
+            "accesstoken",
+            "token",
+            "access",
+            "jwt",
+            "authtoken",
+            "sessiontoken",
+        ]);
+        let credential = match access {
+            Some((_, token)) => Credential::Bearer(token),
+            None => cookie(answer, usual_cookies)?,
+        };
+        Some(Self {
+            credential,
+            refresh: found(&["refreshtoken", "refresh"]),
+            answer: answer.clone(),
+        })
+    }
+
+    pub(crate) fn jwt(&self) -> Option<Jwt> {
+        Jwt::parse(self.credential.token())
+    }
+}
+
+impl Access {
+    /// The own token, where it is a JWT.
+    pub(crate) fn jwt(&self) -> Result<Jwt, &str> {
+        let issued = self.issued.as_ref().ok_or(NO_TOKEN)?;
+        issued.jwt().ok_or("the token is no JWT")
+    }
+
+    /// The route, where it refuses what is no right token: else a forged one proves nothing.
+    pub(crate) fn discerning_door(&self) -> Result<&Door, &str> {
+        let door = self.door.as_ref().map_err(String::as_str)?;
+        let discerns = !door.takes_garbage() && !door.takes_changed();
+        discerns
+            .then_some(door)
+            .ok_or("the route takes any token, which token-not-checked tells")
+    }
+
+    /// What it takes to send forged JWTs.
+    pub(crate) fn jwt_at_door(&self) -> Result<(Jwt, &Issued, &Door), &str> {
+        let issued = self.issued.as_ref().ok_or(NO_TOKEN)?;
+        Ok((self.jwt()?, issued, self.discerning_door()?))
+    }
+}
+
+const NO_TOKEN: &str = "the answer to a right login holds no token and no session cookie";
+
+/// Evidence with the route's controls.
+pub(crate) fn shown(evidence: Evidence, door: &Door) -> Evidence {
+    let controls = door.controls().into_iter();
+    controls.fold(evidence, |evidence, (request, answer)| {
+        evidence.exhibit(request, answer)
+    })
+}
+
+/// A finding with what it rests on and the route's controls beside it.
+pub(crate) fn with_controls(
+    verdict: Verdict,
+    door: &Door,
+    rests_on: Option<(String, String)>,
+) -> Verdict {
+    let Verdict::Find(mut finding) = verdict else {
+        return verdict;
+    };
+    if let Some((request, answer)) = rests_on {
+        finding.evidence = finding.evidence.exhibit(request, answer);
+    }
+    finding.evidence = shown(finding.evidence, door);
+    Verdict::Find(finding)
+}
+
+/// The first string under one of these names, and the name as it is spelled.
+fn find(json: &Value, names: &[&str], depth: usize) -> Option<(String, Secret)> {
+    let object = json.as_object()?;
+    for wanted in names {
+        for (name, value) in object {
+            let plain = name.to_lowercase().replace(['_', '-'], "");
+            let token = value.as_str().filter(|token| token.len() >= LEAST_TOKEN);
+            if let Some(token) = token.filter(|token| plain == *wanted && is_token(token)) {
+                return Some((name.clone(), Secret::new(token.to_owned())));
+            }
+        }
+    }
+    let deeper = object.values().filter(|_| depth > 1);
+    deeper
+        .into_iter()
+        .find_map(|value| find(value, names, depth - 1))
+}
+
+/// Whether it can be sent in a header.
+fn is_token(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"\",;".contains(&byte))
+}
+
+fn cookie(answer: &Answer, usual: &[String]) -> Option<Credential> {
+    let cookies = answer.headers.get_all("set-cookie").iter();
+    let pairs = cookies.filter_map(|value| value.to_str().ok()?.split(';').next()?.split_once('='));
+    let pairs = pairs.map(|(name, value)| (name.trim().to_owned(), value.trim()));
+    let mut new = pairs.filter(|(name, value)| {
+        value.len() >= LEAST_TOKEN && is_token(value) && !usual.contains(name)
+    });
+    let (name, value) = new.next()?;
+    Some(Credential::Cookie {
+        name,
+        value: Secret::new(value.to_owned()),
+    })
+}
+
+/// The controls, measured at the first question for them.
+pub(crate) async fn access(session: &mut Session) -> Result<Arc<Access>, Stop> {
+    if let Some(access) = &session.access {
+        return Ok(Arc::clone(access));
+    }
+    let access = Arc::new(measure(session).await?);
+    session.access = Some(Arc::clone(&access));
+    Ok(access)
+}
+
+async fn measure(session: &mut Session) -> Result<Access, Stop> {
+    let Some(issued) = log_in(session).await? else {
+        return Ok(Access {
+            issued: None,
+            door: Err(NO_TOKEN.into()),
+            open: None,
+        });
+    };
+    let mut open = None;
+    for (path, declared) in candidates(session) {
+        let valid = ask(session, &path, Some(&issued.credential)).await?;
+        if !(200..300).contains(&valid.status) {
+            continue;
+        }
+        let none = ask(session, &path, None).await?;
+        if none.signature() == valid.signature() {
+            if declared {
+                open.get_or_insert((path, none.describe()));
+            }
+            continue;
+        }
+        let again = ask(session, &path, Some(&issued.credential)).await?;
+        let coarse = again.signature() != valid.signature();
+        if coarse && none.status == valid.status {
+            // It varies by itself: nothing can be told by it.
+            continue;
+        }
+        let garbage = issued.credential.with("garbage-garbage-garbage-garbage");
+        let garbage = ask(session, &path, Some(&garbage)).await?;
+        let changed = issued.credential.with(&changed(issued.credential.token()));
+        let changed = ask(session, &path, Some(&changed)).await?;
+        let door = Door {
+            path,
+            valid,
+            none,
+            garbage,
+            coarse,
+            changed,
+        };
+        return Ok(Access {
+            issued: Some(issued),
+            door: Ok(door),
+            open,
+        });
+    }
+    let reason = match &open {
+        Some((path, _)) => format!(
+            "{path} answers without a token, and no other route was found that asks for one"
+        ),
+        None => "no route was found that asks for the token; name one: --protected /me".into(),
+    };
+    Ok(Access {
+        issued: Some(issued),
+        door: Err(reason),
+        open,
+    })
+}
+
+/// A right login of the scanner's own account, and what it was given.
+pub(crate) async fn log_in(session: &mut Session) -> Result<Option<Issued>, Stop> {
+    let own = session.own();
+    let (answer, class) = session.right(None, &own).await?;
+    if class != Class::Right {
+        return Err(Stop::Check(
+            "a right login of the own account was refused".into(),
+        ));
+    }
+    let usual = session.learned.wrong_cookies();
+    Ok(Issued::of(&answer, &usual))
+}
+
+/// Where the token may be asked for, each with whether the document says that it is.
+fn candidates(session: &Session) -> Vec<(String, bool)> {
+    let found = &session.found.protected;
+    let usual = USUAL_PATHS.map(|path| (path.to_owned(), false));
+    let unknown = usual
+        .into_iter()
+        .filter(|(path, _)| found.iter().all(|(other, _)| other != path));
+    let mut all: Vec<(String, bool)> = found.iter().cloned().chain(unknown).collect();
+    all.truncate(MOST_CANDIDATES);
+    all
+}
+
+/// Asks a route with a token or without.
+pub(crate) async fn ask(
+    session: &mut Session,
+    path: &str,
+    credential: Option<&Credential>,
+) -> Result<Answer, Stop> {
+    let request = Request::get(path);
+    session.ask(with(request, credential)).await
+}
+
+/// A request that carries a token.
+pub(crate) fn with(request: Request, credential: Option<&Credential>) -> Request {
+    match credential.map(Credential::header) {
+        Some((name, value)) => request.with_header(name, value),
+        None => request,
+    }
+}
+
+/// A token with one character changed: in the middle of a JWT's signature, or of the whole.
+fn changed(token: &str) -> String {
+    let from = token.rfind('.').map_or(0, |dot| dot + 1);
+    let place = from + (token.len() - from) / 2;
+    let change = |(at, c): (usize, char)| match c {
+        _ if at != place => c,
+        'A' | '0' => 'B',
+        _ => 'A',
+    };
+    token.char_indices().map(change).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::answer::tests::answer;
+
+    /// A route that answers 401 without a token, and so to garbage and to a changed one.
+    pub(crate) fn door(garbage: u16, changed: u16) -> Door {
+        let valid = |status| match status {
+            200 => answer(200, &[], r#"{"username":"a"}"#),
+            _ => answer(status, &[], "no"),
+        };
+        Door {
+            path: "/me".into(),
+            valid: valid(200),
+            none: valid(401),
+            garbage: valid(garbage),
+            coarse: false,
+            changed: valid(changed),
+        }
+    }
+
+    /// An opaque token at a route.
+    pub(crate) fn access(door: Result<Door, String>) -> Access {
+        let right = answer(200, &[], r#"{"access_token":"abcdefgh1"}"#);
+        Access {
+            issued: Issued::of(&right, &[]),
+            door,
+            open: None,
+        }
+    }
+
+    #[test]
+    fn tokens_are_found_where_logins_put_them() {
+        let bearer = |token: &str| Some(Credential::Bearer(Secret::new(token.into())));
+        let of = |answer: Answer| Issued::of(&answer, &["csrftoken".into()]);
+        let cases = [
+            (
+                r#"{"access_token":"abcdefgh1","token_type":"bearer"}"#,
+                "abcdefgh1",
+            ),
+            (
+                r#"{"data":{"user":{"id":1},"accessToken":"abcdefgh2"}}"#,
+                "abcdefgh2",
+            ),
+            (
+                r#"{"refresh":"rrrrrrrrr","access":"abcdefgh3"}"#,
+                "abcdefgh3",
+            ),
+        ];
+        for (body, token) in cases {
+            assert_eq!(
+                of(answer(200, &[], body)).map(|issued| issued.credential),
+                bearer(token)
+            );
+        }
+        let refresh = of(answer(200, &[], cases[2].0)).and_then(|issued| issued.refresh);
+        assert_eq!(refresh.map(|(name, _)| name).as_deref(), Some("refresh"));
+        let cookies = [
+            ("set-cookie", "csrftoken=aaaaaaaaaa"),
+            ("set-cookie", "sid=bbbbbbbbbb; Path=/"),
+        ];
+        let issued = of(answer(303, &cookies, "")).map(|issued| issued.credential);
+        assert!(matches!(issued, Some(Credential::Cookie { name, .. }) if name == "sid"));
+        assert!(
+            of(answer(
+                200,
+                &[],
+                r#"{"token":"short","message":"access granted"}"#
+            ))
+            .is_none()
+        );
+    }
+
+    #[test]
+    fn an_answer_is_like_the_own_tokens_or_it_is_not_accepted() {
+        let sound = door(422, 401);
+        assert!(access(Ok(sound.clone())).discerning_door().is_ok());
+        for (status, body, opens) in [
+            (200, r#"{"username":"a"}"#, Some(true)),
+            (401, "no", Some(false)),
+            (422, "other words", Some(false)),
+            (200, "<html>log in", None),
+            (500, "oops", None),
+        ] {
+            assert_eq!(
+                sound.opens(&answer(status, &[], body)),
+                opens,
+                "{status} {body}"
+            );
+        }
+        let any = access(Ok(door(200, 200)));
+        assert!(
+            any.discerning_door()
+                .unwrap_err()
+                .contains("token-not-checked")
+        );
+    }
+
+    #[test]
+    fn one_character_is_changed() {
+        for token in ["aaa.bbb.cccc", "lab-00000007", "AAAA"] {
+            let other = changed(token);
+            let differ = token.bytes().zip(other.bytes()).filter(|(a, b)| a != b);
+            assert_eq!((other.len(), differ.count()), (token.len(), 1), "{other}");
+        }
+    }
+}

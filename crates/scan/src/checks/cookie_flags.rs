@@ -1,0 +1,112 @@
+//! Session cookies that scripts or other sites can use.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{
+    Confidence, Evidence, Severity, Verdict,
+    access::{self, Credential},
+    probe::Stop,
+    scan::Session,
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "cookie-flags",
+    title: "The session cookie lacks HttpOnly, SameSite or Secure",
+    severity: Severity::Medium,
+    what: "Does the session's cookie have HttpOnly and SameSite, and over https \
+           Secure?",
+    why: "Without HttpOnly a script reads the session; without SameSite another \
+          site's form uses it; without Secure it goes over plain http.",
+    sends: "Nothing: it reads the answer to the own login.",
+    max_requests: 0,
+    measures_limits: false,
+    evidence: "The flags of the cookie that a right login sets and a wrong one does \
+               not.",
+    false_alarms: "Browsers take a missing SameSite as Lax, mostly. Secure is not \
+                   asked for over http, so not on loopback.",
+    standards: Standards {
+        owasp_api: &["API8:2023"],
+        asvs: &["3.3.1", "3.3.2", "3.3.4"],
+        cwe: &[1004, 1275, 614],
+        nist: &["5.1.1"],
+    },
+    remedy: "Django: SESSION_COOKIE_SECURE = True (HttpOnly and SameSite are set). \
+             Flask: SESSION_COOKIE_SAMESITE = \"Lax\", SESSION_COOKIE_SECURE = True. \
+             Express: cookie: { httpOnly: true, sameSite: \"lax\", secure: true }.",
+    policy: "",
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let access = access::access(session).await?;
+        let Some(issued) = &access.issued else {
+            return Ok(Verdict::not_applicable(
+                "a right login sets no session cookie",
+            ));
+        };
+        let Credential::Cookie { name, .. } = &issued.credential else {
+            return Ok(Verdict::not_applicable("the token is not in a cookie"));
+        };
+        let all = issued.answer.headers.get_all("set-cookie").iter();
+        let mut all = all.filter_map(|value| value.to_str().ok());
+        let own = all.find(|cookie| cookie.trim_start().starts_with(&format!("{name}=")));
+        Ok(judge(own.unwrap_or_default(), session.probe.is_https()))
+    })
+}
+
+fn judge(cookie: &str, https: bool) -> Verdict {
+    let flags: Vec<String> = cookie
+        .split(';')
+        .skip(1)
+        .map(|flag| {
+            flag.trim()
+                .split('=')
+                .next()
+                .unwrap_or_default()
+                .to_lowercase()
+        })
+        .collect();
+    let wanted = ["HttpOnly", "SameSite", "Secure"];
+    let asked = wanted.into_iter().filter(|flag| https || *flag != "Secure");
+    let missing: Vec<&str> = asked
+        .filter(|flag| !flags.contains(&flag.to_lowercase()))
+        .collect();
+    if missing.is_empty() {
+        return Verdict::pass("The session cookie has the flags that it should.");
+    }
+    // Browsers stand in for SameSite alone.
+    let severity = if missing == ["SameSite"] {
+        Severity::Low
+    } else {
+        Severity::Medium
+    };
+    let summary = format!("The session cookie lacks {}.", missing.join(", "));
+    Verdict::find(severity, Confidence::High, Evidence::of(summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_flag_is_asked_for() {
+        let all = "sid=x; Path=/; httponly; SameSite=Lax; Secure";
+        assert!(matches!(judge(all, true), Verdict::Pass(_)));
+        assert!(matches!(
+            judge("sid=x; HttpOnly; SameSite=Strict", false),
+            Verdict::Pass(_)
+        ));
+        for (cookie, https, severity) in [
+            ("sid=x", false, Severity::Medium),
+            ("sid=x; HttpOnly", false, Severity::Low),
+            ("sid=x; HttpOnly; SameSite=Lax", true, Severity::Medium),
+        ] {
+            let Verdict::Find(found) = judge(cookie, https) else {
+                panic!("{cookie}");
+            };
+            assert_eq!(found.severity, severity, "{cookie}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Any origin may ask with the visitor's credentials.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{
+    Confidence, Evidence, Severity, Verdict, access, probe::Stop, request::Request, scan::Session,
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "cors-credentials",
+    title: "Any origin may read answers with the visitor's credentials",
+    severity: Severity::Medium,
+    what: "The protected route is asked with an Origin that nobody has: is that \
+           origin allowed, with credentials?",
+    why: "Any page that a logged-in person opens could then read what the application \
+          tells that person.",
+    sends: "One request with the own token and an invented Origin.",
+    max_requests: 1,
+    measures_limits: false,
+    evidence: "The answer repeats the invented origin in Access-Control-Allow-Origin \
+               and says Access-Control-Allow-Credentials: true. A star with \
+               credentials is refused by browsers and not counted.",
+    false_alarms: "None is known: the origin is random and can be on no list.",
+    standards: Standards {
+        owasp_api: &["API8:2023"],
+        asvs: &["3.4.2"],
+        cwe: &[942],
+        nist: &["5.1.1"],
+    },
+    remedy: "List the origins that may. FastAPI: CORSMiddleware(allow_origins=[...], \
+             allow_credentials=True) without \"*\" and without a regular expression \
+             that matches all. Flask-CORS: origins=[...]. Express cors: origin: \
+             [...].",
+    policy: "",
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let access = access::access(session).await?;
+        let path = match &access.door {
+            Ok(door) => door.path.clone(),
+            Err(_) => session.learned.login.path.clone(),
+        };
+        let origin = format!("https://{}.invalid", session.random_word());
+        let credential = access.issued.as_ref().map(|issued| &issued.credential);
+        let request = Request::get(&path).with_header("origin", origin.clone());
+        let answer = session.ask(access::with(request, credential)).await?;
+        Ok(judge(
+            &origin,
+            answer.header("access-control-allow-origin"),
+            answer.header("access-control-allow-credentials"),
+        ))
+    })
+}
+
+fn judge(origin: &str, allowed: Option<&str>, credentials: Option<&str>) -> Verdict {
+    let with_credentials =
+        credentials.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
+    if allowed == Some(origin) && with_credentials {
+        let evidence = Evidence::of("An origin that nobody has may read answers with credentials.").exhibit(
+            format!("Origin: {origin}"),
+            "Access-Control-Allow-Origin repeats it, with Access-Control-Allow-Credentials: true",
+        );
+        return Verdict::find(Severity::Medium, Confidence::High, evidence);
+    }
+    Verdict::pass("An origin that nobody has is not allowed with credentials.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_repeated_origin_with_credentials_is_found() {
+        let origin = "https://x.invalid";
+        assert!(matches!(
+            judge(origin, Some(origin), Some("true")),
+            Verdict::Find(_)
+        ));
+        for (allowed, credentials) in [
+            (None, Some("true")),
+            (Some("*"), Some("true")),
+            (Some(origin), None),
+            (Some("https://own.example"), Some("true")),
+        ] {
+            assert!(matches!(
+                judge(origin, allowed, credentials),
+                Verdict::Pass(_)
+            ));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! JWTs that are good for long.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{
+    Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "jwt-long-lived",
+    title: "Access tokens are good for more than an hour",
+    severity: Severity::Low,
+    what: "How long is the own access token good for, from its iat to its exp?",
+    why: "A JWT is mostly not asked back: until its end it works for whoever has it, \
+          also after logout.",
+    sends: "Nothing: it reads the token of the scanner's own login.",
+    max_requests: 0,
+    measures_limits: false,
+    evidence: "The claims iat and exp of the own token.",
+    false_alarms: "A token that is looked up at each request, and can so be ended \
+                   early, may live longer.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["9.2.1"],
+        cwe: &[613],
+        nist: &["5.2"],
+    },
+    remedy: "Let access tokens live for 5 to 60 minutes and renew them by a refresh \
+             token that is rotated.",
+    policy: "",
+    run,
+};
+
+/// ASVS 5.0 leaves the figure to the application; an hour is the default of most issuers.
+const MOST_MINUTES: f64 = 60.0;
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let access = access::access(session).await?;
+        Ok(match access.jwt() {
+            Ok(jwt) => judge(&jwt),
+            Err(reason) => Verdict::not_applicable(reason),
+        })
+    })
+}
+
+fn judge(jwt: &Jwt) -> Verdict {
+    let (Some(issued), Some(ends)) = (jwt.seconds("iat"), jwt.seconds("exp")) else {
+        return Verdict::not_applicable(
+            "the own token does not say from when and until when it is good",
+        );
+    };
+    let minutes = (ends - issued) / 60.0;
+    if minutes <= MOST_MINUTES {
+        return Verdict::pass(format!("The own token is good for {minutes:.0} minutes."));
+    }
+    let summary = format!("The own token is good for {minutes:.0} minutes.");
+    Verdict::find(Severity::Low, Confidence::High, Evidence::of(summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::jwt::tests::token;
+
+    fn judged(claims: serde_json::Value) -> Verdict {
+        judge(&Jwt::parse(&token(&claims, "a key of no list")).unwrap())
+    }
+
+    #[test]
+    fn an_hour_is_the_most() {
+        let lives = |seconds: u64| judged(json!({"iat": 1_000, "exp": 1_000 + seconds}));
+        assert!(matches!(lives(3_600), Verdict::Pass(_)));
+        assert!(matches!(lives(3_700), Verdict::Find(_)));
+        assert!(matches!(judged(json!({"exp": 9})), Verdict::Skip { .. }));
+    }
+}

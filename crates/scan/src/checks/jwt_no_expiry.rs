@@ -1,0 +1,79 @@
+//! JWTs that never end.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{
+    Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "jwt-no-expiry",
+    title: "JWTs have no end",
+    severity: Severity::Medium,
+    what: "Does the own token have the claim exp (RFC 7519 section 4.1.4)?",
+    why: "A token that never ends is good for whoever finds it in a log or a backup, \
+          for ever.",
+    sends: "Nothing: it reads the token of the scanner's own login.",
+    max_requests: 0,
+    measures_limits: false,
+    evidence: "The claims of the own token, as they were issued.",
+    false_alarms: "An application may end tokens by a list of its own; with one the \
+                   finding is still true of the token.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["9.2.1"],
+        cwe: &[613],
+        nist: &["5.2"],
+    },
+    remedy: "Give access tokens an exp of 5 to 60 minutes and renew them by a refresh \
+             token. PyJWT: \"exp\": datetime.now(timezone.utc) + \
+             timedelta(minutes=15). Flask-JWT-Extended: JWT_ACCESS_TOKEN_EXPIRES. \
+             simplejwt: ACCESS_TOKEN_LIFETIME. jsonwebtoken: expiresIn.",
+    policy: "",
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let access = access::access(session).await?;
+        Ok(match access.jwt() {
+            Ok(jwt) => judge(&jwt),
+            Err(reason) => Verdict::not_applicable(reason),
+        })
+    })
+}
+
+fn judge(jwt: &Jwt) -> Verdict {
+    match jwt.seconds("exp") {
+        Some(_) => Verdict::pass("The own token has an end (exp)."),
+        None => Verdict::find(
+            Severity::Medium,
+            Confidence::High,
+            Evidence::of("The own token has no claim exp: it never ends."),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::jwt::tests::token;
+
+    fn judged(claims: serde_json::Value) -> Verdict {
+        judge(&Jwt::parse(&token(&claims, "a key of no list")).unwrap())
+    }
+
+    #[test]
+    fn an_end_is_a_number() {
+        assert!(matches!(
+            judged(json!({"exp": 1_900_000_000})),
+            Verdict::Pass(_)
+        ));
+        for claims in [json!({}), json!({"exp": "soon"})] {
+            assert!(matches!(judged(claims), Verdict::Find(_)));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! JWTs that carry what nobody should read.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{
+    Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "jwt-sensitive-claims",
+    title: "JWTs carry a password, a hash or a number that is nobody's business",
+    severity: Severity::Medium,
+    what: "Does a claim of the own token have the name of a secret or of personal \
+           numbers, or the form of a password hash?",
+    why: "A JWT is signed and not encrypted: whoever holds it, or sees it in a log, \
+          reads its claims.",
+    sends: "Nothing: it reads the token of the scanner's own login.",
+    max_requests: 0,
+    measures_limits: false,
+    evidence: "Names and forms of the own token's claims; values are not shown.",
+    false_alarms: "A claim may be called so and hold something harmless; the finding \
+                   names it.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["9.1.1", "14.2.4"],
+        cwe: &[200, 312],
+        nist: &["5.1.2"],
+    },
+    remedy: "Put an opaque user id into the token and look the rest up.",
+    policy: "",
+    run,
+};
+
+/// Words in the names of claims, in small letters and without dashes.
+const NAMES: [&str; 9] = [
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "privatekey",
+    "apikey",
+    "ssn",
+    "creditcard",
+    "cardnumber",
+];
+
+/// How hashes of passwords begin: bcrypt, Argon2, scrypt, crypt, Django, Werkzeug.
+const FORMS: [&str; 9] = [
+    "$2a$", "$2b$", "$2y$", "$argon2", "$scrypt$", "$6$", "pbkdf2", "scrypt:", "bcrypt",
+];
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let access = access::access(session).await?;
+        Ok(match access.jwt() {
+            Ok(jwt) => judge(&jwt),
+            Err(reason) => Verdict::not_applicable(reason),
+        })
+    })
+}
+
+fn judge(jwt: &Jwt) -> Verdict {
+    let claims = jwt.claims.as_object().into_iter().flatten();
+    let told: Vec<String> = claims
+        .filter(|(name, value)| is_sensitive(name, value.as_str().unwrap_or_default()))
+        .map(|(name, _)| name.escape_debug().to_string())
+        .collect();
+    if told.is_empty() {
+        return Verdict::pass("No claim of the own token has the name or the form of a secret.");
+    }
+    let summary = format!(
+        "The own token carries {}, for anybody to read.",
+        told.join(", ")
+    );
+    Verdict::find(Severity::Medium, Confidence::Medium, Evidence::of(summary))
+}
+
+fn is_sensitive(name: &str, value: &str) -> bool {
+    let name = name.to_lowercase().replace(['_', '-'], "");
+    NAMES.iter().any(|word| name.contains(word)) || FORMS.iter().any(|form| value.starts_with(form))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::jwt::tests::token;
+
+    fn judged(claims: serde_json::Value) -> Verdict {
+        judge(&Jwt::parse(&token(&claims, "a key of no list")).unwrap())
+    }
+
+    #[test]
+    fn names_and_forms_of_secrets_are_known() {
+        let sound = json!({"sub": "7", "email": "a@b.c", "scope": "read", "exp": 9});
+        assert!(matches!(judged(sound), Verdict::Pass(_)));
+        for claims in [
+            json!({"user": {"a": 1}, "passwordHash": "x"}),
+            json!({"h": "$argon2id$v=19$m=65536"}),
+            json!({"ssn": "078-05-1120"}),
+        ] {
+            assert!(
+                matches!(judged(claims.clone()), Verdict::Find(_)),
+                "{claims}"
+            );
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! JWTs that whoever checks them can make.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{
+    Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "jwt-symmetric",
+    title: "JWTs are signed with a shared secret",
+    severity: Severity::Info,
+    what: "Is the own token signed with a shared secret (HS256, HS384, HS512)?",
+    why: "Every service that can check such a token can also make one. That is no \
+          fault of one application alone; it is one where several share the key.",
+    sends: "Nothing: it reads the token of the scanner's own login.",
+    max_requests: 0,
+    measures_limits: false,
+    evidence: "The header of the own token.",
+    false_alarms: "It is information and lowers no score.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["9.1.3"],
+        cwe: &[347],
+        nist: &["5.1.2"],
+    },
+    remedy: "Where more than one service checks tokens, sign with RS256, ES256 or \
+             EdDSA and publish the keys (JWKS).",
+    policy: "",
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let access = access::access(session).await?;
+        Ok(match access.jwt() {
+            Ok(jwt) => judge(&jwt),
+            Err(reason) => Verdict::not_applicable(reason),
+        })
+    })
+}
+
+fn judge(jwt: &Jwt) -> Verdict {
+    let algorithm = jwt.algorithm().escape_debug().to_string();
+    if algorithm.starts_with("HS") {
+        let summary =
+            format!("The own token is signed by {algorithm}: who can check it can make it.");
+        return Verdict::find(Severity::Info, Confidence::High, Evidence::of(summary));
+    }
+    Verdict::pass(format!("The own token is signed by {algorithm}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::jwt::tests::token;
+
+    fn judged(claims: serde_json::Value) -> Verdict {
+        judge(&Jwt::parse(&token(&claims, "a key of no list")).unwrap())
+    }
+
+    #[test]
+    fn a_shared_secret_is_information() {
+        let Verdict::Find(found) = judged(json!({})) else {
+            panic!("HS256 is not told");
+        };
+        assert_eq!(found.severity, Severity::Info);
+    }
+}

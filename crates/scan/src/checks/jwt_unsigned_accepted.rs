@@ -1,0 +1,113 @@
+//! A JWT that nobody signed is accepted.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{Confidence, Evidence, Severity, Verdict, access, probe::Stop, scan::Session};
+
+pub(super) static CHECK: Check = Check {
+    id: "jwt-unsigned-accepted",
+    title: "A JWT that nobody signed is accepted",
+    severity: Severity::High,
+    what: "The own token is sent again with its claims unchanged: under a header that \
+           says its algorithm is none (in four spellings), and with its signature cut \
+           off. Is one of them answered like the own token?",
+    why: "Whoever can leave the signature out can write any name into the claims (RFC \
+          8725 section 3.1).",
+    sends: "Up to five requests with forged tokens of the scanner's own account, to \
+            the route of the controls.",
+    max_requests: 5,
+    measures_limits: false,
+    evidence: "The forged token is answered like the own one (the positive control), \
+               while no token, garbage and the own token with one character changed \
+               are not (the negative ones).",
+    false_alarms: "None is known: the claims are the own account's, so nothing but \
+                   the signature differs.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["9.1.1", "9.1.2"],
+        cwe: &[347, 345],
+        nist: &["5.1.2"],
+    },
+    remedy: "Verify with a fixed list of algorithms and nothing the token says of \
+             itself. PyJWT: jwt.decode(token, key, algorithms=[\"HS256\"]). \
+             python-jose, Authlib and joserfc: give the algorithms too. Express: \
+             jsonwebtoken.verify(token, key, { algorithms: [\"HS256\"] }). Django \
+             REST: simplejwt does by default.",
+    policy: "",
+    run,
+};
+
+/// Spellings of `none` that have passed filters.
+const SPELLINGS: [&str; 4] = ["none", "None", "NONE", "nOnE"];
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let access = access::access(session).await?;
+        let (jwt, issued, door) = match access.jwt_at_door() {
+            Ok(found) => found,
+            Err(reason) => return Ok(Verdict::not_applicable(reason)),
+        };
+        let unsigned =
+            SPELLINGS.map(|spelling| (format!("alg {spelling}"), jwt.unsigned(spelling)));
+        let stripped = ("its signature cut off".to_owned(), jwt.stripped());
+        let mut answers = Vec::new();
+        for (how, token) in unsigned.into_iter().chain([stripped]) {
+            let credential = issued.credential.with(&token);
+            let answer = access::ask(session, &door.path, Some(&credential)).await?;
+            let opens = door.opens(&answer);
+            answers.push((how, opens, answer.describe()));
+            if opens == Some(true) {
+                break;
+            }
+        }
+        let (verdict, shown) = judge(&answers);
+        Ok(access::with_controls(verdict, door, shown))
+    })
+}
+
+/// The verdict, and what to show for it.
+fn judge(answers: &[(String, Option<bool>, String)]) -> (Verdict, Option<(String, String)>) {
+    let taken = answers.iter().find(|(_, opens, _)| *opens == Some(true));
+    if let Some((how, _, answer)) = taken {
+        let summary = format!("The own token with {how} is accepted.");
+        let verdict = Verdict::find(Severity::High, Confidence::High, Evidence::of(summary));
+        return (
+            verdict,
+            Some((format!("the own token with {how}"), answer.clone())),
+        );
+    }
+    if answers.iter().any(|(_, opens, _)| opens.is_none()) {
+        let reason = "an unsigned token was answered like neither control";
+        return (Verdict::inconclusive(reason), None);
+    }
+    let summary = "Tokens without a signature are refused, in four spellings and with none.";
+    (Verdict::pass(summary), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_opens_is_found() {
+        let answers = |opens: &[Option<bool>]| -> Vec<(String, Option<bool>, String)> {
+            opens
+                .iter()
+                .map(|opens| ("alg none".into(), *opens, "200".into()))
+                .collect()
+        };
+        let refused = judge(&answers(&[Some(false); 5])).0;
+        assert!(matches!(refused, Verdict::Pass(_)));
+        let taken = judge(&answers(&[Some(false), Some(true)])).0;
+        assert!(matches!(taken, Verdict::Find(_)));
+        let odd = judge(&answers(&[Some(false), None])).0;
+        assert!(matches!(
+            odd,
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+    }
+}

@@ -1,0 +1,107 @@
+//! A refresh token that can be used twice.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{
+    Confidence, Evidence, Severity, Verdict,
+    access::{self, Issued},
+    probe::Stop,
+    request::Request,
+    scan::Session,
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "refresh-token-reuse",
+    title: "A refresh token can be used twice",
+    severity: Severity::Medium,
+    what: "The refresh token of the own login is exchanged, and exchanged again: is \
+           it refused the second time?",
+    why: "A stolen refresh token is as good as the password. Rotation makes a theft \
+          show: the second use ends the family.",
+    sends: "Two exchanges of the own refresh token, at the route that the OpenAPI \
+            document names or --refresh says.",
+    max_requests: 2,
+    measures_limits: false,
+    evidence: "The first exchange gives a new access token (positive control); the \
+               second gives one as well.",
+    false_alarms: "A short grace for clients that lost an answer is common; it is \
+                   found all the same, since a thief has it too.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["10.4.5"],
+        cwe: &[294, 613],
+        nist: &["5.1.2"],
+    },
+    remedy: "Give a new refresh token with each exchange, and on the second use of an \
+             old one end all of its family (RFC 9700 section 4.14.2). simplejwt: \
+             ROTATE_REFRESH_TOKENS and BLACKLIST_AFTER_ROTATION.",
+    policy: "",
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let access = access::access(session).await?;
+        let refresh = access
+            .issued
+            .as_ref()
+            .and_then(|issued| issued.refresh.clone());
+        let Some((field, token)) = refresh else {
+            return Ok(Verdict::not_applicable(
+                "the login hands out no refresh token",
+            ));
+        };
+        let Some(route) = session.found.refresh.clone() else {
+            let reason =
+                "no route was found that takes refresh tokens; name it: --refresh 'POST /refresh'";
+            return Ok(Verdict::not_applicable(reason));
+        };
+        let mut gives = Vec::new();
+        for _ in 0..2 {
+            let request = Request::json(&route.method, &route.path, &field, token.expose());
+            let answer = session.ask(request).await?;
+            let given = answer.status < 300 && Issued::of(&answer, &[]).is_some();
+            gives.push((given, answer.describe()));
+        }
+        Ok(judge(&gives))
+    })
+}
+
+/// Whether each exchange gave a token, and its answer.
+fn judge(gives: &[(bool, String)]) -> Verdict {
+    match gives {
+        [(true, _), (false, answer)] => {
+            Verdict::pass(format!("The second use is answered {answer}."))
+        }
+        [(true, first), (true, second)] => {
+            let evidence = Evidence::of("The same refresh token gives an access token twice.")
+                .exhibit("the refresh token, for the first time", first)
+                .exhibit("the same again", second);
+            Verdict::find(Severity::Medium, Confidence::High, evidence)
+        }
+        [(_, first), ..] => Verdict::inconclusive(format!(
+            "the refresh token was not exchanged but answered {first}; name the route with --refresh"
+        )),
+        [] => Verdict::inconclusive("nothing was exchanged"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twice_is_once_too_often() {
+        let judged = |gives: [bool; 2]| judge(&gives.map(|gives| (gives, "200".to_owned())));
+        assert!(matches!(judged([true, false]), Verdict::Pass(_)));
+        assert!(matches!(judged([true, true]), Verdict::Find(_)));
+        assert!(matches!(
+            judged([false, false]),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+    }
+}

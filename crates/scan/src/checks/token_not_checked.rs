@@ -1,0 +1,93 @@
+//! A route that should ask for a token answers without one, or with any.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{
+    Confidence, Evidence, Severity, Verdict,
+    access::{self, Access},
+    probe::Stop,
+    scan::Session,
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "token-not-checked",
+    title: "A protected route answers without a token, or with any",
+    severity: Severity::High,
+    what: "A route that the OpenAPI document declares protected, or that is named \
+           with --protected, is asked without a token, with garbage, and with the own \
+           token of which one character is changed. Is one of them answered like the \
+           own token?",
+    why: "Whoever can ask without a right token needs no login at all.",
+    sends: "The controls that all checks of tokens share: one login, and to at most \
+            three routes the own token, none, garbage and the changed one.",
+    max_requests: access::MAX_REQUESTS,
+    measures_limits: false,
+    evidence: "A finding rests on the answer to the own token (asked twice) as the \
+               positive control. Without a token: the same status, headers and body \
+               on a route that is declared protected. Garbage or a changed token: the \
+               same answer, where none is refused.",
+    false_alarms: "A document that declares protection for a route that is public by \
+                   intent is a fault of the document; the finding says which route.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["9.1.1"],
+        cwe: &[306, 347],
+        nist: &["5.1.2"],
+    },
+    remedy: "Make every route verify its token, by one dependency or middleware for \
+             all: FastAPI Depends on a security scheme; Flask-JWT-Extended \
+             @jwt_required(); Django REST DEFAULT_PERMISSION_CLASSES = \
+             IsAuthenticated; Express a middleware before the routes.",
+    policy: "",
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async { Ok(judge(&*access::access(session).await?)) })
+}
+
+fn judge(access: &Access) -> Verdict {
+    let find = |evidence| Verdict::find(Severity::High, Confidence::High, evidence);
+    if let Some((path, answer)) = &access.open {
+        let summary = format!("{path} is declared to ask for a token and answers without one.");
+        let evidence = Evidence::of(summary).exhibit(format!("GET {path} without a token"), answer);
+        return find(evidence);
+    }
+    let door = match &access.door {
+        Ok(door) => door,
+        Err(reason) => return Verdict::not_applicable(reason),
+    };
+    let with = match (door.takes_garbage(), door.takes_changed()) {
+        (true, _) => "garbage for a token",
+        (false, true) => "a token of which one character was changed",
+        (false, false) => {
+            return Verdict::pass(format!(
+                "{} refuses no token, garbage, and the own token with one character changed.",
+                door.path
+            ));
+        }
+    };
+    let summary = format!("{} takes {with} like the own token.", door.path);
+    find(access::shown(Evidence::of(summary), door))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::tests::{access, door};
+
+    #[test]
+    fn what_is_answered_like_the_own_token_is_found() {
+        let sound = access(Ok(door(401, 401)));
+        assert!(matches!(judge(&sound), Verdict::Pass(_)));
+        for (garbage, changed) in [(200, 200), (401, 200)] {
+            let found = judge(&access(Ok(door(garbage, changed))));
+            assert!(matches!(found, Verdict::Find(_)), "{garbage} {changed}");
+        }
+        let mut open = access(Err("none".into()));
+        assert!(matches!(judge(&open), Verdict::Skip { .. }));
+        open.open = Some(("/me".into(), "200".into()));
+        assert!(matches!(judge(&open), Verdict::Find(_)));
+    }
+}
