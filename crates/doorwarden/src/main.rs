@@ -11,6 +11,7 @@ mod explain;
 mod guard;
 mod interrupt;
 mod operator;
+mod policy;
 mod progress;
 mod scan;
 mod sim;

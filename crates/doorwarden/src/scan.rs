@@ -1,13 +1,19 @@
 //! `doorwarden scan`.
 
-use std::{fs, net::IpAddr, path::PathBuf};
+use std::{
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use doorwarden_decision::Login;
 use doorwarden_scan::{
-    Account, Options, Plan, Registration, Report, Route, ScanError, Severity, Target,
+    Account, Baseline, Options, Plan, Registration, Report, Route, ScanError, Severity, Target,
 };
 
-use crate::{Failure, interrupt, operator, progress};
+use time::OffsetDateTime;
+
+use crate::{Failure, interrupt, operator, policy, progress};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -59,12 +65,24 @@ pub(crate) struct Args {
     /// How to report (repeatable with --output)
     #[arg(long, value_enum, default_value = "text")]
     format: Vec<Format>,
-    /// Write the reports into this folder, as report.txt, report.json, report.html
+    /// Write the reports into this folder: report.txt, .json, .html, .md, .sarif, .xml
     #[arg(long)]
     output: Option<PathBuf>,
     /// Exit with 1 at findings of this severity and over
     #[arg(long, value_enum, default_value = "low")]
     fail_on: FailOn,
+    /// Findings that are accepted for now, each with a reason and an end; they don't count
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write a baseline of what was found, for its reasons to be written in
+    #[arg(long, value_name = "FILE")]
+    write_baseline: Option<PathBuf>,
+    /// Write a configuration of the guard that closes what was found
+    #[arg(long, value_name = "FILE")]
+    write_policy: Option<PathBuf>,
+    /// The file that SARIF findings are placed in where the target has no OpenAPI document
+    #[arg(long, value_name = "PATH", default_value = "doorwarden.toml")]
+    sarif_file: String,
     /// Exit with 1 when the score is lower, or there is none
     #[arg(long)]
     min_score: Option<u32>,
@@ -78,6 +96,9 @@ enum Format {
     Text,
     Json,
     Html,
+    Markdown,
+    Sarif,
+    Junit,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -102,6 +123,16 @@ pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
         ));
     }
     let options = options(&args)?;
+    let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
+    for new in [&args.write_baseline, &args.write_policy]
+        .into_iter()
+        .flatten()
+    {
+        if new.exists() {
+            let there = format!("{} is there already; nothing is overwritten", new.display());
+            return Err(Failure::usage(there));
+        }
+    }
     let plan = doorwarden_scan::plan(&options).map_err(Failure::usage)?;
     if args.plan {
         print!("{}", words(&plan));
@@ -118,9 +149,52 @@ pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
     };
     let scanned = doorwarden_scan::scan(options, interrupt::flag(), Box::new(on_progress)).await;
     bar.finish_and_clear();
-    let report = scanned.map_err(failure)?;
+    let mut report = scanned.map_err(failure)?;
+    report.baseline = baseline.map(|baseline| baseline.compare(&report, &today()));
     write(&report, &args)?;
+    if let Some(path) = &args.write_baseline {
+        let until = day(OffsetDateTime::now_utc().date() + BASELINE_HOLDS);
+        let text = toml::to_string(&Baseline::of(&report, &until)).map_err(Failure::aborted)?;
+        write_new(path, &text, &args)?;
+    }
+    if let Some(path) = &args.write_policy {
+        let text = policy::closing(&report, &args.url).map_err(Failure::aborted)?;
+        write_new(path, &text, &args)?;
+    }
     Ok(exit_code(&report, &args))
+}
+
+/// How long a new baseline's entries hold: long enough to mend them, short enough to be looked at.
+const BASELINE_HOLDS: time::Duration = time::Duration::days(90);
+
+fn today() -> String {
+    day(OffsetDateTime::now_utc().date())
+}
+
+fn day(date: time::Date) -> String {
+    format!(
+        "{:04}-{:02}-{:02}",
+        date.year(),
+        u8::from(date.month()),
+        date.day()
+    )
+}
+
+fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!("failed to read {}: {error}", path.display()))
+    };
+    let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
+    Baseline::parse(&text).map_err(|error| failed(&error))
+}
+
+fn write_new(path: &Path, text: &str, args: &Args) -> Result<(), Failure> {
+    fs::write(path, text)
+        .map_err(|error| Failure::usage(format!("failed to write {}: {error}", path.display())))?;
+    if !args.quiet {
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(())
 }
 
 fn failure(error: ScanError) -> Failure {
@@ -242,6 +316,9 @@ fn write(report: &Report, args: &Args) -> Result<(), Failure> {
         Format::Text => Ok(report.text()),
         Format::Json => report.json().map_err(Failure::aborted),
         Format::Html => report.html().map_err(Failure::aborted),
+        Format::Markdown => Ok(report.markdown()),
+        Format::Sarif => Ok(format!("{:#}", report.sarif(&args.sarif_file))),
+        Format::Junit => report.junit().map_err(Failure::aborted),
     };
     let Some(folder) = &args.output else {
         for format in &args.format {
@@ -254,6 +331,9 @@ fn write(report: &Report, args: &Args) -> Result<(), Failure> {
             Format::Text => "report.txt",
             Format::Json => "report.json",
             Format::Html => "report.html",
+            Format::Markdown => "report.md",
+            Format::Sarif => "report.sarif",
+            Format::Junit => "report.xml",
         };
         let path = folder.join(name);
         let text = render(*format)?;
@@ -277,8 +357,15 @@ fn exit_code(report: &Report, args: &Args) -> u8 {
         FailOn::High => Some(Severity::High),
         FailOn::Never => None,
     };
-    let found = report.verdicts.iter();
-    let worst = found.filter_map(|verdict| verdict.severity).max();
+    let accepted = |check: &str| {
+        let baseline = report.baseline.as_ref();
+        baseline.is_some_and(|baseline| baseline.accepts(check))
+    };
+    let counts = report
+        .verdicts
+        .iter()
+        .filter(|verdict| !accepted(&verdict.check));
+    let worst = counts.filter_map(|verdict| verdict.severity).max();
     let failing = least.is_some_and(|least| worst.is_some_and(|worst| worst >= least));
     let score = report.score.as_ref().map_or(0, |score| score.score);
     let poor = args.min_score.is_some_and(|least| score < least);
@@ -286,7 +373,9 @@ fn exit_code(report: &Report, args: &Args) -> u8 {
         1
     } else if report.aborted.is_some() {
         3
-    } else if worst.is_none() && report.verdicts.iter().any(|verdict| verdict.inconclusive) {
+    } else if worst.is_none_or(|worst| worst == Severity::Info)
+        && report.verdicts.iter().any(|verdict| verdict.inconclusive)
+    {
         4
     } else {
         0

@@ -3,6 +3,8 @@
 //! The document is walked as plain JSON: OpenAPI 3.0, 3.1 and Swagger 2.0 put what is looked for
 //! in nearly the same places, and documents in the wild are often not quite valid.
 
+use std::collections::HashMap;
+
 use doorwarden_decision::{Login, Shape};
 use serde_json::Value;
 use url::Url;
@@ -38,6 +40,8 @@ pub(crate) struct Discovered {
     pub(crate) logout: Option<Route>,
     /// Where a refresh token is exchanged.
     pub(crate) refresh: Option<Route>,
+    /// The document's path, and on which of its lines each of its paths stands.
+    pub(crate) document: Option<(&'static str, HashMap<String, u32>)>,
 }
 
 /// Why nothing was discovered.
@@ -85,7 +89,22 @@ fn read(path: &'static str, body: &[u8]) -> Result<Discovered, Undiscovered> {
     if !document["paths"].is_object() {
         return Err(malformed("it has no object `paths`".into()));
     }
-    Ok(in_document(&document))
+    let mut found = in_document(&document);
+    found.document = Some((path, lines(&document, &String::from_utf8_lossy(body))));
+    Ok(found)
+}
+
+/// The line of each path, from 1, by the path with its base.
+fn lines(document: &Value, text: &str) -> HashMap<String, u32> {
+    let base = base(document);
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let line = |path: &String| {
+        let quoted = Value::from(path.as_str()).to_string();
+        let at = text.find(&quoted)?;
+        let before = text[..at].bytes().filter(|byte| *byte == b'\n').count();
+        Some((format!("{base}{path}"), before as u32 + 1))
+    };
+    paths.filter_map(|(path, _)| line(path)).collect()
 }
 
 /// What stands before all paths: Swagger's `basePath`, or the path of OpenAPI's first server.
@@ -149,6 +168,7 @@ fn in_document(document: &Value) -> Discovered {
         logins: logins.into_iter().map(|(_, login)| login).collect(),
         registration,
         protected: protected(document),
+        document: None,
         logout: route(
             &["post", "delete", "get"],
             &["logout", "signout", "sign-out", "sign_out"],
@@ -365,8 +385,11 @@ mod tests {
             read("/openapi.json", b"{}"),
             Err(Undiscovered::Malformed { .. })
         ));
-        let empty = read("/openapi.json", b"{\"paths\":{}}");
-        assert_eq!(empty.unwrap(), Discovered::default());
+        let empty = read("/openapi.json", b"{\"paths\":{}}").unwrap();
+        assert!(empty.logins.is_empty() && empty.protected.is_empty());
+        let text = b"{\"basePath\": \"/v1\",\n\"paths\": {\n\"/login\": {}}}";
+        let (_, lines) = read("/openapi.json", text).unwrap().document.unwrap();
+        assert_eq!(lines, HashMap::from([("/v1/login".to_owned(), 3)]));
     }
 
     #[test]

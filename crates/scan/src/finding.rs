@@ -1,7 +1,7 @@
 //! What a check says.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A check's verdict. Inconclusive is a [`Verdict::Skip`], never a pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,9 @@ pub struct Finding {
 }
 
 /// How bad a fault is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Nothing is wrong; something to know.

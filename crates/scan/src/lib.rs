@@ -8,7 +8,8 @@
 //! access.rs    the token that a login hands out, and a route that asks for it
 //! checks/      one file each: run() measures, judge() is pure
 //! score.rs     measured limits -> accounts a day -> score and grade
-//! report/      text, JSON, HTML
+//! report/      text, JSON, HTML, SARIF, JUnit, Markdown
+//! baseline.rs  what is accepted for now, and what is new against it
 //! ```
 //!
 //! It never guesses at an account that it was not given or did not register itself, takes no list
@@ -17,6 +18,7 @@
 mod access;
 mod accounts;
 mod answer;
+mod baseline;
 pub mod checks;
 mod discover;
 mod finding;
@@ -32,6 +34,7 @@ mod secret;
 mod target;
 
 pub use accounts::{Account, InvalidAccounts};
+pub use baseline::{Accepted, Baseline, Difference, InvalidBaseline};
 pub use finding::{Confidence, Evidence, Exhibit, Finding, Severity, Times, Verdict};
 pub use options::{InvalidRoute, Options, Registration, Route};
 pub use probe::Progress;

@@ -319,6 +319,86 @@ fn init_writes_a_file_that_guard_takes_and_never_overwrites_one() {
     );
 }
 
+/// The project's proof in one test: see the fault, put the guard in front as the scan says, see it
+/// closed; and what a pipeline does with the reports on the way.
+#[test]
+fn a_scan_writes_the_guard_that_closes_it() {
+    let folder = folder("closing");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let naive = lab("naive");
+    let url = naive.login.url();
+    let (policy, baseline, reports) = (path("guard.toml"), path("baseline.toml"), path("reports"));
+    let scan = |url: &str, more: &[&str]| {
+        run(&[
+            &["scan", url, "--register", "--pace", "1000", "--quiet"],
+            more,
+        ]
+        .concat())
+    };
+    let mut args = vec![
+        "--write-policy",
+        &policy,
+        "--write-baseline",
+        &baseline,
+        "--output",
+        &reports,
+    ];
+    for format in ["text", "json", "html", "markdown", "sarif", "junit"] {
+        args.extend(["--format", format]);
+    }
+    let before = scan(&url, &args);
+    assert_eq!(before.code, Some(1), "{}", before.err);
+    for name in ["txt", "json", "html", "md", "sarif", "xml"] {
+        let text = std::fs::read_to_string(folder.join(format!("reports/report.{name}"))).unwrap();
+        assert!(text.contains("spray-unseen"), "{name}: {text}");
+    }
+    let again = scan(&url, &["--write-policy", &policy]);
+    assert_eq!(again.code, Some(2));
+    assert!(
+        again.err.contains("nothing is overwritten"),
+        "{}",
+        again.err
+    );
+
+    // What waits for its reasons is no baseline yet.
+    let unfinished = scan(&url, &["--baseline", &baseline]);
+    assert_eq!(unfinished.code, Some(2));
+    assert!(
+        unfinished.err.contains("without a reason"),
+        "{}",
+        unfinished.err
+    );
+    let written = std::fs::read_to_string(&baseline).unwrap();
+    std::fs::write(
+        &baseline,
+        written.replace("reason = \"\"", "reason = \"the guard is coming\""),
+    )
+    .unwrap();
+    let accepted = scan(&url, &["--baseline", &baseline]);
+    assert!(matches!(accepted.code, Some(0 | 4)), "{}", accepted.out);
+    assert!(
+        accepted.out.contains("Against the baseline"),
+        "{}",
+        accepted.out
+    );
+
+    let address = crate::process::free_address();
+    let listen = address.to_string();
+    let mut command = doorwarden(&["guard", "--config", &policy, "--listen", &listen]);
+    let guard = Running::start(command.stdout(Stdio::null()).stderr(Stdio::piped()));
+    crate::process::wait_for("guard", || std::net::TcpStream::connect(address).is_ok());
+    let after = scan(&format!("http://{address}"), &["--baseline", &baseline]);
+    guard.signal("-TERM");
+    let guard = guard.wait();
+    assert_eq!(after.code, Some(0), "{}{}", after.out, guard.err);
+    assert!(after.out.contains("Nothing was found"), "{}", after.out);
+    assert!(
+        after.out.contains("fixed, so its entry can go"),
+        "{}",
+        after.out
+    );
+}
+
 #[test]
 fn a_wrong_configuration_is_refused_with_its_place() {
     let folder = folder("config");

@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 use doorwarden_lab::{Sprayed, Taken};
 use serde_json::{Value, json};
 
-use crate::process::{Running, doorwarden, folder, run, wait_for};
+use crate::process::{Running, doorwarden, folder, free_address, run, wait_for};
 
 const WEAK: &str = "Winter2026!";
 const SPRAYED: usize = 200;
@@ -379,13 +379,6 @@ fn letters(i: usize) -> String {
     (0..6)
         .map(|place| char::from(b'a' + ((i * 7 + place * (i + 3)) % 26) as u8))
         .collect()
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
 }
 
 /// One application at a time: they take times, on two cores.

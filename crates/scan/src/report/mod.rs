@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    Confidence, Evidence, Options, Ownership, Score, Severity, Verdict,
+    Confidence, Difference, Evidence, Options, Ownership, Score, Severity, Verdict,
     checks::{Check, Standards},
     discover::Discovered,
     scan::Session,
@@ -14,6 +14,9 @@ use crate::{
 };
 
 mod html;
+mod junit;
+mod markdown;
+mod sarif;
 mod text;
 
 /// The name and version of the format.
@@ -35,6 +38,8 @@ pub struct Report {
     pub requests: u32,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
+    /// The login, in the grammar of `--login`.
+    pub login: String,
     /// What was tested.
     pub endpoints: Vec<Endpoint>,
     /// What each check says.
@@ -43,6 +48,9 @@ pub struct Report {
     pub side_effects: Vec<String>,
     /// What was not tested, and why.
     pub not_tested: Vec<String>,
+    /// What changed against a baseline, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Difference>,
     /// Why the scan ended early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aborted: Option<String>,
@@ -57,6 +65,12 @@ pub struct Endpoint {
     pub path: String,
     /// What it is; `login`.
     pub kind: String,
+    /// The target's OpenAPI document, where it has one that describes the route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// The line of the document on which the route stands, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
 }
 
 /// What a check says.
@@ -123,10 +137,16 @@ impl Report {
         took: Duration,
     ) -> Self {
         let login = &session.learned.login;
+        let place = found.document.as_ref().and_then(|(document, lines)| {
+            let line = lines.get(&login.path)?;
+            Some((*document, *line))
+        });
         let endpoint = Endpoint {
             method: login.method.clone(),
             path: login.path.clone(),
             kind: "login".into(),
+            document: place.map(|(document, _)| document.to_owned()),
+            line: place.map(|(_, line)| line),
         };
         let verdicts: Vec<Judgement> = judged
             .into_iter()
@@ -150,8 +170,10 @@ impl Report {
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             not_tested: not_tested(&verdicts, found),
             side_effects: side_effects(session),
+            login: login.to_string(),
             endpoints: vec![endpoint],
             verdicts,
+            baseline: None,
             aborted,
         }
     }
@@ -270,4 +292,59 @@ fn not_tested(verdicts: &[Judgement], found: &Discovered) -> Vec<String> {
         .skip(1)
         .map(|login| format!("another login, {login}: scan it with --login '{login}'"));
     skipped.chain(others).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::checks;
+
+    /// A report in which these checks found something, half of the others passed and the other
+    /// half were skipped.
+    pub(crate) fn report(found: &[(&str, Severity)]) -> Report {
+        let endpoint = Endpoint {
+            method: "POST".into(),
+            path: "/login".into(),
+            kind: "login".into(),
+            document: Some("/openapi.json".into()),
+            line: Some(7),
+        };
+        let judged = |(place, check): (usize, &&'static Check)| {
+            let severity = found.iter().find(|(id, _)| *id == check.id);
+            let verdict = match severity {
+                Some((_, severity)) => {
+                    let evidence = Evidence::of("found here");
+                    Verdict::find(*severity, Confidence::High, evidence)
+                }
+                None if place % 2 == 0 => Verdict::pass("all is well"),
+                None => Verdict::not_applicable("nothing to decide"),
+            };
+            Judged {
+                check,
+                verdict,
+                requests: 1,
+            }
+        };
+        // Those that were found first, so that tests know their place.
+        let mut checks = checks::ALL.to_vec();
+        checks.sort_by_key(|check| !found.iter().any(|(id, _)| *id == check.id));
+        let verdicts = checks.iter().enumerate().map(judged);
+        Report {
+            schema: SCHEMA.into(),
+            target: "http://127.0.0.1:8000".into(),
+            ownership: Ownership::Loopback,
+            score: None,
+            requests: 10,
+            duration_ms: 1_000,
+            login: "POST /login json:/username json:/password".into(),
+            endpoints: vec![endpoint.clone()],
+            verdicts: verdicts
+                .map(|judged| Judgement::new(judged, &endpoint))
+                .collect(),
+            side_effects: Vec::new(),
+            not_tested: Vec::new(),
+            baseline: None,
+            aborted: None,
+        }
+    }
 }

@@ -62,6 +62,12 @@ impl Report {
                 judgement.write_text(page)?;
             }
         }
+        if let Some(baseline) = &self.baseline {
+            writeln!(page, "\nAgainst the baseline")?;
+            for line in baseline.lines() {
+                writeln!(page, "{}", wrap(&line, "  "))?;
+            }
+        }
         if let Some(score) = &self.score {
             writeln!(page, "\nThe arithmetic")?;
             for line in &score.accounts.arithmetic {
