@@ -185,9 +185,14 @@ fn table(before: &Report, after: &Report, taken: &Taken, taken_after: &Taken) ->
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["", "before", "after"]);
-    for (one, two) in before.verdicts.iter().zip(&after.verdicts) {
+    let pairs = before.verdicts.iter().zip(&after.verdicts);
+    let (same, other): (Vec<_>, Vec<_>) =
+        pairs.partition(|(one, two)| word(one) == word(two) && word(one) != "FOUND");
+    for (one, two) in other {
         table.add_row([one.check.as_str(), word(one), word(two)]);
     }
+    let others = format!("{} other checks", same.len());
+    table.add_row([others.as_str(), "nothing found", "nothing found"]);
     let of = |report: &Report, value: fn(&doorwarden_scan::Score) -> String| {
         report
             .score
