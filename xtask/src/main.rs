@@ -9,7 +9,8 @@ use std::{env, process::ExitCode};
 
 const HELP: &str = "\
 cargo xtask test              set up what the tests need, then run all of them
-cargo xtask oracle [RUNS]     every check against every login of the lab
+cargo xtask oracle [RUNS] [--write]
+                              every check against every login of the lab; to docs/oracle.md
 cargo xtask bench             a decision and a proxied request beside their rivals
 cargo xtask docs              write the generated pages and schemas anew
 cargo xtask new-check ID      a new check's file
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
         ["test"] => steps::test(),
-        ["oracle", runs @ ..] if runs.len() <= 1 => steps::oracle(runs.first().copied()),
+        ["oracle", arguments @ ..] if arguments.len() <= 2 => steps::oracle(arguments),
         ["bench"] => bench::run(),
         ["docs"] => steps::docs(),
         ["new-check", id] => scaffold::check(id),

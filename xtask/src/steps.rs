@@ -15,7 +15,7 @@ const STEPS: [Step; 7] = [
     ("clippy", clippy),
     ("tests, with real applications and real stores", tests),
     ("interleavings of parallel attempts", interleavings),
-    ("oracle", || oracle(None)),
+    ("oracle", || oracle(&[])),
     ("licences, bans and sources", deny),
 ];
 
@@ -76,7 +76,7 @@ fn interleavings() -> Result<(), String> {
     ])
 }
 
-pub(crate) fn oracle(runs: Option<&str>) -> Result<(), String> {
+pub(crate) fn oracle(arguments: &[&str]) -> Result<(), String> {
     // With the tests' features, so that nothing is built twice.
     let mut args = vec![
         "run",
@@ -88,7 +88,7 @@ pub(crate) fn oracle(runs: Option<&str>) -> Result<(), String> {
         "oracle",
         "--",
     ];
-    args.extend(runs);
+    args.extend(arguments);
     cargo(&args)
 }
 

@@ -2,24 +2,33 @@
 //! all else. Then again with one account and with three, where less can be told, but nothing wrong
 //! may be said. Prints the matrices; exits with 1 when a cell is wrong.
 //!
-//! `cargo xtask oracle [RUNS]`
-#![expect(clippy::print_stdout, reason = "an oracle speaks")]
+//! `cargo xtask oracle [RUNS] [--write]`
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an oracle speaks"
+)]
 
-use std::{collections::BTreeMap, error::Error, process::ExitCode};
+use std::{collections::BTreeMap, error::Error, path::Path, process::ExitCode};
 
 use doorwarden_lab::Specimen;
 use doorwarden_scan::{Account, Judgement, Options, Registration, Report, VerdictKind, checks};
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let runs: u32 = match std::env::args().nth(1) {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let writes = arguments.iter().any(|argument| argument == WRITE);
+    arguments.retain(|argument| argument != WRITE);
+    let runs: u32 = match arguments.first() {
         Some(runs) => runs.parse()?,
         None => 1,
     };
+    let mut page = heading(runs);
     let mut wrong = Vec::new();
     let mut cells = 0;
     for accounts in [Accounts::Registered, Accounts::Given(3), Accounts::Given(1)] {
-        println!("{}{}\n", accounts.title(), legend());
+        let mut table = header(accounts);
+        eprintln!("{}", accounts.title());
         for specimen in doorwarden_lab::specimens() {
             let mut row: BTreeMap<&str, String> = BTreeMap::new();
             for _ in 0..runs {
@@ -37,23 +46,58 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
                     row.entry(check).or_default().push(letter(judgement));
                 }
             }
-            let row: Vec<String> = checks::ALL
-                .iter()
-                .map(|check| summary(&row[check.id]))
-                .collect();
-            println!("{:<24} {}", specimen.id, row.join(" "));
+            let row = checks::ALL.iter().map(|check| summary(&row[check.id]));
+            let row = row.collect::<Vec<_>>().join(" | ");
+            table.push_str(&format!("| {:<24} | {row} |\n", specimen.id));
+            eprintln!("  {}", specimen.id);
         }
-        println!();
+        page.push_str(&table);
     }
+    page.push_str(&format!(
+        "\n{} of {cells} cells are right.\n",
+        cells - wrong.len()
+    ));
+    println!("{page}");
     for line in &wrong {
         println!("WRONG {line}");
     }
-    println!("{} of {cells} cells are right", cells - wrong.len());
+    if writes {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/oracle.md");
+        std::fs::write(docs, page)?;
+    }
     Ok(if wrong.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Writes the page to docs/oracle.md.
+const WRITE: &str = "--write";
+
+/// What the page is, and which column is which check.
+fn heading(runs: u32) -> String {
+    let mut page = format!(
+        "# The oracle\n\n`cargo xtask oracle {runs} {WRITE}`: every check against every login of the lab, \
+         runs: {runs}. Each must find its own fault and be silent on all else; with few accounts less can be \
+         told, but nothing wrong may be said.\n\n\
+         F found, . passed, - does not apply, ? could not decide; where runs differ, how often it found \
+         something and how often not, as 2F1.\n\n"
+    );
+    for (number, check) in checks::ALL.iter().enumerate() {
+        page.push_str(&format!("{}. [{1}](checks/{1}.md)\n", number + 1, check.id));
+    }
+    page
+}
+
+fn header(accounts: Accounts) -> String {
+    let numbers = (1..=checks::ALL.len()).map(|number| number.to_string());
+    let numbers = numbers.collect::<Vec<_>>().join(" | ");
+    let dashes = "---|".repeat(checks::ALL.len() + 1);
+    format!(
+        "\n## {}\n\n| login | {numbers} |\n|{dashes}\n",
+        accounts.title()
+    )
 }
 
 /// What the scanner has to work with.
@@ -66,15 +110,16 @@ enum Accounts {
 impl Accounts {
     fn title(self) -> String {
         match self {
-            Self::Registered => "With as many accounts as it registers. ".into(),
-            Self::Given(n) => format!("With {n} given. "),
+            Self::Registered => "With as many accounts as it registers".into(),
+            Self::Given(1) => "With one account".into(),
+            Self::Given(n) => format!("With {n} accounts"),
         }
     }
 
     /// With all it needs, a check finds its fault and nothing else; with less, it accuses nobody
     /// wrongly and passes nobody wrongly.
     fn allows(self, specimen: &Specimen, judgement: &Judgement) -> bool {
-        let fires = specimen.fires.contains(&judgement.check.as_str());
+        let fires = specimen.fires(&judgement.check);
         match (self, judgement.verdict) {
             (_, VerdictKind::Find) => fires,
             (Self::Registered, _) => !fires,
@@ -118,7 +163,7 @@ fn letter(judgement: &Judgement) -> char {
 fn summary(outcomes: &str) -> String {
     let first = outcomes.chars().next().unwrap_or(' ');
     if outcomes.chars().all(|outcome| outcome == first) {
-        return format!("{first:<4}");
+        return first.to_string();
     }
     let count = |wanted: char| {
         outcomes
@@ -127,13 +172,4 @@ fn summary(outcomes: &str) -> String {
             .count()
     };
     format!("{}F{}", count('F'), count('.') + count('-') + count('?'))
-}
-
-fn legend() -> String {
-    let mut legend = String::from("F found, . passed, - does not apply, ? could not decide\n\n");
-    for (i, check) in checks::ALL.iter().enumerate() {
-        let indent = 25 + 5 * i;
-        legend.push_str(&format!("{:indent$}{}\n", "", check.id));
-    }
-    legend
 }

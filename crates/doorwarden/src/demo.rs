@@ -6,7 +6,7 @@ use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use doorwarden_decision::{Login, Policy};
 use doorwarden_guard::{Config, Guard, ProtectedLogin};
 use doorwarden_lab::{Sprayed, Taken};
-use doorwarden_scan::{Judgement, Options, Registration, Report, VerdictKind};
+use doorwarden_scan::{Judgement, Options, Registration, Report, Severity, VerdictKind};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{Failure, guard::AuditTrail, interrupt, progress};
@@ -218,6 +218,7 @@ fn table(before: &Report, after: &Report, taken: &Taken, taken_after: &Taken) ->
 
 fn word(judgement: &Judgement) -> &'static str {
     match judgement.verdict {
+        VerdictKind::Find if judgement.severity == Some(Severity::Info) => "to know",
         VerdictKind::Find => "FOUND",
         VerdictKind::Pass => "pass",
         VerdictKind::Skip if judgement.inconclusive => "not decided",

@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Form, Json, Router,
     extract::{ConnectInfo, Query, State, rejection::JsonRejection},
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Response},
@@ -75,6 +75,7 @@ pub async fn start(
         .route("/me", get(me))
         .route("/logout", post(logout))
         .route("/refresh", post(refresh))
+        .route("/introspect", post(introspect))
         .route("/openapi.json", get(openapi))
         .with_state(site)
         .into_make_service_with_connect_info::<SocketAddr>();
@@ -309,6 +310,18 @@ async fn logout(State(site): State<Arc<Site>>, headers: HeaderMap) -> StatusCode
     StatusCode::NO_CONTENT
 }
 
+/// RFC 7662; the sound one wants to know who asks, and here nobody is somebody.
+async fn introspect(
+    State(site): State<Arc<Site>>,
+    Form(asked): Form<HashMap<String, String>>,
+) -> Response {
+    if !site.specimen.introspects {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let owner = lock(&site.tokens).owner(asked.get("token").map(String::as_str));
+    Json(json!({"active": owner.is_some(), "username": owner})).into_response()
+}
+
 #[derive(Deserialize)]
 struct Refresh {
     refresh_token: String,
@@ -326,7 +339,12 @@ async fn refresh(State(site): State<Arc<Site>>, Json(asked): Json<Refresh>) -> R
     }
 }
 
-async fn openapi() -> Json<serde_json::Value> {
+async fn openapi(State(site): State<Arc<Site>>) -> Json<serde_json::Value> {
+    let mut schemes = json!({"bearer": {"type": "http", "scheme": "bearer"}});
+    if site.specimen.password_grant {
+        schemes["oauth2"] =
+            json!({"type": "oauth2", "flows": {"password": {"tokenUrl": "login", "scopes": {}}}});
+    }
     let credentials = json!({"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Credentials"}}}});
     let refresh = json!({"content": {"application/json": {"schema": {"type": "object", "required": ["refresh_token"], "properties": {"refresh_token": {"type": "string"}}}}}});
     Json(json!({
@@ -339,7 +357,7 @@ async fn openapi() -> Json<serde_json::Value> {
             "/logout": {"post": {"operationId": "logout", "security": [{"bearer": []}], "responses": {"204": {"description": "out"}}}},
             "/refresh": {"post": {"operationId": "refresh", "requestBody": refresh, "responses": {"200": {"description": "in again"}}}}
         },
-        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}, "schemas": {"Credentials": {"type": "object", "required": ["username", "password"], "properties": {
+        "components": {"securitySchemes": schemes, "schemas": {"Credentials": {"type": "object", "required": ["username", "password"], "properties": {
             "username": {"type": "string"}, "password": {"type": "string", "format": "password"}
         }}}}
     }))

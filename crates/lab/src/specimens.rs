@@ -12,8 +12,8 @@ pub struct Specimen {
     pub id: &'static str,
     /// What is wrong with it, or which trap it sets for a scanner.
     pub about: &'static str,
-    /// The checks that must find something here. All others must not.
-    pub fires: &'static [&'static str],
+    /// The checks that must find something here, beside what [`Specimen::fires`] derives.
+    fires: &'static [&'static str],
     pub(crate) limits: Limits,
     pub(crate) believes_forwarded: bool,
     /// Looks at its limits only when the password was wrong.
@@ -30,6 +30,20 @@ pub struct Specimen {
     pub(crate) trusts_origins: bool,
     /// Whether input of the wrong type ends in a stack trace.
     pub(crate) stumbles: bool,
+    /// Whether anybody may introspect tokens.
+    pub(crate) introspects: bool,
+    /// Whether it calls its login OAuth's password grant.
+    pub(crate) password_grant: bool,
+}
+
+impl Specimen {
+    /// Whether a check must find something here.
+    pub fn fires(&self, check: &str) -> bool {
+        // Every limit by account that holds can be turned on the account's owner.
+        let holds = self.limits.account.is_some() && self.limits.global.is_none();
+        let locks = holds && !self.verifies_first && check == "lockout-denies-owner";
+        self.fires.contains(&check) || locks
+    }
 }
 
 /// What happens for a name that doesn't exist.
@@ -90,6 +104,8 @@ const SOUND: Specimen = Specimen {
     bare_cookie: false,
     trusts_origins: false,
     stumbles: false,
+    introspects: false,
+    password_grant: false,
 };
 
 /// Sound, with tokens that say themselves whose they are. That their key can also make them is
@@ -282,6 +298,20 @@ pub fn specimens() -> Vec<Specimen> {
             about: "input of the wrong type ends in a stack trace",
             fires: &["login-input-errors"],
             stumbles: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "introspects",
+            about: "tells anybody whose a token is",
+            fires: &["introspection-open"],
+            introspects: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "password-grant",
+            about: "sound; it calls its login OAuth's password grant",
+            fires: &["password-grant"],
+            password_grant: true,
             ..SOUND
         },
         JWT,

@@ -235,14 +235,23 @@ fn is_token(text: &str) -> bool {
         .all(|byte| byte.is_ascii_graphic() && !b"\",;".contains(&byte))
 }
 
+fn says(name: &str, words: &[&str]) -> bool {
+    let name = name.to_lowercase();
+    words.iter().any(|word| name.contains(word))
+}
+
 fn cookie(answer: &Answer, usual: &[String]) -> Option<Credential> {
     let cookies = answer.headers.get_all("set-cookie").iter();
     let pairs = cookies.filter_map(|value| value.to_str().ok()?.split(';').next()?.split_once('='));
     let pairs = pairs.map(|(name, value)| (name.trim().to_owned(), value.trim()));
-    let mut new = pairs.filter(|(name, value)| {
-        value.len() >= LEAST_TOKEN && is_token(value) && !usual.contains(name)
-    });
-    let (name, value) = new.next()?;
+    // A token against forged requests comes with many a session and is none.
+    let is_new = |name: &String| !usual.contains(name) && !says(name, &["csrf", "xsrf"]);
+    let new =
+        pairs.filter(|(name, value)| value.len() >= LEAST_TOKEN && is_token(value) && is_new(name));
+    // The likeliest by its name, else the first.
+    let unlikely =
+        |(name, _): &(String, &str)| !says(name, &["sess", "sid", "auth", "jwt", "token"]);
+    let (name, value) = new.min_by_key(unlikely)?;
     Some(Credential::Cookie {
         name,
         value: Secret::new(value.to_owned()),
@@ -283,8 +292,13 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
         let again = ask(session, &path, Some(&issued.credential)).await?;
         let coarse = again.signature() != valid.signature();
         if coarse && none.status == valid.status {
-            // It varies by itself: nothing can be told by it.
-            continue;
+            let reason =
+                format!("the answers of {path} vary by themselves; name another: --protected /me");
+            return Ok(Access {
+                issued: Some(issued),
+                door: Err(reason),
+                open,
+            });
         }
         let garbage = issued.credential.with("garbage-garbage-garbage-garbage");
         let garbage = ask(session, &path, Some(&garbage)).await?;
@@ -433,8 +447,15 @@ pub(crate) mod tests {
             ("set-cookie", "csrftoken=aaaaaaaaaa"),
             ("set-cookie", "sid=bbbbbbbbbb; Path=/"),
         ];
-        let issued = of(answer(303, &cookies, "")).map(|issued| issued.credential);
-        assert!(matches!(issued, Some(Credential::Cookie { name, .. }) if name == "sid"));
+        let django = [
+            ("set-cookie", "XSRF=aaaaaaaaaa"),
+            ("set-cookie", "theme=dark-and-blue"),
+            ("set-cookie", "sessionid=bbbbbbbbbb"),
+        ];
+        for (cookies, session) in [(&cookies[..], "sid"), (&django[..], "sessionid")] {
+            let issued = of(answer(303, cookies, "")).map(|issued| issued.credential);
+            assert!(matches!(issued, Some(Credential::Cookie { name, .. }) if name == session));
+        }
         assert!(
             of(answer(
                 200,

@@ -40,6 +40,10 @@ pub(crate) struct Discovered {
     pub(crate) logout: Option<Route>,
     /// Where a refresh token is exchanged.
     pub(crate) refresh: Option<Route>,
+    /// Where tokens are introspected.
+    pub(crate) introspection: Option<Route>,
+    /// Whether OAuth's password grant is declared.
+    pub(crate) password_grant: bool,
     /// The document's path, and on which of its lines each of its paths stands.
     pub(crate) document: Option<(&'static str, HashMap<String, u32>)>,
 }
@@ -169,12 +173,25 @@ fn in_document(document: &Value) -> Discovered {
         registration,
         protected: protected(document),
         document: None,
+        introspection: route(&["post"], &["introspect"]),
+        password_grant: password_grant(document),
         logout: route(
             &["post", "delete", "get"],
             &["logout", "signout", "sign-out", "sign_out"],
         ),
         refresh: route(&["post"], &["refresh"]),
     }
+}
+
+/// A scheme with the flow `password`, in OpenAPI's place or Swagger's.
+fn password_grant(document: &Value) -> bool {
+    let places = [
+        &document["components"]["securitySchemes"],
+        &document["securityDefinitions"],
+    ];
+    let schemes = places.into_iter().filter_map(Value::as_object).flatten();
+    let mut schemes = schemes.map(|(_, scheme)| resolve(document, scheme));
+    schemes.any(|scheme| scheme["flows"]["password"].is_object() || scheme["flow"] == "password")
 }
 
 /// Operations whose path says one of these words.
@@ -213,12 +230,13 @@ fn protected(document: &Value) -> Vec<(String, bool)> {
         {
             continue;
         }
-        let own = operation.get("security");
-        let declared = own.map_or_else(|| secure(&document["security"]), secure);
+        // What is said of the whole document is often not meant of each of its routes.
+        let declared = secure(&operation["security"]);
+        let meant = declared || secure(&document["security"]) && operation["security"].is_null();
         let last = lower.rsplit('/').next().unwrap_or_default();
         let personal =
             ["me", "profile", "account", "user", "userinfo", "protected"].contains(&last);
-        if declared || personal {
+        if meant || personal {
             found.push((!personal, !declared, whole));
         }
     }
@@ -393,11 +411,24 @@ mod tests {
     }
 
     #[test]
+    fn the_password_grant_is_found_in_either_place() {
+        let flows = json!({"s": {"type": "oauth2", "flows": {"password": {"tokenUrl": "token"}}}});
+        let flow = json!({"s": {"type": "oauth2", "flow": "password"}});
+        assert!(password_grant(
+            &json!({"components": {"securitySchemes": flows}})
+        ));
+        assert!(password_grant(&json!({"securityDefinitions": flow})));
+        assert!(!password_grant(
+            &json!({"securityDefinitions": {"s": {"type": "basic"}}})
+        ));
+    }
+
+    #[test]
     fn what_asks_for_a_token_is_found() {
         let secure = json!({"get": {"security": [{"bearer": []}]}});
         let found = in_document(&json!({"paths": {
             "/items": secure, "/items/{id}": secure, "/users/me": secure, "/health": {"get": {}},
-            "/profile": {"get": {}}, "/auth/logout": {"get": {}, "post": {}}, "/auth/refresh": {"post": {}}
+            "/profile": {"get": {}}, "/open": {"get": {"security": []}}, "/auth/logout": {"get": {}, "post": {}}, "/auth/refresh": {"post": {}}
         }}));
         let protected = ["/users/me", "/profile", "/items"].map(str::to_owned);
         let declared = [true, false, true];
@@ -405,6 +436,8 @@ mod tests {
             found.protected,
             protected.into_iter().zip(declared).collect::<Vec<_>>()
         );
+        let whole = json!({"security": [{"bearer": []}], "paths": {"/a": {"get": {}}, "/b": {"get": {"security": []}}}});
+        assert_eq!(in_document(&whole).protected, [("/a".to_owned(), false)]);
         assert_eq!(found.logout, Route::parse("/auth/logout", "POST").ok());
         assert_eq!(found.refresh, Route::parse("/auth/refresh", "POST").ok());
     }

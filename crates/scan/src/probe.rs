@@ -128,6 +128,10 @@ impl Probe {
         }
     }
 
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.target.is_loopback()
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.target.is_https()
     }

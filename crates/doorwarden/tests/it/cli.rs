@@ -285,7 +285,7 @@ fn a_proof_is_bound_to_the_operator_s_key() {
 #[test]
 fn every_check_explains_itself() {
     let list = run(&["explain"]).out;
-    assert_eq!(list.lines().count(), 26, "{list}");
+    assert_eq!(list.lines().count(), 31, "{list}");
     for line in list.lines() {
         let id = line.split_whitespace().next().unwrap();
         let page = run(&["explain", id]).out;

@@ -15,9 +15,9 @@ pub(super) static CHECK: Check = Check {
     id: "login-input-errors",
     title: "Input of the wrong kind ends in a 5xx or shows the inside",
     severity: Severity::Low,
-    what: "The login is sent what it does not expect: a number, null and a list for a \
-           name, text that is no JSON or no UTF-8, and a long password. Does it \
-           answer 5xx, or with a stack trace or a database's words?",
+    what: "The login is sent what it does not expect: a number and a list for a name, \
+           text that is no JSON or no UTF-8, and a long password. Does it answer 5xx, \
+           or with a stack trace or a database's words?",
     why: "What fails in the open tells how the application is built, and a 5xx is \
           often a way around what should have counted the attempt.",
     sends: "Up to five malformed logins of invented names.",

@@ -17,6 +17,8 @@ mod cors_credentials;
 mod enumeration_by_answer;
 mod enumeration_by_time;
 pub(crate) mod evalue;
+mod hsts_missing;
+mod introspection_open;
 mod jwt_long_lived;
 mod jwt_no_expiry;
 mod jwt_no_id;
@@ -30,8 +32,11 @@ mod limit_ignores_account;
 mod limit_ignores_address;
 mod limit_per_pair;
 pub(crate) mod limits;
+mod lockout_denies_owner;
 mod login_input_errors;
 mod login_unlimited;
+mod password_grant;
+mod plain_http;
 mod refresh_token_reuse;
 mod retry_after_missing;
 pub(crate) mod spray_unseen;
@@ -42,7 +47,7 @@ mod token_predictable;
 mod token_response_cacheable;
 
 /// All checks, in the order they run in.
-pub static ALL: [&Check; 26] = [
+pub static ALL: [&Check; 31] = [
     &token_not_checked::CHECK,
     &jwt_unsigned_accepted::CHECK,
     &jwt_weak_secret::CHECK,
@@ -56,6 +61,10 @@ pub static ALL: [&Check; 26] = [
     &token_response_cacheable::CHECK,
     &cookie_flags::CHECK,
     &cors_credentials::CHECK,
+    &introspection_open::CHECK,
+    &password_grant::CHECK,
+    &plain_http::CHECK,
+    &hsts_missing::CHECK,
     &token_outlives_logout::CHECK,
     &refresh_token_reuse::CHECK,
     &enumeration_by_answer::CHECK,
@@ -68,6 +77,7 @@ pub static ALL: [&Check; 26] = [
     &limit_global::CHECK,
     &limit_forwarded_spoof::CHECK,
     &retry_after_missing::CHECK,
+    &lockout_denies_owner::CHECK,
     &login_input_errors::CHECK,
 ];
 

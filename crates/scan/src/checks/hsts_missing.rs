@@ -1,0 +1,87 @@
+//! Browsers are not told to come by https only.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{Confidence, Evidence, Severity, Verdict, access, probe::Stop, scan::Session};
+
+pub(super) static CHECK: Check = Check {
+    id: "hsts-missing",
+    title: "Browsers are not told to come by https only",
+    severity: Severity::Low,
+    what: "Over https: does the answer to the login have Strict-Transport-Security \
+           with a max-age (RFC 6797)?",
+    why: "Without it the first request of a visit may go over http, where somebody on \
+          the way can keep it.",
+    sends: "Nothing: it reads the answer to the own login.",
+    max_requests: 0,
+    measures_limits: false,
+    evidence: "The header of the answer to a right login; a max-age of 0 counts as \
+               none. Over http it says nothing and is passed over.",
+    false_alarms: "A host that is on the browsers' preload list needs no header; it \
+                   should send it all the same.",
+    standards: Standards {
+        owasp_api: &["API8:2023"],
+        asvs: &["3.4.1"],
+        cwe: &[319, 523],
+        nist: &["3.1.1.2"],
+    },
+    remedy: "Answer with Strict-Transport-Security: max-age=31536000; \
+             includeSubDomains. nginx: add_header Strict-Transport-Security \
+             \"max-age=31536000\" always; Django: SECURE_HSTS_SECONDS; Express: \
+             helmet.",
+    policy: "",
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        if !session.probe.is_https() {
+            return Ok(Verdict::not_applicable("over http the header says nothing"));
+        }
+        let access = access::access(session).await?;
+        let Some(issued) = &access.issued else {
+            return Ok(Verdict::inconclusive(
+                "the answer to a right login holds no token",
+            ));
+        };
+        Ok(judge(issued.answer.header("strict-transport-security")))
+    })
+}
+
+fn judge(header: Option<&str>) -> Verdict {
+    let directives = header.unwrap_or_default().split(';');
+    let age = directives.filter_map(|part| {
+        part.trim()
+            .to_lowercase()
+            .strip_prefix("max-age=")
+            .map(str::to_owned)
+    });
+    let seconds: u64 = age
+        .filter_map(|age| age.trim_matches('"').parse().ok())
+        .next()
+        .unwrap_or(0);
+    if seconds > 0 {
+        return Verdict::pass(format!(
+            "Browsers come by https only, for {seconds} seconds."
+        ));
+    }
+    let summary = "The login over https has no Strict-Transport-Security with a max-age.";
+    Verdict::find(Severity::Low, Confidence::High, Evidence::of(summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_max_age_is_asked_for() {
+        assert!(matches!(
+            judge(Some("includeSubDomains; Max-Age=31536000")),
+            Verdict::Pass(_)
+        ));
+        for header in [None, Some("max-age=0"), Some("includeSubDomains")] {
+            assert!(matches!(judge(header), Verdict::Find(_)), "{header:?}");
+        }
+    }
+}
