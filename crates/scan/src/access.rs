@@ -331,6 +331,17 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
     })
 }
 
+/// Judges the own token by what it says, where it is a JWT.
+pub(crate) async fn judge_jwt(
+    session: &mut Session,
+    judge: fn(&Jwt) -> Verdict,
+) -> Result<Verdict, Stop> {
+    Ok(match access(session).await?.jwt() {
+        Ok(jwt) => judge(&jwt),
+        Err(reason) => Verdict::not_applicable(reason),
+    })
+}
+
 /// A right login of the scanner's own account, and what it was given.
 pub(crate) async fn log_in(session: &mut Session) -> Result<Option<Issued>, Stop> {
     let own = session.own();

@@ -82,7 +82,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A token with these claims, signed with `key` by HS256.
-    pub(crate) fn token(claims: &Value, key: &str) -> String {
+    fn token(claims: &Value, key: &str) -> String {
         let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!(
             "{}.{}",
@@ -92,6 +92,11 @@ pub(crate) mod tests {
         let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
         let signature = mac.chain_update(&signed).finalize().into_bytes();
         format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// The same, read.
+    pub(crate) fn signed(claims: Value, key: &str) -> Jwt {
+        Jwt::parse(&token(&claims, key)).unwrap()
     }
 
     #[test]
@@ -108,7 +113,7 @@ pub(crate) mod tests {
 
     #[test]
     fn forged_ones_keep_the_claims() {
-        let jwt = Jwt::parse(&token(&json!({"sub": "a"}), "k")).unwrap();
+        let jwt = signed(json!({"sub": "a"}), "k");
         assert!(jwt.is_signed_with("k") && !jwt.is_signed_with("l"));
         let none = Jwt::parse(&jwt.unsigned("nOnE")).unwrap();
         assert_eq!((none.algorithm(), &none.claims), ("nOnE", &jwt.claims));

@@ -14,7 +14,7 @@
 //! DALock (PETS 2022) also weighs guesses by their popularity. Beside the other signals that made no
 //! difference in the ablation, and it went: docs/decisions/0011-a-ladder-of-evidence.md.
 
-use super::{Familiarity, Ledger, Signal, Weight, take_back};
+use super::{Familiarity, Ledger, Signal, Weight, forgiveness::settle_failures};
 use crate::{Attempt, Case, Charges, Count, Ended, Movement, Policy};
 
 const NATS_PER_STRIKE: f64 = 0.25;
@@ -54,12 +54,7 @@ impl Signal for Account {
 
     /// The owner's right password forgives the failures from the same address before it.
     fn settle(&self, count: &Count, case: &Case, ended: Ended, charges: &mut Charges) {
-        if ended != Ended::Wrong {
-            take_back(count, charges);
-        }
-        if ended == Ended::Right {
-            super::forgiveness::forgive(count, case, charges);
-        }
+        settle_failures(count, case, ended, charges);
     }
 }
 

@@ -35,6 +35,17 @@ pub(super) fn forgive(count: &Count, case: &Case, charges: &mut Charges) {
     }
 }
 
+/// How a count of strangers' failures ends: a wrong password stays, all else is taken back, and a
+/// right one forgives what came before it.
+pub(super) fn settle_failures(count: &Count, case: &Case, ended: Ended, charges: &mut Charges) {
+    if ended != Ended::Wrong {
+        take_back(count, charges);
+    }
+    if ended == Ended::Right {
+        forgive(count, case, charges);
+    }
+}
+
 pub(super) struct Forgiveness;
 
 impl Signal for Forgiveness {

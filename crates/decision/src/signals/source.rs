@@ -11,7 +11,7 @@
 //!   day by chance, and one more for each twenty right logins (3 to 5 % are mistyped). Nats are
 //!   fitted on simulated traces (docs/scoreboard.md).
 
-use super::{Familiarity, Ledger, Signal, Weight, surprise, take_back};
+use super::{Familiarity, Ledger, Signal, Weight, forgiveness::settle_failures, surprise};
 use crate::{Attempt, Case, Charges, Count, Ended, Limits, Policy};
 
 /// Autonomous systems are too large for a limit that denies; what one does in a day informs.
@@ -77,11 +77,6 @@ impl Signal for Source {
     }
 
     fn settle(&self, count: &Count, case: &Case, ended: Ended, charges: &mut Charges) {
-        if ended != Ended::Wrong {
-            take_back(count, charges);
-        }
-        if ended == Ended::Right {
-            super::forgiveness::forgive(count, case, charges);
-        }
+        settle_failures(count, case, ended, charges);
     }
 }

@@ -36,13 +36,7 @@ pub(super) static CHECK: Check = Check {
 const MOST_MINUTES: f64 = 60.0;
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
-    Box::pin(async {
-        let access = access::access(session).await?;
-        Ok(match access.jwt() {
-            Ok(jwt) => judge(&jwt),
-            Err(reason) => Verdict::not_applicable(reason),
-        })
-    })
+    Box::pin(access::judge_jwt(session, judge))
 }
 
 fn judge(jwt: &Jwt) -> Verdict {
@@ -64,17 +58,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jwt::tests::token;
-
-    fn judged(claims: serde_json::Value) -> Verdict {
-        judge(&Jwt::parse(&token(&claims, "a key of no list")).unwrap())
-    }
+    use crate::jwt::tests::signed;
 
     #[test]
     fn an_hour_is_the_most() {
-        let lives = |seconds: u64| judged(json!({"iat": 1_000, "exp": 1_000 + seconds}));
+        let lives =
+            |seconds: u64| judge(&signed(json!({"iat": 1_000, "exp": 1_000 + seconds}), "k"));
         assert!(matches!(lives(3_600), Verdict::Pass(_)));
         assert!(matches!(lives(3_700), Verdict::Find(_)));
-        assert!(matches!(judged(json!({"exp": 9})), Verdict::Skip { .. }));
+        assert!(matches!(
+            judge(&signed(json!({"exp": 9}), "k")),
+            Verdict::Skip { .. }
+        ));
     }
 }

@@ -35,13 +35,7 @@ pub(super) static CHECK: Check = Check {
 };
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
-    Box::pin(async {
-        let access = access::access(session).await?;
-        Ok(match access.jwt() {
-            Ok(jwt) => judge(&jwt),
-            Err(reason) => Verdict::not_applicable(reason),
-        })
-    })
+    Box::pin(access::judge_jwt(session, judge))
 }
 
 fn judge(jwt: &Jwt) -> Verdict {
@@ -60,20 +54,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jwt::tests::token;
-
-    fn judged(claims: serde_json::Value) -> Verdict {
-        judge(&Jwt::parse(&token(&claims, "a key of no list")).unwrap())
-    }
+    use crate::jwt::tests::signed;
 
     #[test]
     fn an_end_is_a_number() {
         assert!(matches!(
-            judged(json!({"exp": 1_900_000_000})),
+            judge(&signed(json!({"exp": 1_900_000_000}), "k")),
             Verdict::Pass(_)
         ));
         for claims in [json!({}), json!({"exp": "soon"})] {
-            assert!(matches!(judged(claims), Verdict::Find(_)));
+            assert!(matches!(judge(&signed(claims, "k")), Verdict::Find(_)));
         }
     }
 }

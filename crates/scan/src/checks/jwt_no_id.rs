@@ -33,13 +33,7 @@ pub(super) static CHECK: Check = Check {
 };
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
-    Box::pin(async {
-        let access = access::access(session).await?;
-        Ok(match access.jwt() {
-            Ok(jwt) => judge(&jwt),
-            Err(reason) => Verdict::not_applicable(reason),
-        })
-    })
+    Box::pin(access::judge_jwt(session, judge))
 }
 
 fn judge(jwt: &Jwt) -> Verdict {
@@ -59,16 +53,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jwt::tests::token;
-
-    fn judged(claims: serde_json::Value) -> Verdict {
-        judge(&Jwt::parse(&token(&claims, "a key of no list")).unwrap())
-    }
+    use crate::jwt::tests::signed;
 
     #[test]
     fn an_id_of_the_token_or_its_session_will_do() {
-        assert!(matches!(judged(json!({"jti": "x"})), Verdict::Pass(_)));
-        assert!(matches!(judged(json!({"sid": 7})), Verdict::Pass(_)));
-        assert!(matches!(judged(json!({"sub": "a"})), Verdict::Find(_)));
+        assert!(matches!(
+            judge(&signed(json!({"jti": "x"}), "k")),
+            Verdict::Pass(_)
+        ));
+        assert!(matches!(
+            judge(&signed(json!({"sid": 7}), "k")),
+            Verdict::Pass(_)
+        ));
+        assert!(matches!(
+            judge(&signed(json!({"sub": "a"}), "k")),
+            Verdict::Find(_)
+        ));
     }
 }

@@ -51,13 +51,7 @@ const FORMS: [&str; 9] = [
 ];
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
-    Box::pin(async {
-        let access = access::access(session).await?;
-        Ok(match access.jwt() {
-            Ok(jwt) => judge(&jwt),
-            Err(reason) => Verdict::not_applicable(reason),
-        })
-    })
+    Box::pin(access::judge_jwt(session, judge))
 }
 
 fn judge(jwt: &Jwt) -> Verdict {
@@ -86,23 +80,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jwt::tests::token;
-
-    fn judged(claims: serde_json::Value) -> Verdict {
-        judge(&Jwt::parse(&token(&claims, "a key of no list")).unwrap())
-    }
+    use crate::jwt::tests::signed;
 
     #[test]
     fn names_and_forms_of_secrets_are_known() {
         let sound = json!({"sub": "7", "email": "a@b.c", "scope": "read", "exp": 9});
-        assert!(matches!(judged(sound), Verdict::Pass(_)));
+        assert!(matches!(judge(&signed(sound, "k")), Verdict::Pass(_)));
         for claims in [
             json!({"user": {"a": 1}, "passwordHash": "x"}),
             json!({"h": "$argon2id$v=19$m=65536"}),
             json!({"ssn": "078-05-1120"}),
         ] {
             assert!(
-                matches!(judged(claims.clone()), Verdict::Find(_)),
+                matches!(judge(&signed(claims.clone(), "k")), Verdict::Find(_)),
                 "{claims}"
             );
         }

@@ -32,13 +32,7 @@ pub(super) static CHECK: Check = Check {
 };
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
-    Box::pin(async {
-        let access = access::access(session).await?;
-        Ok(match access.jwt() {
-            Ok(jwt) => judge(&jwt),
-            Err(reason) => Verdict::not_applicable(reason),
-        })
-    })
+    Box::pin(access::judge_jwt(session, judge))
 }
 
 fn judge(jwt: &Jwt) -> Verdict {
@@ -56,15 +50,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jwt::tests::token;
-
-    fn judged(claims: serde_json::Value) -> Verdict {
-        judge(&Jwt::parse(&token(&claims, "a key of no list")).unwrap())
-    }
+    use crate::jwt::tests::signed;
 
     #[test]
     fn a_shared_secret_is_information() {
-        let Verdict::Find(found) = judged(json!({})) else {
+        let Verdict::Find(found) = judge(&signed(json!({}), "k")) else {
             panic!("HS256 is not told");
         };
         assert_eq!(found.severity, Severity::Info);

@@ -68,13 +68,7 @@ const KEYS: [&str; 28] = [
 ];
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
-    Box::pin(async {
-        let access = access::access(session).await?;
-        Ok(match access.jwt() {
-            Ok(jwt) => judge(&jwt),
-            Err(reason) => Verdict::not_applicable(reason),
-        })
-    })
+    Box::pin(access::judge_jwt(session, judge))
 }
 
 fn judge(jwt: &Jwt) -> Verdict {
@@ -105,17 +99,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jwt::tests::token;
-
-    fn judged(claims: serde_json::Value) -> Verdict {
-        judge(&Jwt::parse(&token(&claims, "a key of no list")).unwrap())
-    }
+    use crate::jwt::tests::signed;
 
     #[test]
     fn a_well_known_key_is_known() {
-        assert!(matches!(judged(json!({"sub": "a"})), Verdict::Pass(_)));
+        assert!(matches!(
+            judge(&signed(json!({"sub": "a"}), "k")),
+            Verdict::Pass(_)
+        ));
         for key in ["secret", "your-256-bit-secret", ""] {
-            let jwt = Jwt::parse(&token(&json!({"sub": "a"}), key)).unwrap();
+            let jwt = signed(json!({"sub": "a"}), key);
             assert!(matches!(judge(&jwt), Verdict::Find(_)), "{key}");
         }
     }
