@@ -390,7 +390,13 @@ fn a_scan_writes_the_guard_that_closes_it() {
     let after = scan(&format!("http://{address}"), &["--baseline", &baseline]);
     guard.signal("-TERM");
     let guard = guard.wait();
-    assert_eq!(after.code, Some(0), "{}{}", after.out, guard.err);
+    // 4: times may be undecided by chance.
+    assert!(
+        matches!(after.code, Some(0 | 4)),
+        "{}{}",
+        after.out,
+        guard.err
+    );
     assert!(after.out.contains("Nothing was found"), "{}", after.out);
     assert!(
         after.out.contains("fixed, so its entry can go"),
