@@ -1,7 +1,7 @@
 //! `doorwarden scan`.
 
 use std::{
-    fs,
+    fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -189,7 +189,8 @@ fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
 }
 
 fn write_new(path: &Path, text: &str, args: &Args) -> Result<(), Failure> {
-    fs::write(path, text)
+    fs::File::create_new(path)
+        .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
         .map_err(|error| Failure::usage(format!("failed to write {}: {error}", path.display())))?;
     if !args.quiet {
         eprintln!("wrote {}", path.display());

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Sha256, Sha384, Sha512};
 
 /// A token that parses: its header names an algorithm, and its claims are an object.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Jwt {
     pub(crate) header: Value,
     pub(crate) claims: Value,
