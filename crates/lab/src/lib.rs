@@ -11,13 +11,20 @@
 //! GET  /me        Authorization: Bearer …  -> 200 {"username"}
 //! POST /refresh   {"refresh_token"}        -> 200 {"access_token",…}
 //! POST /logout    Authorization: Bearer …  -> 204
+//! POST /password  {"current_password","new_password"} -> 204
+//! POST /forgot    {"username"}             -> 202
+//! GET  /users/{name}, /admin/accounts, POST /revoke, /introspect
+//! GET  /signed    a signature              -> 200
+//! GET  /.well-known/jwks.json
 //! GET  /openapi.json
 //! ```
 
+mod account;
 mod attack;
 mod limits;
 mod login;
 mod passwords;
+mod signed;
 mod specimens;
 mod tokens;
 

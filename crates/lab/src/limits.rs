@@ -58,6 +58,27 @@ impl Failures {
         .max()
     }
 
+    /// A right password takes back what its attempt was charged with.
+    pub(crate) fn take_back(&mut self, account: &str, address: IpAddr, password: &str) {
+        self.account.take_back(&account.to_owned());
+        self.address.take_back(&address);
+        self.pair.take_back(&(account.to_owned(), address));
+        self.global.take_back(&());
+        if let Some(failed_on) = self.heat.get_mut(password) {
+            failed_on.remove(account);
+        }
+    }
+
+    /// A fault: who logs in rightly may fail as often as before.
+    pub(crate) fn reset(&mut self, address: IpAddr) {
+        self.address.0.remove(&address);
+    }
+
+    /// Counts a failure for a name that nobody has where only those that exist are limited.
+    pub(crate) fn record_stranger(&mut self, address: IpAddr) {
+        self.address.add(address);
+    }
+
     pub(crate) fn record(&mut self, account: &str, address: IpAddr, password: &str) {
         self.account.add(account.to_owned());
         self.address.add(address);
@@ -83,6 +104,12 @@ impl<K: Eq + Hash> Counts<K> {
             *entry = (0, Instant::now());
         }
         entry.0 += 1;
+    }
+
+    fn take_back(&mut self, key: &K) {
+        if let Some((count, _)) = self.0.get_mut(key) {
+            *count = count.saturating_sub(1);
+        }
     }
 
     fn wait(&self, key: &K, most: Option<u32>) -> Option<Duration> {

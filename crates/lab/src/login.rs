@@ -1,7 +1,7 @@
 //! The login itself, over HTTP.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -11,8 +11,8 @@ use std::{
 };
 
 use axum::{
-    Form, Json, Router,
-    extract::{ConnectInfo, Query, State, rejection::JsonRejection},
+    Json, Router,
+    extract::{ConnectInfo, State, rejection::JsonRejection},
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -22,15 +22,18 @@ use serde_json::json;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
+    account,
     limits::Failures,
     passwords::Hash,
-    specimens::{Failure, Refusal, Specimen, Unknown},
-    tokens::{Pair, Tokens},
+    signed,
+    specimens::{Failure, Refusal, Specimen, Spelling, Unknown},
+    tokens::{self, Pair, Tokens},
 };
 
 /// A login that listens on loopback. It ends when this is dropped.
 pub struct Running {
     address: SocketAddr,
+    site: Arc<Site>,
     task: JoinHandle<()>,
 }
 
@@ -43,6 +46,16 @@ impl Running {
     /// Its address as a URL without a path.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The secret that signs its JWTs, where one does: its operator knows it.
+    pub fn jwt_secret(&self) -> Option<String> {
+        lock(&self.site.tokens).secret().map(str::to_owned)
+    }
+
+    /// The secret that signs requests to `/signed`.
+    pub fn signing_key(&self) -> &str {
+        &self.site.signing_key
     }
 }
 
@@ -69,36 +82,59 @@ pub async fn start(
         }
     };
     tokio::task::spawn_blocking(seed).await?;
-    let app = Router::new()
+    let mut app = Router::new()
         .route("/register", post(register))
         .route("/login", post(login))
-        .route("/me", get(me))
-        .route("/logout", post(logout))
-        .route("/refresh", post(refresh))
-        .route("/introspect", post(introspect))
         .route("/openapi.json", get(openapi))
-        .with_state(site)
+        .merge(account::routes())
+        .merge(signed::routes());
+    if site.specimen.second_route {
+        app = app.route("/login/", post(login_unlimited));
+    }
+    let app = app
+        .with_state(Arc::clone(&site))
         .into_make_service_with_connect_info::<SocketAddr>();
     let task = tokio::spawn(async move {
         // It ends by being aborted; an error would be the listener's, and shows as no answer.
         let _ = axum::serve(listener, app).await;
     });
-    Ok(Running { address, task })
+    Ok(Running {
+        address,
+        site,
+        task,
+    })
 }
 
-struct Site {
-    specimen: Specimen,
-    accounts: Mutex<HashMap<String, Hash>>,
-    tokens: Mutex<Tokens>,
+pub(crate) struct Site {
+    pub(crate) specimen: Specimen,
+    pub(crate) accounts: Mutex<HashMap<String, Hash>>,
+    pub(crate) tokens: Mutex<Tokens>,
     failures: Mutex<Failures>,
+    pub(crate) signing_key: String,
+    /// Of signed requests that were answered.
+    pub(crate) nonces: Mutex<HashSet<String>>,
     dummy: Hash,
     serial: AtomicU64,
 }
 
 #[derive(Deserialize)]
-struct Credentials {
+struct Registered {
     username: String,
     password: String,
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    username: String,
+    password: Password,
+}
+
+/// One password; some logins take a list, since nobody said that they must not.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Password {
+    One(String),
+    Several(Vec<String>),
 }
 
 impl Site {
@@ -113,25 +149,39 @@ impl Site {
             accounts: Mutex::default(),
             tokens: Mutex::new(Tokens::new(tokens)),
             failures: Mutex::default(),
+            signing_key: tokens::random(),
+            nonces: Mutex::default(),
             dummy,
             serial: AtomicU64::new(1),
         }
     }
 
+    /// Makes an account, if there is none of this name.
     fn add(&self, name: String, password: &str) -> bool {
-        let hash = Hash::of(password, self.serial.fetch_add(1, Ordering::Relaxed));
-        lock(&self.accounts).insert(name, hash).is_none()
+        let is_new = !lock(&self.accounts).contains_key(&name);
+        if is_new {
+            self.set(name, password);
+        }
+        is_new
+    }
+
+    /// Gives an account this password. Blocks for a hash.
+    pub(crate) fn set(&self, name: String, password: &str) {
+        let salt = self.serial.fetch_add(1, Ordering::Relaxed);
+        let hash = Hash::of(self.specimen.passwords.counted(password), salt);
+        lock(&self.accounts).insert(name, hash);
     }
 
     /// Whether the account exists, and whether the password is right. Blocks for a hash.
-    fn verify(&self, credentials: &Credentials) -> (bool, bool) {
-        let stored = lock(&self.accounts).get(&credentials.username).cloned();
+    pub(crate) fn verify(&self, name: &str, password: &str) -> (bool, bool) {
+        let password = self.specimen.passwords.counted(password);
+        let stored = lock(&self.accounts).get(name).cloned();
         match stored {
-            Some(hash) => (true, hash.verify(&credentials.password)),
+            Some(hash) => (true, hash.verify(password)),
             None => {
                 let at_once = [Unknown::SkipsHash, Unknown::OtherWordsAtOnce];
                 if !at_once.contains(&self.specimen.unknown) {
-                    self.dummy.verify(&credentials.password);
+                    self.dummy.verify(password);
                 }
                 (false, false)
             }
@@ -151,48 +201,129 @@ impl Site {
     }
 }
 
-async fn register(State(site): State<Arc<Site>>, Json(new): Json<Credentials>) -> Response {
-    let added = tokio::task::spawn_blocking(move || site.add(new.username, &new.password)).await;
-    match added {
-        Ok(true) => (StatusCode::CREATED, Json(json!({"status": "created"}))).into_response(),
-        _ => (StatusCode::CONFLICT, Json(json!({"detail": "taken"}))).into_response(),
+async fn register(State(site): State<Arc<Site>>, Json(new): Json<Registered>) -> Response {
+    if !site.specimen.passwords.allow(&new.password) {
+        let words = Json(json!({"detail": "choose another password"}));
+        return (StatusCode::UNPROCESSABLE_ENTITY, words).into_response();
     }
+    let tells = site.specimen.tells_at_registration;
+    let added = tokio::task::spawn_blocking(move || site.add(new.username, &new.password)).await;
+    if tells && matches!(added, Ok(false)) {
+        return (StatusCode::CONFLICT, Json(json!({"detail": "taken"}))).into_response();
+    }
+    (StatusCode::CREATED, Json(json!({"status": "created"}))).into_response()
 }
+
+type Sent = Result<Json<Credentials>, JsonRejection>;
 
 async fn login(
     State(site): State<Arc<Site>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    credentials: Result<Json<Credentials>, JsonRejection>,
+    credentials: Sent,
 ) -> Response {
-    let Json(credentials) = match credentials {
-        Ok(credentials) => credentials,
-        Err(_) if site.specimen.stumbles => return stumble(),
-        Err(rejection) => return rejection.into_response(),
+    let (name, passwords) = match read(&site, credentials) {
+        Ok(read) => read,
+        Err(response) => return response,
     };
+    let specimen = &site.specimen;
     let address = site.address_of(peer, &headers);
-    let (name, password) = (credentials.username.clone(), credentials.password.clone());
-    let limits = &site.specimen.limits;
-    let wait = lock(&site.failures).wait(limits, &name, address, &password);
-    if let Some(wait) = wait.filter(|_| !site.specimen.verifies_first) {
-        return refuse(&site.specimen, wait);
+    let (account, counted) = match specimen.spelling {
+        Spelling::Exact => (name.clone(), name),
+        Spelling::Folded => (folded(&name), folded(&name)),
+        Spelling::FoldedTooLate => (folded(&name), name),
+    };
+    // One attempt, however many passwords it brings.
+    let password = passwords.first().cloned().unwrap_or_default();
+    let charges_late = specimen.races || specimen.verifies_first;
+    let unlocked = specimen.locks_existing && !lock(&site.accounts).contains_key(&account);
+    let wait = {
+        let mut failures = lock(&site.failures);
+        let wait = failures.wait(&specimen.limits, &counted, address, &password);
+        match wait {
+            None if unlocked => failures.record_stranger(address),
+            None if !charges_late => failures.record(&counted, address, &password),
+            _ => {}
+        }
+        wait
+    };
+    if let Some(wait) = wait.filter(|_| !specimen.verifies_first) {
+        return refuse(specimen, wait);
     }
-    let verifier = Arc::clone(&site);
-    let verified = tokio::task::spawn_blocking(move || verifier.verify(&credentials)).await;
-    let (exists, right) = verified.unwrap_or_default();
+    let (exists, right) = verify(&site, &account, passwords).await;
     if right {
-        return succeed(&site, name);
+        let mut failures = lock(&site.failures);
+        if wait.is_none() && !charges_late {
+            failures.take_back(&counted, address, &password);
+        }
+        if specimen.resets {
+            failures.reset(address);
+        }
+        drop(failures);
+        return succeed(&site, account, peer.ip());
     }
     if let Some(wait) = wait {
-        return refuse(&site.specimen, wait);
+        return refuse(specimen, wait);
     }
-    lock(&site.failures).record(&name, address, &password);
-    fail(&site.specimen, exists)
+    if charges_late {
+        lock(&site.failures).record(&counted, address, &password);
+    }
+    fail(specimen, exists)
+}
+
+/// The same login where somebody mounted it twice.
+async fn login_unlimited(
+    State(site): State<Arc<Site>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    credentials: Sent,
+) -> Response {
+    let (name, passwords) = match read(&site, credentials) {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    match verify(&site, &name, passwords).await {
+        (_, true) => succeed(&site, name, peer.ip()),
+        (exists, false) => fail(&site.specimen, exists),
+    }
+}
+
+fn read(site: &Site, credentials: Sent) -> Result<(String, Vec<String>), Response> {
+    let Json(credentials) = match credentials {
+        Ok(credentials) => credentials,
+        Err(_) if site.specimen.stumbles => return Err(stumble()),
+        Err(rejection) => return Err(rejection.into_response()),
+    };
+    let passwords = match credentials.password {
+        Password::One(password) => vec![password],
+        Password::Several(passwords) if site.specimen.batches => passwords,
+        Password::Several(_) => return Err(StatusCode::UNPROCESSABLE_ENTITY.into_response()),
+    };
+    Ok((credentials.username, passwords))
+}
+
+/// Whether the account exists, and whether one of the passwords is right.
+async fn verify(site: &Arc<Site>, name: &str, passwords: Vec<String>) -> (bool, bool) {
+    let (verifier, name) = (Arc::clone(site), name.to_owned());
+    let verify = move || {
+        let verified = passwords
+            .iter()
+            .map(|password| verifier.verify(&name, password));
+        let either = |(exists, right), (e, r)| (exists || e, right || r);
+        verified.fold((false, false), either)
+    };
+    tokio::task::spawn_blocking(verify)
+        .await
+        .unwrap_or_default()
+}
+
+fn folded(name: &str) -> String {
+    name.trim().to_lowercase()
 }
 
 fn refuse(specimen: &Specimen, wait: Duration) -> Response {
     let (status, words) = match specimen.refusal {
         Refusal::TooMany => (StatusCode::TOO_MANY_REQUESTS, "slow down"),
+        Refusal::Challenge => (StatusCode::UNAUTHORIZED, "solve the captcha first"),
         Refusal::Forbidden => (StatusCode::FORBIDDEN, "temporarily blocked"),
         Refusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "come back later"),
         Refusal::UnauthorizedInOtherWords => (StatusCode::UNAUTHORIZED, "too many failures"),
@@ -237,8 +368,8 @@ fn stumble() -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, words).into_response()
 }
 
-fn succeed(site: &Site, name: String) -> Response {
-    let pair = lock(&site.tokens).issue(&name);
+fn succeed(site: &Site, name: String, address: IpAddr) -> Response {
+    let pair = lock(&site.tokens).issue(&name, address);
     match site.specimen.failure {
         Failure::Html => {
             let flags = if site.specimen.bare_cookie {
@@ -257,7 +388,7 @@ fn succeed(site: &Site, name: String) -> Response {
     }
 }
 
-fn granted(site: &Site, pair: &Pair) -> Response {
+pub(crate) fn granted(site: &Site, pair: &Pair) -> Response {
     let body = json!({
         "access_token": pair.access, "refresh_token": pair.refresh, "token_type": "bearer"
     });
@@ -267,78 +398,6 @@ fn granted(site: &Site, pair: &Pair) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// The token in the header, or the session's in its cookie.
-fn token(headers: &HeaderMap) -> Option<&str> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-    let cookie = || text(header::COOKIE).and_then(|value| value.strip_prefix("session="));
-    bearer.or_else(cookie).filter(|token| !token.is_empty())
-}
-
-async fn me(
-    State(site): State<Arc<Site>>,
-    Query(query): Query<HashMap<String, String>>,
-    headers: HeaderMap,
-) -> Response {
-    let in_url = query
-        .get("access_token")
-        .filter(|_| site.specimen.tokens.in_url);
-    let token = token(&headers).or(in_url.map(String::as_str));
-    let owner = lock(&site.tokens).owner(token);
-    let mut response = match owner {
-        Some(name) => Json(json!({"username": name})).into_response(),
-        None => StatusCode::UNAUTHORIZED.into_response(),
-    };
-    if let Some(origin) = headers
-        .get(header::ORIGIN)
-        .filter(|_| site.specimen.trusts_origins)
-    {
-        let told = response.headers_mut();
-        told.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        told.insert(
-            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            header::HeaderValue::from_static("true"),
-        );
-    }
-    response
-}
-
-async fn logout(State(site): State<Arc<Site>>, headers: HeaderMap) -> StatusCode {
-    if let Some(token) = token(&headers) {
-        lock(&site.tokens).logout(token);
-    }
-    StatusCode::NO_CONTENT
-}
-
-/// RFC 7662; the sound one wants to know who asks, and here nobody is somebody.
-async fn introspect(
-    State(site): State<Arc<Site>>,
-    Form(asked): Form<HashMap<String, String>>,
-) -> Response {
-    if !site.specimen.introspects {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
-    let owner = lock(&site.tokens).owner(asked.get("token").map(String::as_str));
-    Json(json!({"active": owner.is_some(), "username": owner})).into_response()
-}
-
-#[derive(Deserialize)]
-struct Refresh {
-    refresh_token: String,
-}
-
-async fn refresh(State(site): State<Arc<Site>>, Json(asked): Json<Refresh>) -> Response {
-    let pair = lock(&site.tokens).refresh(&asked.refresh_token);
-    match pair {
-        Some(pair) => granted(&site, &pair),
-        None => (
-            StatusCode::UNAUTHORIZED,
-            Json(json!({"detail": "no longer good"})),
-        )
-            .into_response(),
-    }
-}
-
 async fn openapi(State(site): State<Arc<Site>>) -> Json<serde_json::Value> {
     let mut schemes = json!({"bearer": {"type": "http", "scheme": "bearer"}});
     if site.specimen.password_grant {
@@ -346,16 +405,30 @@ async fn openapi(State(site): State<Arc<Site>>) -> Json<serde_json::Value> {
             json!({"type": "oauth2", "flows": {"password": {"tokenUrl": "login", "scopes": {}}}});
     }
     let credentials = json!({"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Credentials"}}}});
-    let refresh = json!({"content": {"application/json": {"schema": {"type": "object", "required": ["refresh_token"], "properties": {"refresh_token": {"type": "string"}}}}}});
+    let fields = |names: &[&str]| {
+        let properties: HashMap<_, _> = names
+            .iter()
+            .map(|name| (*name, json!({"type": "string"})))
+            .collect();
+        json!({"content": {"application/json": {"schema": {"type": "object", "required": names, "properties": properties}}}})
+    };
+    let answers = |status: &str| json!({status: {"description": "done"}});
+    let opened = json!([{"bearer": []}]);
+    let asked = |id: &str| json!({"get": {"operationId": id, "security": opened, "responses": answers("200")}});
     Json(json!({
         "openapi": "3.1.0",
         "info": {"title": "lab", "version": "1"},
         "paths": {
-            "/login": {"post": {"operationId": "login", "requestBody": credentials, "responses": {"200": {"description": "in"}}}},
-            "/register": {"post": {"operationId": "register", "requestBody": credentials, "responses": {"201": {"description": "created"}}}},
-            "/me": {"get": {"operationId": "me", "security": [{"bearer": []}], "responses": {"200": {"description": "you"}}}},
-            "/logout": {"post": {"operationId": "logout", "security": [{"bearer": []}], "responses": {"204": {"description": "out"}}}},
-            "/refresh": {"post": {"operationId": "refresh", "requestBody": refresh, "responses": {"200": {"description": "in again"}}}}
+            "/login": {"post": {"operationId": "login", "requestBody": credentials, "responses": answers("200")}},
+            "/register": {"post": {"operationId": "register", "requestBody": credentials, "responses": answers("201")}},
+            "/me": asked("me"),
+            "/users/{name}": asked("user"),
+            "/admin/accounts": asked("accounts"),
+            "/logout": {"post": {"operationId": "logout", "security": opened, "responses": answers("204")}},
+            "/refresh": {"post": {"operationId": "refresh", "requestBody": fields(&["refresh_token"]), "responses": answers("200")}},
+            "/password": {"post": {"operationId": "change_password", "security": opened, "requestBody": fields(&["current_password", "new_password"]), "responses": answers("204")}},
+            "/forgot": {"post": {"operationId": "forgot", "requestBody": fields(&["username"]), "responses": answers("202")}},
+            "/revoke": {"post": {"operationId": "revoke", "responses": answers("200")}}
         },
         "components": {"securitySchemes": schemes, "schemas": {"Credentials": {"type": "object", "required": ["username", "password"], "properties": {
             "username": {"type": "string"}, "password": {"type": "string", "format": "password"}
@@ -363,6 +436,6 @@ async fn openapi(State(site): State<Arc<Site>>) -> Json<serde_json::Value> {
     }))
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,9 @@
 
 use crate::{
     limits::Limits,
-    tokens::{self, Checks, Form, TokenRules},
+    passwords::{self, Passwords},
+    signed::Signatures,
+    tokens::{self, Checks, Claims, Form, TokenRules},
 };
 
 /// One login of the lab.
@@ -34,6 +36,40 @@ pub struct Specimen {
     pub(crate) introspects: bool,
     /// Whether it calls its login OAuth's password grant.
     pub(crate) password_grant: bool,
+    /// Whether names may be spelled otherwise.
+    pub(crate) spelling: Spelling,
+    /// Whether the login has a second route that its limits don't know.
+    pub(crate) second_route: bool,
+    /// Whether a right login gives its address all its failures back.
+    pub(crate) resets: bool,
+    /// Whether one request may bring several passwords, which count as one.
+    pub(crate) batches: bool,
+    /// Whether its limits are read before the password is verified, and moved after.
+    pub(crate) races: bool,
+    /// Whether only names that exist are limited.
+    pub(crate) locks_existing: bool,
+    /// Whether registration says which names are taken.
+    pub(crate) tells_at_registration: bool,
+    /// Whether the reset says which names exist.
+    pub(crate) tells_at_reset: bool,
+    pub(crate) passwords: Passwords,
+    /// Whether anybody may end tokens.
+    pub(crate) revokes: bool,
+    /// Whether a token opens what is another's.
+    pub(crate) opens_others: bool,
+    /// Whether a token opens what is an administrator's.
+    pub(crate) opens_admin: bool,
+    pub(crate) signatures: Signatures,
+}
+
+/// Whether a name in capitals or with spaces around is the same account.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Spelling {
+    Exact,
+    /// It is, for the accounts and for the limits.
+    Folded,
+    /// It is for the accounts, and another name for the limits.
+    FoldedTooLate,
 }
 
 impl Specimen {
@@ -42,7 +78,16 @@ impl Specimen {
         // Every limit by account that holds can be turned on the account's owner.
         let holds = self.limits.account.is_some() && self.limits.global.is_none();
         let locks = holds && !self.verifies_first && check == "lockout-denies-owner";
-        self.fires.contains(&check) || locks
+        // No login here knows a second factor, and but for one none asks for anything else.
+        let asks_nothing = self.refusal != Refusal::Challenge && check == "captcha-or-mfa-absent";
+        let discerns = matches!(self.tokens.checks, Checks::Presence | Checks::Nothing);
+        let carried = !self.tokens.bound && !discerns && check == "token-unbound";
+        self.fires.contains(&check) || locks || asks_nothing || carried
+    }
+
+    /// Whether it is one of those whose signed requests are worth trying.
+    pub fn is_about_signatures(&self) -> bool {
+        self.signatures != Signatures::Sound || self.id == SOUND.id
     }
 }
 
@@ -62,9 +107,11 @@ pub(crate) enum Unknown {
 }
 
 /// How a limit refuses.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Refusal {
     TooMany,
+    /// With a riddle for people.
+    Challenge,
     Forbidden,
     /// As nginx's `limit_req` does where nobody says otherwise.
     Unavailable,
@@ -106,6 +153,19 @@ const SOUND: Specimen = Specimen {
     stumbles: false,
     introspects: false,
     password_grant: false,
+    spelling: Spelling::Exact,
+    second_route: false,
+    resets: false,
+    batches: false,
+    races: false,
+    locks_existing: false,
+    tells_at_registration: false,
+    tells_at_reset: false,
+    passwords: passwords::SOUND,
+    revokes: false,
+    opens_others: false,
+    opens_admin: false,
+    signatures: Signatures::Sound,
 };
 
 /// Sound, with tokens that say themselves whose they are. That their key can also make them is
@@ -192,6 +252,153 @@ pub fn specimens() -> Vec<Specimen> {
             id: "sound-html",
             about: "sound; a page for people: HTML, a redirect and a cookie",
             failure: Failure::Html,
+            ..SOUND
+        },
+        Specimen {
+            id: "sound-challenges",
+            about: "sound; who fails often is asked to solve a riddle",
+            refusal: Refusal::Challenge,
+            ..SOUND
+        },
+        Specimen {
+            id: "sound-folds-names",
+            about: "sound; names in capitals or with spaces around are the same, for its limits too",
+            spelling: Spelling::Folded,
+            ..SOUND
+        },
+        Specimen {
+            id: "folds-names-too-late",
+            about: "names in capitals log in, and are other names for its limits",
+            fires: &["limit-name-variants"],
+            spelling: Spelling::FoldedTooLate,
+            ..SOUND
+        },
+        Specimen {
+            id: "second-route",
+            about: "the same login under /login/, which its limits don't know",
+            fires: &["limit-route-variants"],
+            second_route: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "resets",
+            about: "a right login gives its address all failures back",
+            fires: &["limit-reset-by-success"],
+            resets: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "batches",
+            about: "takes a list of passwords and tries them all",
+            fires: &["limit-batched-guesses"],
+            batches: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "races",
+            about: "reads its limits before the hash and moves them after",
+            fires: &["limit-race"],
+            races: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "locks-existing",
+            about: "only names that exist are locked",
+            fires: &["lockout-reveals-account"],
+            locks_existing: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "tells-at-registration",
+            about: "registration says which names are taken",
+            fires: &["enumeration-by-registration"],
+            tells_at_registration: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "tells-at-reset",
+            about: "the reset says which names exist",
+            fires: &["enumeration-by-reset"],
+            tells_at_reset: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "takes-common-passwords",
+            about: "registers accounts with passwords that everybody has",
+            fires: &["weak-password-accepted"],
+            passwords: Passwords {
+                common: true,
+                ..passwords::SOUND
+            },
+            ..SOUND
+        },
+        Specimen {
+            id: "truncates",
+            about: "looks at the first 72 characters of a password, as bcrypt does",
+            fires: &["password-truncated"],
+            passwords: Passwords {
+                counted: Some(72),
+                ..passwords::SOUND
+            },
+            ..SOUND
+        },
+        Specimen {
+            id: "caps",
+            about: "takes passwords of at most 32 characters",
+            fires: &["password-length-capped"],
+            passwords: Passwords {
+                most: 32,
+                ..passwords::SOUND
+            },
+            ..SOUND
+        },
+        Specimen {
+            id: "revokes",
+            about: "ends tokens for anybody",
+            fires: &["revocation-open"],
+            revokes: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "opens-others",
+            about: "a token opens what is another's",
+            fires: &["other-users-object"],
+            opens_others: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "opens-admin",
+            about: "an ordinary token opens what is an administrator's",
+            fires: &["admin-function-open"],
+            opens_admin: true,
+            ..SOUND
+        },
+        Specimen {
+            id: "signatures-unchecked",
+            about: "nobody looks at the signature",
+            fires: &["signature-not-checked"],
+            signatures: Signatures::Unchecked,
+            ..SOUND
+        },
+        Specimen {
+            id: "signatures-replayed",
+            about: "a signed request may come twice",
+            fires: &["signature-replay"],
+            signatures: Signatures::Replayed,
+            ..SOUND
+        },
+        Specimen {
+            id: "signatures-stale",
+            about: "a signed request may be old",
+            fires: &["signature-stale"],
+            signatures: Signatures::Stale,
+            ..SOUND
+        },
+        Specimen {
+            id: "signatures-unbound",
+            about: "what is signed can be taken for something else",
+            fires: &["signature-unbound"],
+            signatures: Signatures::Unbound,
             ..SOUND
         },
         Specimen {
@@ -385,6 +592,66 @@ pub fn specimens() -> Vec<Specimen> {
             TokenRules {
                 tells: true,
                 ..tokens::SOUND_JWT
+            },
+        ),
+        with_tokens(
+            "forgets-the-end",
+            "JWTs whose end nobody looks at",
+            &["jwt-symmetric", "jwt-expired-accepted"],
+            TokenRules {
+                claims: Claims::NotTheEnd,
+                ..tokens::SOUND_JWT
+            },
+        ),
+        with_tokens(
+            "forgets-the-claims",
+            "JWTs that may be anybody's, for anybody and of tomorrow",
+            &["jwt-symmetric", "jwt-claims-unchecked"],
+            TokenRules {
+                claims: Claims::OnlyTheEnd,
+                ..tokens::SOUND_JWT
+            },
+        ),
+        with_tokens(
+            "sound-rsa",
+            "sound; its tokens are JWTs that a private key signs",
+            &[],
+            tokens::SOUND_RSA,
+        ),
+        with_tokens(
+            "confuses-algorithms",
+            "takes its public key for a secret where a JWT says so",
+            &["jwt-algorithm-confusion"],
+            TokenRules {
+                checks: Checks::Confuses,
+                ..tokens::SOUND_RSA
+            },
+        ),
+        with_tokens(
+            "believes-keys",
+            "verifies a JWT with the key that it brings along",
+            &["jwt-key-injection"],
+            TokenRules {
+                checks: Checks::BelievesItsKey,
+                ..tokens::SOUND_RSA
+            },
+        ),
+        with_tokens(
+            "outlives-change",
+            "a new password ends no token",
+            &["token-outlives-password-change"],
+            TokenRules {
+                ends_at_change: false,
+                ..tokens::SOUND
+            },
+        ),
+        with_tokens(
+            "sound-bound",
+            "sound; a token is good only where it was given",
+            &[],
+            TokenRules {
+                bound: true,
+                ..tokens::SOUND
             },
         ),
         with_tokens(

@@ -9,8 +9,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    Evidence, Secret, Verdict, answer::Answer, jwt::Jwt, learn::Class, probe::Stop,
-    request::Request, scan::Session,
+    Account, Evidence, Secret, Verdict,
+    answer::Answer,
+    checks::jwt_weak_secret,
+    jwt::{Jwt, Key},
+    learn::Class,
+    probe::{Source, Stop},
+    request::Request,
+    scan::Session,
 };
 
 /// Routes that are tried where no document names one.
@@ -95,6 +101,24 @@ pub(crate) struct Access {
 }
 
 impl Door {
+    /// A door from the answers to its controls; `again` is the second answer to what is right.
+    pub(crate) fn of(path: String, answers: [Answer; 5]) -> Self {
+        let [valid, again, none, garbage, changed] = answers;
+        Self {
+            coarse: again.signature() != valid.signature(),
+            path,
+            valid,
+            none,
+            garbage,
+            changed,
+        }
+    }
+
+    /// Whether nothing at all is answered like what is right.
+    pub(crate) fn takes_nothing(&self) -> bool {
+        self.opens(&self.none) == Some(true)
+    }
+
     /// Whether an answer is that to the own token; `None` where it is like neither control.
     pub(crate) fn opens(&self, answer: &Answer) -> Option<bool> {
         if self.alike(answer, &self.valid) {
@@ -133,19 +157,22 @@ impl Door {
     }
 }
 
+/// Names of the token in a login's answer, without marks and in small letters.
+const TOKENS: [&str; 6] = [
+    "accesstoken",
+    "token",
+    "access",
+    "jwt",
+    "authtoken",
+    "sessiontoken",
+];
+
 impl Issued {
     /// The token in a right answer: in its JSON, else in a cookie that wrong answers don't set.
     pub(crate) fn of(answer: &Answer, usual_cookies: &[String]) -> Option<Self> {
         let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let found = |names: &[&str]| json.as_ref().and_then(|json| find(json, names, 3));
-        let access = found(&[
-            "accesstoken",
-            "token",
-            "access",
-            "jwt",
-            "authtoken",
-            "sessiontoken",
-        ]);
+        let access = found(&TOKENS);
         let credential = match access {
             Some((_, token)) => Credential::Bearer(token),
             None => cookie(answer, usual_cookies)?,
@@ -155,6 +182,16 @@ impl Issued {
             refresh: found(&["refreshtoken", "refresh"]),
             answer: answer.clone(),
         })
+    }
+
+    /// Whether there is a token under a usual name.
+    pub(crate) fn is_in(json: &Value) -> bool {
+        find(json, &TOKENS, 3).is_some()
+    }
+
+    /// Whether the token is not a cookie.
+    pub(crate) fn is_in_body(&self) -> bool {
+        matches!(self.credential, Credential::Bearer(_))
     }
 
     pub(crate) fn jwt(&self) -> Option<Jwt> {
@@ -178,11 +215,38 @@ impl Access {
             .ok_or("the route takes any token, which token-not-checked tells")
     }
 
+    /// The route and what was handed out for it.
+    pub(crate) fn at_door(&self) -> Result<(&Door, &Issued), &str> {
+        let issued = self.issued.as_ref().ok_or(NO_TOKEN)?;
+        Ok((self.discerning_door()?, issued))
+    }
+
     /// What it takes to send forged JWTs.
     pub(crate) fn jwt_at_door(&self) -> Result<(Jwt, &Issued, &Door), &str> {
         let issued = self.issued.as_ref().ok_or(NO_TOKEN)?;
         Ok((self.jwt()?, issued, self.discerning_door()?))
     }
+}
+
+/// Why a token that was signed anew says nothing.
+pub(crate) const NOT_THE_KEY: &str =
+    "the own claims, signed anew, are refused: the key is not the one that signs the tokens";
+
+/// The own JWT and the key that signs it: the operator's, or a well-known one.
+pub(crate) fn keyed_jwt(session: &Session, access: &Access) -> Result<(Jwt, Key), Box<Verdict>> {
+    let (jwt, ..) = access
+        .jwt_at_door()
+        .map_err(|reason| Box::new(Verdict::not_applicable(reason)))?;
+    let key = match &session.jwt_key {
+        Some(key) => Key::of(key).map_err(|reason| Box::new(Verdict::inconclusive(reason)))?,
+        None => {
+            let known = jwt_weak_secret::well_known(&jwt);
+            let unknown = "it takes the key that signs the tokens; give it in DOORWARDEN_JWT_KEY";
+            let unknown = || Box::new(Verdict::not_applicable(unknown));
+            Key::Secret(known.ok_or_else(unknown)?.into())
+        }
+    };
+    Ok((jwt, key))
 }
 
 const NO_TOKEN: &str = "the answer to a right login holds no token and no session cookie";
@@ -345,10 +409,18 @@ pub(crate) async fn judge_jwt(
 /// A right login of the scanner's own account, and what it was given.
 pub(crate) async fn log_in(session: &mut Session) -> Result<Option<Issued>, Stop> {
     let own = session.own();
-    let (answer, class) = session.right(None, &own).await?;
+    log_in_as(session, &own).await
+}
+
+/// The same for another of the test accounts.
+pub(crate) async fn log_in_as(
+    session: &mut Session,
+    account: &Account,
+) -> Result<Option<Issued>, Stop> {
+    let (answer, class) = session.right(None, account).await?;
     if class != Class::Right {
         return Err(Stop::Check(
-            "a right login of the own account was refused".into(),
+            "a right login of a test account was refused".into(),
         ));
     }
     let usual = session.learned.wrong_cookies();
@@ -373,8 +445,18 @@ pub(crate) async fn ask(
     path: &str,
     credential: Option<&Credential>,
 ) -> Result<Answer, Stop> {
+    ask_from(session, None, path, credential).await
+}
+
+/// The same from another address.
+pub(crate) async fn ask_from(
+    session: &mut Session,
+    source: Source,
+    path: &str,
+    credential: Option<&Credential>,
+) -> Result<Answer, Stop> {
     let request = Request::get(path);
-    session.ask(with(request, credential)).await
+    session.ask_from(source, with(request, credential)).await
 }
 
 /// A request that carries a token.

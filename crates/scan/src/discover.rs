@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    Route,
+    Fields, Route,
     probe::{Probe, Stop},
 };
 
@@ -42,10 +42,42 @@ pub(crate) struct Discovered {
     pub(crate) refresh: Option<Route>,
     /// Where tokens are introspected.
     pub(crate) introspection: Option<Route>,
+    /// Where tokens are revoked.
+    pub(crate) revocation: Option<Route>,
+    /// Where a new password can be asked for by mail.
+    pub(crate) reset: Option<Fields>,
+    /// Where a password is changed.
+    pub(crate) change_password: Option<Fields>,
+    /// What belongs to one user each.
+    pub(crate) object: Option<Object>,
+    /// What an administrator may GET.
+    pub(crate) admin: Vec<String>,
     /// Whether OAuth's password grant is declared.
     pub(crate) password_grant: bool,
     /// The document's path, and on which of its lines each of its paths stands.
     pub(crate) document: Option<(&'static str, HashMap<String, u32>)>,
+}
+
+/// A route whose one parameter says whose it is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Object {
+    /// What stands before and after the parameter.
+    around: (String, String),
+    /// Whether the parameter is a user's name; else it is an id.
+    pub(crate) by_name: bool,
+}
+
+impl Object {
+    /// Its path for this user.
+    pub(crate) fn path(&self, whose: &str) -> String {
+        let whose: String = url::form_urlencoded::byte_serialize(whose.as_bytes()).collect();
+        format!(
+            "{}{}{}",
+            self.around.0,
+            whose.replace('+', "%20"),
+            self.around.1
+        )
+    }
 }
 
 /// Why nothing was discovered.
@@ -174,6 +206,14 @@ fn in_document(document: &Value) -> Discovered {
         protected: protected(document),
         document: None,
         introspection: route(&["post"], &["introspect"]),
+        revocation: route(&["post"], &["revoke", "revocation"]),
+        reset: reset(document),
+        change_password: change_password(document),
+        object: object(document),
+        admin: routes(document, &["get"], &["admin"])
+            .map(|route| route.path)
+            .take(MOST_ADMIN)
+            .collect(),
         password_grant: password_grant(document),
         logout: route(
             &["post", "delete", "get"],
@@ -181,6 +221,99 @@ fn in_document(document: &Value) -> Discovered {
         ),
         refresh: route(&["post"], &["refresh"]),
     }
+}
+
+/// Routes of administrators that are tried.
+const MOST_ADMIN: usize = 3;
+
+/// What an operation takes, and whether as JSON.
+fn taken(document: &Value, operation: &Value) -> Option<(bool, Vec<String>)> {
+    let of_schema = |schema: &Value| -> Option<Vec<String>> {
+        let properties = resolve(document, schema)["properties"].as_object()?;
+        Some(properties.keys().cloned().collect())
+    };
+    let parameters = operation["parameters"].as_array();
+    let mut parameters = parameters.into_iter().flatten();
+    if let Some(body) = parameters.find(|parameter| parameter["in"] == "body") {
+        return Some((true, of_schema(&body["schema"])?));
+    }
+    let content = &resolve(document, &operation["requestBody"])["content"];
+    let form = &content["application/x-www-form-urlencoded"]["schema"];
+    let json = of_schema(&content["application/json"]["schema"]).map(|names| (true, names));
+    json.or_else(|| Some((false, of_schema(form)?)))
+}
+
+/// An operation of these methods whose path says one of these words, and its fields.
+fn operations<'a>(
+    document: &'a Value,
+    methods: &'a [&str],
+    words: &'a [&str],
+) -> impl Iterator<Item = (Route, bool, Vec<String>)> + 'a {
+    let base = base(document);
+    routes(document, methods, words).filter_map(move |route| {
+        let path = route.path.strip_prefix(&base).unwrap_or(&route.path);
+        let operation = &document["paths"][path][route.method.to_lowercase()];
+        let (json, names) = taken(document, operation)?;
+        Some((route, json, names))
+    })
+}
+
+fn reset(document: &Value) -> Option<Fields> {
+    let words = ["forgot", "reset", "recover"];
+    operations(document, &["post"], &words).find_map(|(route, json, names)| {
+        // What takes the new password is the step after the mail.
+        let asks = names
+            .iter()
+            .all(|name| !name.to_lowercase().contains("password"));
+        let account = names.into_iter().find(|name| is_account(name))?;
+        asks.then(|| Fields {
+            route,
+            json,
+            names: vec![account],
+        })
+    })
+}
+
+fn change_password(document: &Value) -> Option<Fields> {
+    let methods = ["post", "put", "patch"];
+    operations(document, &methods, &["password"]).find_map(|(route, json, names)| {
+        let field = |words: [&str; 2]| {
+            names.iter().find(|name| {
+                let plain = name.to_lowercase().replace(['_', '-'], "");
+                words.contains(&&*plain)
+            })
+        };
+        let old = field(["oldpassword", "currentpassword"])?.clone();
+        let new = field(["newpassword", "newpassword1"])?.clone();
+        Some(Fields {
+            route,
+            json,
+            names: vec![old, new],
+        })
+    })
+}
+
+/// A GET with one parameter, which says whose it is.
+fn object(document: &Value) -> Option<Object> {
+    let base = base(document);
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let mut objects = paths.filter_map(|(path, item)| {
+        let (before, rest) = path.split_once('{')?;
+        let (parameter, after) = rest.split_once('}')?;
+        let parameter = parameter.to_lowercase().replace(['_', '-'], "");
+        let of_users = ["user", "account", "profile", "member", "customer"];
+        let theirs = of_users
+            .iter()
+            .any(|word| before.to_lowercase().contains(word));
+        let by_name = ["username", "name", "user", "login", "email"].contains(&&*parameter);
+        let by_id = ["id", "userid", "uuid", "pk", "accountid"].contains(&&*parameter);
+        let plain = is_plain(&format!("{base}{before}{after}"));
+        (item["get"].is_object() && plain && theirs && (by_name || by_id)).then(|| Object {
+            around: (format!("{base}{before}"), after.to_owned()),
+            by_name,
+        })
+    });
+    objects.next()
 }
 
 /// A scheme with the flow `password`, in OpenAPI's place or Swagger's.
@@ -223,7 +356,8 @@ fn protected(document: &Value) -> Vec<(String, bool)> {
         let operation = &item["get"];
         let whole = format!("{base}{path}");
         let lower = path.to_lowercase();
-        let leaves = ["logout", "signout", "login", "verify", "callback"];
+        // An administrator's answers an ordinary token with a refusal.
+        let leaves = ["logout", "signout", "login", "verify", "callback", "admin"];
         if !operation.is_object()
             || !is_plain(&whole)
             || leaves.iter().any(|word| lower.contains(word))
@@ -421,6 +555,37 @@ mod tests {
         assert!(!password_grant(
             &json!({"securityDefinitions": {"s": {"type": "basic"}}})
         ));
+    }
+
+    #[test]
+    fn what_is_about_accounts_is_found() {
+        let takes = |names: &[&str]| {
+            let properties: HashMap<_, _> = names.iter().map(|name| (*name, json!({}))).collect();
+            json!({"requestBody": {"content": {"application/json": {"schema": {"properties": properties}}}}})
+        };
+        let found = in_document(&json!({"servers": [{"url": "/v1"}], "paths": {
+            "/password/reset/confirm": {"post": takes(&["token", "new_password"])},
+            "/password/reset": {"post": takes(&["email"])},
+            "/me/password": {"put": takes(&["current_password", "new_password"])},
+            "/users/{user_id}": {"get": {}}, "/items/{id}": {"get": {}},
+            "/admin/users": {"get": {}}, "/admin/users/{id}": {"get": {}}, "/oauth/revoke": {"post": {}}
+        }}));
+        assert_eq!(
+            found.reset,
+            Fields::reset("POST /v1/password/reset json:/email").ok()
+        );
+        let change = "PUT /v1/me/password json:/current_password json:/new_password";
+        assert_eq!(found.change_password, Fields::change(change).ok());
+        let path = |object: &Object| object.path("a b/c");
+        assert_eq!(
+            found.object.as_ref().map(path).as_deref(),
+            Some("/v1/users/a%20b%2Fc")
+        );
+        assert_eq!(found.admin, ["/v1/admin/users"]);
+        assert_eq!(
+            found.revocation,
+            Route::parse("/v1/oauth/revoke", "POST").ok()
+        );
     }
 
     #[test]

@@ -1,10 +1,23 @@
 //! A JSON Web Token (RFC 7519) of one's own, read and forged. What a forged one is answered says
 //! what the application checks.
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use aws_lc_rs::{
+    encoding::AsDer,
+    rand::SystemRandom,
+    rsa::{KeyPair as RsaKey, KeySize, PublicKeyComponents},
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+    },
+};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Sha256, Sha384, Sha512};
+
+use crate::Secret;
 
 /// A token that parses: its header names an algorithm, and its claims are an object.
 #[derive(Clone)]
@@ -51,6 +64,17 @@ impl Jwt {
         format!("{}.{}.", part(&header), part(&self.claims))
     }
 
+    /// Other claims under another header, signed by this key.
+    pub(crate) fn signed_by(key: &Key, header: &Value, claims: &Value) -> Option<String> {
+        let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(header), part(claims));
+        let signature = key.sign(header["alg"].as_str()?, &signed)?;
+        Some(format!(
+            "{signed}.{}",
+            BASE64_URL_SAFE_NO_PAD.encode(signature)
+        ))
+    }
+
     /// It as it is, without its signature.
     pub(crate) fn stripped(&self) -> String {
         format!("{}.", self.signed)
@@ -73,6 +97,137 @@ impl Jwt {
             _ => false,
         }
     }
+}
+
+/// A key that signs.
+pub(crate) enum Key {
+    Secret(Vec<u8>),
+    Rsa(RsaKey),
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+}
+
+impl Key {
+    /// A private key in PEM (PKCS#8, RFC 5958), else a secret as it stands.
+    pub(crate) fn of(given: &Secret) -> Result<Self, &'static str> {
+        let text = given.expose().trim();
+        let Some(pem) = text.strip_prefix("-----BEGIN PRIVATE KEY-----") else {
+            let is_pem = text.starts_with("-----BEGIN");
+            return if is_pem {
+                Err(
+                    "the key is no private key in PKCS#8; `openssl pkcs8 -topk8 -nocrypt` makes it one",
+                )
+            } else {
+                Ok(Self::Secret(given.expose().as_bytes().to_vec()))
+            };
+        };
+        let lines = pem.lines().take_while(|line| !line.starts_with("-----"));
+        let der = BASE64_STANDARD.decode(lines.map(str::trim).collect::<String>());
+        let der = der.map_err(|_| "the private key is no Base64 between its lines")?;
+        if let Ok(key) = RsaKey::from_pkcs8(&der) {
+            return Ok(Self::Rsa(key));
+        }
+        if let Ok(key) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der) {
+            return Ok(Self::Ec(key));
+        }
+        let ed = Ed25519KeyPair::from_pkcs8(&der);
+        ed.map(Self::Ed)
+            .map_err(|_| "the private key is neither RSA nor P-256 nor Ed25519")
+    }
+
+    /// A new key of the kind that such tokens are signed by, and what a JWKS says of it (RFC 7517).
+    pub(crate) fn invented(algorithm: &str) -> Option<(Self, &'static str, Value)> {
+        let number = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        match algorithm {
+            "ES256" => {
+                let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).ok()?;
+                let point = key.public_key().as_ref();
+                let (x, y) = (number(point.get(1..33)?), number(point.get(33..65)?));
+                let jwk = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y});
+                Some((Self::Ec(key), "ES256", jwk))
+            }
+            "EdDSA" => {
+                let key = Ed25519KeyPair::generate().ok()?;
+                let x = number(key.public_key().as_ref());
+                Some((
+                    Self::Ed(key),
+                    "EdDSA",
+                    json!({"kty": "OKP", "crv": "Ed25519", "x": x}),
+                ))
+            }
+            _ if algorithm.starts_with("HS") => {
+                let key = b"a key that came with the token, 32 b".to_vec();
+                let jwk = json!({"kty": "oct", "k": number(&key)});
+                Some((Self::Secret(key), "HS256", jwk))
+            }
+            _ => {
+                let key = RsaKey::generate(KeySize::Rsa2048).ok()?;
+                let public = key.public_key();
+                let [n, e] = [public.modulus(), public.exponent()]
+                    .map(|value| number(value.big_endian_without_leading_zero()));
+                let jwk = json!({"kty": "RSA", "n": n, "e": e});
+                Some((Self::Rsa(key), "RS256", jwk))
+            }
+        }
+    }
+
+    fn sign(&self, algorithm: &str, text: &str) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        match self {
+            Self::Secret(key) => match algorithm {
+                "HS384" => tag::<Hmac<Sha384>>(key, text),
+                "HS512" => tag::<Hmac<Sha512>>(key, text),
+                _ => tag::<Hmac<Sha256>>(key, text),
+            },
+            Self::Rsa(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                let signed = key.sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature);
+                signed.ok().map(|()| signature)
+            }
+            Self::Ec(key) => {
+                let signature = key.sign(&random, text.as_bytes()).ok()?;
+                Some(signature.as_ref().to_vec())
+            }
+            Self::Ed(key) => Some(key.sign(text.as_bytes()).as_ref().to_vec()),
+        }
+    }
+}
+
+fn tag<M: Mac + KeyInit>(key: &[u8], text: &str) -> Option<Vec<u8>> {
+    let mac = <M as KeyInit>::new_from_slice(key).ok()?;
+    Some(mac.chain_update(text).finalize().into_bytes().to_vec())
+}
+
+/// A public key out of a JWKS, as the file that an application may hold it in (RFC 7468), with and
+/// without the last line's end.
+pub(crate) fn public_key_files(jwk: &Value) -> Option<[Vec<u8>; 2]> {
+    let number = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(jwk[name].as_str()?).ok();
+    let der = match jwk["kty"].as_str()? {
+        "RSA" => {
+            let (n, e) = (number("n")?, number("e")?);
+            let der = PublicKeyComponents { n, e }.as_der().ok()?;
+            der.as_ref().to_vec()
+        }
+        // RFC 5480: a P-256 key's algorithm, and the point.
+        "EC" if jwk["crv"] == "P-256" => {
+            const HEAD: [u8; 27] = [
+                0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+                0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+            ];
+            [HEAD.to_vec(), number("x")?, number("y")?].concat()
+        }
+        _ => return None,
+    };
+    let text = BASE64_STANDARD.encode(der);
+    let lines: Vec<&str> = (0..text.len())
+        .step_by(64)
+        .filter_map(|at| text.get(at..text.len().min(at + 64)))
+        .collect();
+    let file = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----",
+        lines.join("\n")
+    );
+    Some([format!("{file}\n").into_bytes(), file.into_bytes()])
 }
 
 #[cfg(test)]
@@ -109,6 +264,23 @@ pub(crate) mod tests {
             ("HS256", Some(1_300_819_380.0))
         );
         assert!(!jwt.is_signed_with("secret"));
+    }
+
+    #[test]
+    fn what_is_signed_by_a_key_verifies_with_it() {
+        let header = json!({"alg": "HS256"});
+        let key = Key::of(&Secret::new("k".into())).unwrap();
+        let token = Jwt::signed_by(&key, &header, &json!({"sub": "a"})).unwrap();
+        assert!(Jwt::parse(&token).unwrap().is_signed_with("k"));
+        for (algorithm, length) in [("RS256", 256), ("ES256", 64), ("EdDSA", 64), ("HS512", 32)] {
+            let (key, signs, jwk) = Key::invented(algorithm).unwrap();
+            let token = Jwt::signed_by(&key, &json!({"alg": signs}), &json!({})).unwrap();
+            assert_eq!(Jwt::parse(&token).unwrap().signature.len(), length);
+            let asymmetric = jwk["kty"] == "RSA" || jwk["kty"] == "EC";
+            assert_eq!(public_key_files(&jwk).is_some(), asymmetric);
+        }
+        let old = Secret::new("-----BEGIN RSA PRIVATE KEY-----\nMII".into());
+        assert!(Key::of(&old).is_err_and(|reason| reason.contains("pkcs8")));
     }
 
     #[test]

@@ -31,15 +31,17 @@ mod request;
 mod scan;
 mod score;
 mod secret;
+mod signed;
 mod target;
 
 pub use accounts::{Account, InvalidAccounts};
 pub use baseline::{Accepted, Baseline, Difference, InvalidBaseline};
 pub use finding::{Confidence, Evidence, Exhibit, Finding, Severity, Times, Verdict};
-pub use options::{InvalidRoute, Options, Registration, Route};
+pub use options::{Fields, InvalidFields, InvalidRoute, Options, Registration, Route};
 pub use probe::Progress;
 pub use report::{Endpoint, Judgement, Report, VerdictKind};
 pub use scan::{Plan, PlannedCheck, ScanError, plan, scan};
 pub use score::{Score, Yield};
 pub use secret::Secret;
+pub use signed::{InvalidSigned, Scheme, Signed};
 pub use target::{InvalidTarget, OperatorKey, Ownership, Target};

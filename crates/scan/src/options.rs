@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use doorwarden_decision::Login;
 
-use crate::{Account, OperatorKey, Target};
+use crate::{Account, OperatorKey, Secret, Target, signed::Signed};
 
 /// What a scan is asked to do.
 #[derive(Debug)]
@@ -25,6 +25,16 @@ pub struct Options {
     pub logout: Option<Route>,
     /// Where a refresh token is exchanged; discovered where none is named.
     pub refresh: Option<Route>,
+    /// Where a new password can be asked for by mail; discovered where none is named.
+    pub reset: Option<Fields>,
+    /// Where a password is changed, with the fields of the old and the new one; discovered where
+    /// none is named.
+    pub change_password: Option<Fields>,
+    /// The key that signs the target's JWTs: a secret, or a private key in PEM. With it, tokens of
+    /// the scanner's own account can be made whose end has come, or that are for somebody else.
+    pub jwt_key: Option<Secret>,
+    /// A route that wants its requests signed.
+    pub signed: Option<Signed>,
     /// The most requests that are sent, in all.
     pub budget: u32,
     /// The most requests a second.
@@ -71,6 +81,64 @@ impl Route {
     }
 }
 
+/// A route that takes some fields, in the grammar `POST /forgot json:/email`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fields {
+    /// The route.
+    pub route: Route,
+    /// Whether it takes a JSON document; else a form.
+    pub json: bool,
+    /// The fields; of a JSON document, its own members.
+    pub names: Vec<String>,
+}
+
+/// Why words are no route with fields.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{words}` is not a route with {count} field(s); write it as {example}")]
+pub struct InvalidFields {
+    words: String,
+    count: usize,
+    example: &'static str,
+}
+
+impl Fields {
+    /// Where a new password can be asked for, such as `POST /forgot json:/email`.
+    pub fn reset(words: &str) -> Result<Self, InvalidFields> {
+        Self::parse(words, 1, "'POST /forgot json:/email'")
+    }
+
+    /// Where a password is changed, such as `POST /password json:/old json:/new`.
+    pub fn change(words: &str) -> Result<Self, InvalidFields> {
+        Self::parse(words, 2, "'POST /password json:/old json:/new'")
+    }
+
+    fn parse(words: &str, count: usize, example: &'static str) -> Result<Self, InvalidFields> {
+        let invalid = || InvalidFields {
+            words: words.escape_debug().to_string(),
+            count,
+            example,
+        };
+        let mut parts = words.split_whitespace();
+        let (Some(method), Some(path)) = (parts.next(), parts.next()) else {
+            return Err(invalid());
+        };
+        let route = Route::parse(&format!("{method} {path}"), "POST").map_err(|_| invalid())?;
+        let fields: Vec<&str> = parts.collect();
+        let json = fields.iter().all(|field| field.starts_with("json:/"));
+        let prefix = if json { "json:/" } else { "form:" };
+        let names = fields.iter().map(|field| field.strip_prefix(prefix));
+        let names: Option<Vec<String>> = names
+            .map(|name| name.filter(|name| !name.is_empty()).map(str::to_owned))
+            .collect();
+        let names = names.filter(|names| names.len() == count);
+        Ok(Self {
+            route,
+            json,
+            names: names.ok_or_else(invalid)?,
+        })
+    }
+}
+
 /// How test accounts are registered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Registration {
@@ -95,6 +163,10 @@ impl Options {
             protected: None,
             logout: None,
             refresh: None,
+            reset: None,
+            change_password: None,
+            jwt_key: None,
+            signed: None,
             budget: 250,
             pace: 5.0,
             failures_per_account: 12,
@@ -105,5 +177,27 @@ impl Options {
 
     pub(crate) fn interval(&self) -> Duration {
         Duration::from_secs_f64(1.0 / self.pace.clamp(0.1, 1000.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read_or_told() {
+        let change = Fields::change("put /me/password json:/old json:/new").unwrap();
+        assert_eq!((change.route.method.as_str(), change.json), ("PUT", true));
+        assert_eq!(change.names, ["old", "new"]);
+        assert!(!Fields::reset("POST /forgot form:email").unwrap().json);
+        for wrong in [
+            "POST /forgot",
+            "/forgot json:/email",
+            "POST /f json:/a form:b",
+            "POST /f json:/",
+        ] {
+            let error = Fields::reset(wrong).unwrap_err().to_string();
+            assert!(error.contains("POST /forgot json:/email"), "{error}");
+        }
     }
 }

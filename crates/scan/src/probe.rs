@@ -12,6 +12,7 @@ use std::{
 
 use doorwarden_decision::SourceKey;
 use reqwest::{Client, Method, redirect};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     Options, Target,
@@ -130,6 +131,11 @@ impl Probe {
 
     pub(crate) fn is_loopback(&self) -> bool {
         self.target.is_loopback()
+    }
+
+    /// The path and query of a URL, where it is on this target.
+    pub(crate) fn path_on_target(&self, url: &str) -> Option<String> {
+        self.target.path_of(url)
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -267,6 +273,31 @@ impl Probe {
         Ok((first, second))
     }
 
+    /// Sends all at once, each from its own address; the pauses are made up for afterwards. What one
+    /// of them met is no error of the others.
+    pub(crate) async fn send_together(
+        &mut self,
+        requests: Vec<(Source, Request)>,
+    ) -> Result<Vec<Result<Answer, Stop>>, Stop> {
+        let count = requests.len() as u32;
+        if self.sent + self.reserve + count > self.budget {
+            return Err(Stop::Budget(self.budget));
+        }
+        self.wait_for_turn().await?;
+        let mut ready = Vec::new();
+        for (source, request) in requests {
+            ready.push((self.client(source)?, request));
+        }
+        self.sent += count;
+        self.next += self.interval * count.saturating_sub(1);
+        self.report();
+        let target = &self.target;
+        let sent = ready
+            .iter()
+            .map(|(client, request)| exchange(client, target, request.clone()));
+        Ok(futures_util::future::join_all(sent).await)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn client(&mut self, source: Source) -> Result<Client, Stop> {
         let source = source.or(self.sources.first().copied());
@@ -330,7 +361,7 @@ async fn exchange(client: &Client, target: &Target, request: Request) -> Result<
         .map_err(|_| Stop::Unreachable("the method is not valid".into()))?;
     let mut builder = client.request(method, target.url(&request.path));
     for (name, value) in request.headers {
-        builder = builder.header(name, value);
+        builder = builder.header(name.as_ref(), value);
     }
     if !request.body.is_empty() {
         builder = builder.body(request.body);
@@ -356,6 +387,53 @@ async fn exchange(client: &Client, target: &Target, request: Request) -> Result<
         elapsed,
         echoes: Echoes::default(),
     })
+}
+
+/// A listener on loopback that answers every request with one document, and remembers that it was
+/// asked. It ends when this is dropped.
+pub(crate) struct KeyServer {
+    url: String,
+    asked: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl KeyServer {
+    /// `None` where loopback has no free port.
+    pub(crate) async fn start(document: &serde_json::Value) -> Option<Self> {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.ok()?;
+        let url = format!("http://{}/keys.json", listener.local_addr().ok()?);
+        let asked = Arc::new(AtomicBool::new(false));
+        let (seen, body) = (Arc::clone(&asked), document.to_string());
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let task = tokio::spawn(async move {
+            while let Ok((mut peer, _)) = listener.accept().await {
+                seen.store(true, Ordering::Relaxed);
+                // Whoever asks reads the answer or doesn't; that they came is what counts.
+                let mut head = [0; 4096];
+                let _ = tokio::time::timeout(TIMEOUT, peer.read(&mut head)).await;
+                let _ = tokio::time::timeout(TIMEOUT, peer.write_all(answer.as_bytes())).await;
+            }
+        });
+        Some(Self { url, asked, task })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Whether anybody came.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for KeyServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// An error and its causes in one line. URLs of probes hold no secrets, but headers might.

@@ -1,16 +1,20 @@
 //! A login request in a login's shape.
 
+use std::borrow::Cow;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use doorwarden_decision::{ACCOUNT, Login, PASSWORD, Shape};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
+
+use crate::Fields;
 
 /// A request, ready to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -33,20 +37,86 @@ impl Request {
 
     /// A JSON document with one text in it.
     pub(crate) fn json(method: &str, path: &str, field: &str, text: &str) -> Self {
-        let mut document = Map::new();
-        document.insert(field.to_owned(), text.into());
+        Self::json_of(method, path, [(field, text)])
+    }
+
+    fn json_of<'a>(
+        method: &str,
+        path: &str,
+        texts: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let texts = texts.into_iter();
+        let document: Map<String, Value> = texts
+            .map(|(field, text)| (field.to_owned(), text.into()))
+            .collect();
         Self {
-            headers: vec![("content-type", JSON.into())],
+            headers: vec![("content-type".into(), JSON.into())],
             body: Value::Object(document).to_string().into_bytes(),
             ..Self::new(method, path)
         }
+    }
+
+    /// A route's fields, filled with these texts.
+    pub(crate) fn filled(fields: &Fields, texts: &[&str]) -> Self {
+        let names = fields.names.iter().map(String::as_str);
+        let pairs = names.zip(texts.iter().copied());
+        let (method, path) = (&fields.route.method, &fields.route.path);
+        if fields.json {
+            return Self::json_of(method, path, pairs);
+        }
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        Self {
+            headers: vec![("content-type".into(), FORM.into())],
+            body: body.extend_pairs(pairs).finish().into_bytes(),
+            ..Self::new(method, path)
+        }
+    }
+
+    /// The same login at another path.
+    pub(crate) fn at(mut self, path: &str) -> Self {
+        self.path = path.to_owned();
+        self
+    }
+
+    /// Logins that bring several passwords at once, each with how: a list for the password, a list of
+    /// logins, and for GraphQL one field under several aliases.
+    pub(crate) fn batched(
+        login: &Login,
+        account: &str,
+        passwords: &[&str],
+    ) -> Vec<(&'static str, Self)> {
+        let document = |password: &str| {
+            let one = Self::login(login, account, password);
+            let value: Option<Value> = serde_json::from_slice(&one.body).ok();
+            value.filter(Value::is_object)
+        };
+        let all: Option<Vec<Value>> = passwords.iter().map(|one| document(one)).collect();
+        let Some(all) = all.filter(|all| !all.is_empty()) else {
+            return Vec::new();
+        };
+        let whole = Self::login(login, account, "");
+        let with = |value: &Value| Self {
+            body: value.to_string().into_bytes(),
+            ..whole.clone()
+        };
+        let mut batches = Vec::new();
+        if let Shape::Json { password: at, .. } = &login.shape {
+            let mut list = all[0].clone();
+            put(&mut list, at, passwords.into());
+            batches.push(("a list of passwords", with(&list)));
+        }
+        if let Some(aliased) = aliased(&all) {
+            batches.push(("aliases in one GraphQL query", with(&aliased)));
+        }
+        batches.push(("a list of logins", with(&Value::Array(all))));
+        batches
     }
 
     /// A form with one field.
     pub(crate) fn form(path: &str, field: &str, text: &str) -> Self {
         let mut body = form_urlencoded::Serializer::new(String::new());
         Self {
-            headers: vec![("content-type", FORM.into())],
+            headers: vec![("content-type".into(), FORM.into())],
             body: body.append_pair(field, text).finish().into_bytes(),
             ..Self::new("POST", path)
         }
@@ -78,7 +148,7 @@ impl Request {
             }
         }
         if login.shape == Shape::Basic {
-            let header = ("authorization", "Basic %%%".to_owned());
+            let header = (Cow::from("authorization"), "Basic %%%".to_owned());
             let headers = whole
                 .headers
                 .iter()
@@ -139,17 +209,23 @@ impl Request {
             path: login.path.clone(),
             headers: vec![
                 (
-                    "accept",
+                    "accept".into(),
                     "application/json, text/html;q=0.9, */*;q=0.1".into(),
                 ),
-                header,
+                (header.0.into(), header.1),
             ],
             body: body.into_bytes(),
         }
     }
 
     pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {
-        self.headers.push((name, value));
+        self.headers.push((name.into(), value));
+        self
+    }
+
+    /// The same, with a name that the operator gave.
+    pub(crate) fn with_named_header(mut self, name: &str, value: String) -> Self {
+        self.headers.push((name.to_owned().into(), value));
         self
     }
 }
@@ -169,6 +245,26 @@ fn fill(template: &str, account: &str, password: &str) -> ((&'static str, String
         .replace(PASSWORD, &encode(password));
     let kind = if json { JSON } else { FORM };
     (("content-type", kind.to_owned()), body)
+}
+
+/// One GraphQL document that holds the selections of all under an alias each; `None` where the
+/// credentials are not written into the query.
+fn aliased(documents: &[Value]) -> Option<Value> {
+    let mut selections = String::new();
+    for (number, document) in documents.iter().enumerate() {
+        let query = document["query"].as_str()?;
+        let inner = query[query.find('{')? + 1..query.rfind('}')?].trim();
+        selections.push_str(&format!(" dw{number}: {inner}"));
+    }
+    let queries = documents.iter().map(|document| &document["query"]);
+    let differ = queries
+        .collect::<Vec<_>>()
+        .windows(2)
+        .all(|two| two[0] != two[1]);
+    let query = documents[0]["query"].as_str()?;
+    let mut document = documents[0].clone();
+    document["query"] = format!("{}{{{selections} }}", &query[..query.find('{')?]).into();
+    differ.then_some(document)
 }
 
 /// Sets the value at a JSON pointer, making the objects on the way.
@@ -209,11 +305,33 @@ mod tests {
             body("POST /t body:u={{account}}&p={{password}}&s=1"),
             "u=al%22ice&p=p%26q&s=1"
         );
+        let graphql = r#"POST /g body:{"query":"mutation { login(u:\"{{account}}\", p:\"{{password}}\") { token } }"}"#;
+        let batched = |login: &str| Request::batched(&login.parse().unwrap(), "a", &["x", "y"]);
+        let bodies = |login: &str| -> Vec<String> {
+            let batches = batched(login).into_iter();
+            batches
+                .map(|(_, request)| String::from_utf8(request.body).unwrap())
+                .collect()
+        };
+        assert_eq!(
+            bodies("POST /t json:/u json:/p"),
+            [
+                r#"{"p":["x","y"],"u":"a"}"#,
+                r#"[{"p":"x","u":"a"},{"p":"y","u":"a"}]"#
+            ]
+        );
+        let aliases = "mutation { dw0: login(u:\\\"a\\\", p:\\\"x\\\") { token } dw1: login(u:\\\"a\\\", p:\\\"y\\\") { token } }";
+        assert!(
+            bodies(graphql)[0].contains(aliases),
+            "{:?}",
+            bodies(graphql)
+        );
+        assert!(batched("POST /t form:u form:p").is_empty());
         let basic = Request::login(&"GET /t basic".parse().unwrap(), "a", "b");
         assert!(
             basic
                 .headers
-                .contains(&("authorization", "Basic YTpi".into()))
+                .contains(&("authorization".into(), "Basic YTpi".into()))
         );
     }
 }

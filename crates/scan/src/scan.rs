@@ -3,29 +3,30 @@
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::AtomicBool},
-    time::Instant,
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use doorwarden_decision::Login;
+use doorwarden_decision::{Login, Shape};
 use rand::rngs::StdRng;
 
 use crate::{
     Account, Options, Ownership, Registration, Report, Route, Secret, Verdict,
-    access::Access,
+    access::{Access, Door},
     accounts::Inventor,
     answer::{Answer, Echoes, Signature},
-    checks::{self, Check, limits::LimitFacts},
+    checks::{self, Check, limits::LimitFacts, locks::Locks},
     discover::{Discovered, Undiscovered, discover},
     learn::{Class, Learned, Unlearnable},
     probe::{OnProgress, Probe, Source, Stop},
     report::Judged,
     request::Request,
+    signed::Signed,
     target,
 };
 
 /// How many accounts are registered: an own one, two to exhaust, one whose password is sprayed,
-/// and sixteen to spray and to compare.
-const REGISTERED: usize = 20;
+/// and twelve to spray and to compare.
+const REGISTERED: usize = 16;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -232,6 +233,8 @@ async fn endpoints(options: &Options, probe: &mut Probe) -> Result<Discovered, U
         // Named, so it is meant to ask for the token.
         found.protected = vec![(path.clone(), true)];
     }
+    found.reset = options.reset.clone().or(found.reset);
+    found.change_password = options.change_password.clone().or(found.change_password);
     found.logout = options.logout.clone().or(found.logout);
     found.refresh = options.refresh.clone().or(found.refresh);
     if let Some(login) = &options.login {
@@ -287,6 +290,23 @@ pub(crate) struct Session {
     pub(crate) found: Discovered,
     /// Measured once, judged by several checks.
     pub(crate) access: Option<Arc<Access>>,
+    pub(crate) locks: Option<Result<Locks, Stop>>,
+    pub(crate) long_passwords: Option<checks::long_passwords::Facts>,
+    pub(crate) signing: Option<Arc<Result<Door, String>>>,
+    /// How accounts are registered here, where they are, and how that is answered.
+    pub(crate) registration: Option<Registered>,
+    /// The key that signs the target's JWTs, if the operator gave it.
+    pub(crate) jwt_key: Option<Secret>,
+    /// What the operator said of signed requests.
+    pub(crate) signed: Option<Signed>,
+}
+
+/// A registration that worked.
+#[derive(Clone, Debug)]
+pub(crate) struct Registered {
+    endpoint: Login,
+    /// How it answers a name that nobody has.
+    pub(crate) usual: Signature,
 }
 
 /// So many accounts give each role an account of its own.
@@ -325,7 +345,7 @@ impl Session {
         }
         let mut inventor = Inventor::new(rand::make_rng::<StdRng>(), model);
         // Registered accounts first, so that names that exist and names that don't are alike.
-        let (mut accounts, unregistered) = if registers {
+        let (mut accounts, unregistered, registration) = if registers {
             let missing = || {
                 Opening::Register("the OpenAPI document names no registration; name it: --register 'POST /register json:/username json:/password'".into())
             };
@@ -361,6 +381,12 @@ impl Session {
             spray: None,
             found: found.clone(),
             access: None,
+            locks: None,
+            long_passwords: None,
+            signing: None,
+            registration,
+            jwt_key: options.jwt_key.clone(),
+            signed: options.signed.clone(),
         })
     }
 
@@ -413,6 +439,11 @@ impl Session {
 
     pub(crate) fn failures_of(&self, name: &str) -> u32 {
         self.failures.get(name).copied().unwrap_or_default()
+    }
+
+    /// How often an account may still fail in a row.
+    pub(crate) fn failures_left(&self, name: &str) -> u32 {
+        self.most_failures.saturating_sub(self.failures_of(name))
     }
 
     /// Accounts with failures that a last right login has not ended.
@@ -544,6 +575,16 @@ impl Session {
         for (name, value) in headers {
             request = request.with_header(name, value);
         }
+        self.right_as(source, account, request).await
+    }
+
+    /// Logs in rightly by a request of another form.
+    pub(crate) async fn right_as(
+        &mut self,
+        source: Source,
+        account: &Account,
+        request: Request,
+    ) -> Result<(Answer, Class), Stop> {
         let answer = self.probe.send(source, request).await?;
         let (answer, class) = self.note(&account.name, &account.password, answer);
         if class == Class::Right {
@@ -552,9 +593,139 @@ impl Session {
         Ok((answer, class))
     }
 
+    /// The right login of an account under another spelling of its name.
+    pub(crate) fn spelled(&self, account: &Account, spelling: &str) -> Request {
+        self.request(spelling, &account.password)
+    }
+
+    /// The right login as a form, where it takes JSON.
+    pub(crate) fn as_form(&self, account: &Account) -> Option<Request> {
+        let Shape::Json {
+            account: name,
+            password,
+        } = &self.learned.login.shape
+        else {
+            return None;
+        };
+        let field = |pointer: &str| Some(pointer.strip_prefix('/')?.to_owned());
+        let login = Login {
+            shape: Shape::Form {
+                account: field(name)?,
+                password: field(password)?,
+            },
+            ..self.learned.login.clone()
+        };
+        let secret = account.password.expose();
+        Some(Request::login(&login, &account.name, secret))
+    }
+
+    /// Tries wrong passwords on one name, all at once, each from its address.
+    pub(crate) async fn wrong_together(
+        &mut self,
+        sources: Vec<Source>,
+        who: Who<'_>,
+    ) -> Result<Vec<Result<(Answer, Class), Stop>>, Stop> {
+        if let Who::Own(account) = who
+            && self.failures_left(&account.name) < sources.len() as u32
+        {
+            return Err(Stop::Check(
+                "it needs more failures of an account than are allowed".into(),
+            ));
+        }
+        let passwords: Vec<Secret> = sources.iter().map(|_| self.wrong_password()).collect();
+        let mut requests = Vec::new();
+        for (source, password) in sources.into_iter().zip(&passwords) {
+            requests.push((source, self.attempt(who, password)?));
+        }
+        let answers = self.probe.send_together(requests).await?;
+        let heard = passwords.iter().zip(answers);
+        Ok(heard
+            .map(|(password, answer)| Ok(self.settle(who, password, answer?)))
+            .collect())
+    }
+
+    /// Sends wrong passwords of an account in a form that no client uses.
+    pub(crate) async fn wrong_as(
+        &mut self,
+        account: &Account,
+        request: Request,
+    ) -> Result<(Answer, Class), Stop> {
+        let source = self.need_source()?;
+        let answer = self.probe.send(source, request).await?;
+        Ok(self.settle(Who::Own(account), &account.password, answer))
+    }
+
+    /// Registers an account, where that worked before; what it is answered is masked.
+    pub(crate) async fn register(
+        &mut self,
+        name: &str,
+        password: &Secret,
+    ) -> Result<Option<Answer>, Stop> {
+        let Some(endpoint) = self
+            .registration
+            .as_ref()
+            .map(|known| known.endpoint.clone())
+        else {
+            return Ok(None);
+        };
+        let request = Request::login(&endpoint, name, password.expose());
+        let mut answer = self.probe.send(None, request).await?;
+        answer.echoes = echoes(&self.accounts, name, password);
+        if (200..400).contains(&answer.status) {
+            self.probe.note_side_effect(REGISTERED_EFFECT);
+        }
+        Ok(Some(answer))
+    }
+
+    /// A name that nobody has, to be registered.
+    pub(crate) fn new_name(&mut self) -> String {
+        let Invented(name) = self.nobody();
+        name
+    }
+
+    /// The last test account, if it was registered here: what it has may be changed.
+    pub(crate) fn spare(&self) -> Option<Account> {
+        let ours = |account: &&Account| account.name.starts_with("dwtest-");
+        let spare = self.accounts.last().filter(ours);
+        spare.filter(|_| self.accounts.len() >= ALL_ROLES).cloned()
+    }
+
+    /// Remembers that an account has another password now.
+    pub(crate) fn password_changed(&mut self, account: &Account) {
+        let known = self
+            .accounts
+            .iter_mut()
+            .find(|known| known.name == account.name);
+        if let Some(known) = known {
+            known.password = account.password.clone();
+        }
+    }
+
+    /// The time, in seconds since 1970.
+    pub(crate) fn now(&self) -> f64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.map_or(0.0, |now| now.as_secs_f64())
+    }
+
+    /// Sends what names somebody and is no login.
+    pub(crate) async fn ask_about(&mut self, name: &str, request: Request) -> Result<Answer, Stop> {
+        let mut answer = self.ask(request).await?;
+        answer.echoes.names.push(name.to_owned());
+        Ok(answer)
+    }
+
     /// Sends what is no login.
     pub(crate) async fn ask(&mut self, request: Request) -> Result<Answer, Stop> {
-        let mut answer = self.probe.send(None, request).await?;
+        self.ask_from(None, request).await
+    }
+
+    /// The same from another address.
+    pub(crate) async fn ask_from(
+        &mut self,
+        source: Source,
+        request: Request,
+    ) -> Result<Answer, Stop> {
+        let mut answer = self.probe.send(source, request).await?;
         let own = self.own();
         answer.echoes = echoes(&self.accounts, &own.name, &own.password);
         Ok(answer)
@@ -645,13 +816,15 @@ async fn learn(
     Ok((learned, 0))
 }
 
+const REGISTERED_EFFECT: &str = "accounts named dwtest-… registered; they are left in place";
+
 /// Registers accounts: of each two names, a coin decides which exists, so that a difference between
 /// existing and absent ones is caused by existence. The others come back too.
 async fn register(
     registration: &Login,
     probe: &mut Probe,
     inventor: &mut Inventor<StdRng>,
-) -> Result<(Vec<Account>, Vec<String>), Opening> {
+) -> Result<(Vec<Account>, Vec<String>, Option<Registered>), Opening> {
     probe.doing("registering test accounts");
     let (mut accounts, mut unregistered) = (Vec::new(), Vec::new());
     let mut usual: Option<Signature> = None;
@@ -665,8 +838,10 @@ async fn register(
         let request = Request::login(registration, &name, password.expose());
         let mut answer = probe.send(None, request).await?;
         answer.echoes = echoes(&[], &name, &password);
-        let signature = answer.signature().coarse();
-        let as_usual = usual.as_ref().is_none_or(|usual| *usual == signature);
+        let signature = answer.signature();
+        let as_usual = usual
+            .as_ref()
+            .is_none_or(|usual| usual.clone().coarse() == signature.clone().coarse());
         if !(200..400).contains(&answer.status) || !as_usual {
             if accounts.is_empty() {
                 let told = answer.describe();
@@ -677,9 +852,13 @@ async fn register(
             break;
         }
         usual = Some(signature);
-        probe.note_side_effect("accounts named dwtest-… registered; they are left in place");
+        probe.note_side_effect(REGISTERED_EFFECT);
         accounts.push(Account { name, password });
         unregistered.push(other);
     }
-    Ok((accounts, unregistered))
+    let registered = usual.map(|usual| Registered {
+        endpoint: registration.clone(),
+        usual,
+    });
+    Ok((accounts, unregistered, registered))
 }

@@ -134,6 +134,16 @@ impl Target {
         url
     }
 
+    /// The path and query of a URL of this target; a path alone is one too.
+    pub(crate) fn path_of(&self, url: &str) -> Option<String> {
+        let url = self.origin.join(url).ok()?;
+        let here = url.origin() == self.origin.origin();
+        here.then(|| match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        })
+    }
+
     /// Whether it is an address of this machine's own loopback. A name other than `localhost` is
     /// not: whoever runs its DNS could point it there and elsewhere.
     pub fn is_loopback(&self) -> bool {

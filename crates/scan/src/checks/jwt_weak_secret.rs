@@ -71,6 +71,11 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(access::judge_jwt(session, judge))
 }
 
+/// The well-known key that signed it, if one did.
+pub(crate) fn well_known(jwt: &Jwt) -> Option<&'static str> {
+    KEYS.into_iter().find(|key| jwt.is_signed_with(key))
+}
+
 fn judge(jwt: &Jwt) -> Verdict {
     if !jwt.algorithm().starts_with("HS") {
         let algorithm = jwt.algorithm().escape_debug().to_string();
@@ -78,7 +83,7 @@ fn judge(jwt: &Jwt) -> Verdict {
             "tokens are signed by {algorithm}, not by a shared secret"
         ));
     }
-    match KEYS.iter().find(|key| jwt.is_signed_with(key)) {
+    match well_known(jwt) {
         // The key is public already; which one it is helps to find where it stands.
         Some(key) => Verdict::find(
             Severity::High,

@@ -11,6 +11,7 @@ use crate::{
     answer::Signature,
     learn::Class,
     probe::{Source, Stop},
+    request::Request,
     scan::{Session, Who},
 };
 
@@ -45,6 +46,8 @@ pub(crate) struct Arm {
     pub(crate) tried: u32,
     /// The first try, from 1, that was answered otherwise than the ones before, and how.
     pub(crate) reaction: Option<(u32, String)>,
+    /// The answer that it was first, without what changes by itself.
+    pub(crate) refusal: Option<Signature>,
     /// Seconds, from Retry-After.
     pub(crate) retry_after: Option<u64>,
     /// Whether a right login still got in after it.
@@ -71,6 +74,11 @@ impl Arm {
             (Some(_), true) if !self.only_wrong_ones => Hold::Unclear,
             _ => Hold::Open,
         }
+    }
+
+    /// Nothing reacted after all.
+    fn calm(&mut self) {
+        (self.reaction, self.retry_after, self.refusal) = (None, None, None);
     }
 
     pub(crate) fn limited(&self) -> bool {
@@ -126,6 +134,8 @@ pub(crate) struct LimitFacts {
     pub(crate) blind: Option<&'static str>,
     /// A right login that an address-dependent limit refuses, for the checks that try to free it.
     pub(crate) shut: Option<(Account, Source)>,
+    /// An account whose right login is refused, and from where; `None` is from everywhere.
+    pub(crate) locked: Option<(Account, Option<Source>)>,
 }
 
 impl LimitFacts {
@@ -184,6 +194,7 @@ async fn measure(session: &mut Session) -> Result<LimitFacts, Stop> {
     let account = account_arm(session, &victim, Sources::Fresh).await?;
     let account_limited = account.limited();
     facts.account = Some(account);
+    facts.locked = account_limited.then_some((victim, None));
     if account_limited {
         facts.bystander_refused = bystander_refused(session).await?;
     } else {
@@ -192,6 +203,7 @@ async fn measure(session: &mut Session) -> Result<LimitFacts, Stop> {
         let pair = account_arm(session, &victim, Sources::One(source)).await?;
         if pair.limited() {
             facts.bystander_refused = bystander_refused(session).await?;
+            facts.locked = Some((victim.clone(), Some(source)));
             facts.shut = Some((victim, source));
         }
         facts.pair = Some(pair);
@@ -272,6 +284,88 @@ async fn address_arm(session: &mut Session, source: Source) -> Result<Arm, Stop>
     Ok(arm)
 }
 
+/// Whether a refused right login gets in by another way, with what it takes to judge that.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Detours {
+    /// Whether the login was refused before.
+    pub(crate) shut_before: bool,
+    /// The way that let it in, and whether it was refused again without.
+    pub(crate) freed_by: Option<(String, bool)>,
+    /// Ways that were tried.
+    pub(crate) tried: usize,
+}
+
+/// Tries other ways to say a right login that is refused, until one gets in.
+pub(crate) async fn detours(
+    session: &mut Session,
+    account: &Account,
+    source: Option<Source>,
+    logins: Vec<(String, Request)>,
+) -> Result<Detours, Stop> {
+    session.probe.expect_limits(true);
+    let tried = try_detours(session, account, source, logins).await;
+    session.probe.expect_limits(false);
+    tried
+}
+
+async fn try_detours(
+    session: &mut Session,
+    account: &Account,
+    source: Option<Source>,
+    logins: Vec<(String, Request)>,
+) -> Result<Detours, Stop> {
+    let sources = source.map_or(Sources::Fresh, Sources::One);
+    let from = sources.pick(session)?;
+    let mut detours = Detours {
+        shut_before: !gets_in(session, from, account).await?,
+        ..Detours::default()
+    };
+    for (how, request) in logins {
+        if !detours.shut_before || detours.freed_by.is_some() {
+            break;
+        }
+        detours.tried += 1;
+        let from = sources.pick(session)?;
+        let class = match session.right_as(from, account, request).await {
+            Ok((_, class)) => class,
+            Err(Stop::Unreachable(_)) => Class::Other,
+            Err(stop) => return Err(stop),
+        };
+        if class == Class::Right {
+            let from = sources.pick(session)?;
+            let again = !gets_in(session, from, account).await?;
+            detours.freed_by = Some((how, again));
+        }
+    }
+    Ok(detours)
+}
+
+impl Detours {
+    /// `what` was changed on the way; a way that is open is found in words of the check's own.
+    pub(crate) fn judge(&self, what: &str, find: impl Fn(&str) -> Verdict) -> Verdict {
+        match &self.freed_by {
+            _ if !self.shut_before => {
+                Verdict::inconclusive("the refusal ended before another way could be tried")
+            }
+            Some((how, true)) => find(how),
+            Some((how, false)) => Verdict::inconclusive(format!(
+                "the refusal ended while {how} was tried, with or without it"
+            )),
+            None => Verdict::pass(format!(
+                "What was refused stayed so, {} other ways to write {what} notwithstanding.",
+                self.tried
+            )),
+        }
+    }
+}
+
+/// Why a check of ways around a limit has nothing to get around.
+pub(crate) fn nothing_locked(facts: &LimitFacts) -> Verdict {
+    facts
+        .untold()
+        .unwrap_or_else(|| Verdict::not_applicable("no limit was met that could be got around"))
+}
+
 /// A right login; silence is a refusal here.
 async fn gets_in(session: &mut Session, source: Source, account: &Account) -> Result<bool, Stop> {
     match session.right(source, account).await {
@@ -301,6 +395,13 @@ struct Series {
     usual: Option<(Signature, Duration)>,
     /// A second answer like the first odd one: one alone is no limit.
     confirmed: bool,
+}
+
+/// An answer that is not the usual one.
+struct Odd {
+    how: String,
+    retry_after: Option<u64>,
+    refusal: Option<Signature>,
 }
 
 impl Series {
@@ -334,12 +435,17 @@ impl Series {
         session: &mut Session,
         source: Source,
         who: Who<'_>,
-    ) -> Result<Option<(String, Option<u64>)>, Stop> {
+    ) -> Result<Option<Odd>, Stop> {
         let password = session.wrong_password();
         let (answer, class) = match session.wrong(source, who, &password).await {
             Ok(answered) => answered,
             Err(Stop::Unreachable(words)) if self.usual.is_some() => {
-                return Ok(Some((format!("not at all ({words})"), None)));
+                let how = format!("not at all ({words})");
+                return Ok(Some(Odd {
+                    how,
+                    retry_after: None,
+                    refusal: None,
+                }));
             }
             Err(stop) => return Err(stop),
         };
@@ -348,22 +454,30 @@ impl Series {
             .usual
             .get_or_insert((signature.clone(), answer.elapsed));
         if signature != *usual && class != Class::Wrong {
-            return Ok(Some((answer.describe(), answer.retry_after())));
+            return Ok(Some(Odd {
+                how: answer.describe(),
+                retry_after: answer.retry_after(),
+                refusal: Some(signature),
+            }));
         }
         let slow = answer.elapsed > *first * SLOWER + SLOWER_BY;
-        let late = || format!("after {:.1} s", answer.elapsed.as_secs_f64());
-        Ok(slow.then(|| (late(), None)))
+        Ok(slow.then(|| Odd {
+            how: format!("after {:.1} s", answer.elapsed.as_secs_f64()),
+            retry_after: None,
+            refusal: None,
+        }))
     }
 
-    fn note(&mut self, odd: Option<(String, Option<u64>)>) {
+    fn note(&mut self, odd: Option<Odd>) {
         self.arm.tried += 1;
         self.confirmed = odd.is_some() && self.arm.reaction.is_some();
         match odd {
-            None => (self.arm.reaction, self.arm.retry_after) = (None, None),
+            None => self.arm.calm(),
             Some(_) if self.confirmed => {}
-            Some((how, retry_after)) => {
-                self.arm.reaction = Some((self.arm.tried, how));
-                self.arm.retry_after = retry_after;
+            Some(odd) => {
+                self.arm.reaction = Some((self.arm.tried, odd.how));
+                self.arm.retry_after = odd.retry_after;
+                self.arm.refusal = odd.refusal;
             }
         }
     }
@@ -372,7 +486,7 @@ impl Series {
     fn ended(&self) -> Arm {
         let mut arm = self.arm.clone();
         if !self.confirmed {
-            (arm.reaction, arm.retry_after) = (None, None);
+            arm.calm();
         }
         arm
     }
@@ -441,7 +555,11 @@ pub(super) mod tests {
     fn series(answers: &[bool]) -> Series {
         let mut series = Series::default();
         for odd in answers {
-            series.note(odd.then(|| ("429".to_owned(), Some(60))));
+            series.note(odd.then(|| Odd {
+                how: "429".to_owned(),
+                retry_after: Some(60),
+                refusal: None,
+            }));
         }
         series
     }

@@ -12,45 +12,77 @@ use futures_util::future::BoxFuture;
 
 use crate::{Severity, Verdict, probe::Stop, scan::Session};
 
+mod admin_function_open;
+mod captcha_or_mfa_absent;
 mod cookie_flags;
 mod cors_credentials;
 mod enumeration_by_answer;
+mod enumeration_by_registration;
+mod enumeration_by_reset;
 mod enumeration_by_time;
 pub(crate) mod evalue;
 mod hsts_missing;
 mod introspection_open;
+mod jwt_algorithm_confusion;
+mod jwt_claims_unchecked;
+mod jwt_expired_accepted;
+mod jwt_key_injection;
 mod jwt_long_lived;
 mod jwt_no_expiry;
 mod jwt_no_id;
 mod jwt_sensitive_claims;
 mod jwt_symmetric;
 mod jwt_unsigned_accepted;
-mod jwt_weak_secret;
+pub(crate) mod jwt_weak_secret;
+mod limit_batched_guesses;
 mod limit_forwarded_spoof;
 mod limit_global;
 mod limit_ignores_account;
 mod limit_ignores_address;
+mod limit_name_variants;
 mod limit_per_pair;
+mod limit_race;
+mod limit_reset_by_success;
+mod limit_route_variants;
 pub(crate) mod limits;
 mod lockout_denies_owner;
+mod lockout_reveals_account;
+pub(crate) mod locks;
 mod login_input_errors;
 mod login_unlimited;
+pub(crate) mod long_passwords;
+mod other_users_object;
 mod password_grant;
+mod password_length_capped;
+mod password_truncated;
 mod plain_http;
 mod refresh_token_reuse;
 mod retry_after_missing;
+mod revocation_open;
+mod signature_not_checked;
+mod signature_replay;
+mod signature_stale;
+mod signature_unbound;
+pub(crate) mod signing;
 pub(crate) mod spray_unseen;
 mod token_in_url;
 mod token_not_checked;
 mod token_outlives_logout;
+mod token_outlives_password_change;
 mod token_predictable;
 mod token_response_cacheable;
+mod token_unbound;
+mod weak_password_accepted;
 
 /// All checks, in the order they run in.
-pub static ALL: [&Check; 31] = [
+pub static ALL: [&Check; 56] = [
     &token_not_checked::CHECK,
     &jwt_unsigned_accepted::CHECK,
     &jwt_weak_secret::CHECK,
+    &jwt_algorithm_confusion::CHECK,
+    &jwt_key_injection::CHECK,
+    &jwt_expired_accepted::CHECK,
+    &jwt_claims_unchecked::CHECK,
     &jwt_no_expiry::CHECK,
     &jwt_long_lived::CHECK,
     &jwt_no_id::CHECK,
@@ -59,16 +91,31 @@ pub static ALL: [&Check; 31] = [
     &token_predictable::CHECK,
     &token_in_url::CHECK,
     &token_response_cacheable::CHECK,
+    &token_unbound::CHECK,
     &cookie_flags::CHECK,
     &cors_credentials::CHECK,
     &introspection_open::CHECK,
+    &revocation_open::CHECK,
     &password_grant::CHECK,
     &plain_http::CHECK,
     &hsts_missing::CHECK,
     &token_outlives_logout::CHECK,
+    &token_outlives_password_change::CHECK,
     &refresh_token_reuse::CHECK,
+    &other_users_object::CHECK,
+    &admin_function_open::CHECK,
+    &signature_not_checked::CHECK,
+    &signature_replay::CHECK,
+    &signature_stale::CHECK,
+    &signature_unbound::CHECK,
     &enumeration_by_answer::CHECK,
     &enumeration_by_time::CHECK,
+    &enumeration_by_registration::CHECK,
+    &enumeration_by_reset::CHECK,
+    &weak_password_accepted::CHECK,
+    &password_truncated::CHECK,
+    &password_length_capped::CHECK,
+    &limit_batched_guesses::CHECK,
     &spray_unseen::CHECK,
     &login_unlimited::CHECK,
     &limit_ignores_account::CHECK,
@@ -76,10 +123,19 @@ pub static ALL: [&Check; 31] = [
     &limit_per_pair::CHECK,
     &limit_global::CHECK,
     &limit_forwarded_spoof::CHECK,
+    &limit_name_variants::CHECK,
+    &limit_route_variants::CHECK,
+    &limit_race::CHECK,
+    &lockout_reveals_account::CHECK,
+    &limit_reset_by_success::CHECK,
     &retry_after_missing::CHECK,
     &lockout_denies_owner::CHECK,
+    &captcha_or_mfa_absent::CHECK,
     &login_input_errors::CHECK,
 ];
+
+/// Why a check of registrations has nothing to judge.
+const NEEDS_REGISTRATION: &str = "accounts are not registered in this scan; let it: --register";
 
 /// The check of this id.
 pub fn find(id: &str) -> Option<&'static Check> {
@@ -196,7 +252,14 @@ mod tests {
     fn each_file_is_a_listed_check_with_all_its_words() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/checks");
         // What several checks share, and no check itself.
-        let shared = ["mod", "limits", "evalue"];
+        let shared = [
+            "mod",
+            "limits",
+            "evalue",
+            "locks",
+            "long_passwords",
+            "signing",
+        ];
         let files: BTreeSet<String> = fs::read_dir(here)
             .unwrap()
             .map(|entry| {

@@ -14,19 +14,19 @@ pub(super) static CHECK: Check = Check {
     id: "spray-unseen",
     title: "Nobody notices one password on many accounts",
     severity: Severity::High,
-    what: "One password is tried on up to sixteen test accounts, once each, every time from \
+    what: "One password is tried on up to twelve test accounts, once each, every time from \
            another address. Does anything react, and does that password still log in where it \
            is right?",
     why: "Password spraying is how most accounts are taken: one common guess for each account \
            and each address stays below every limit that counts failures of either.",
-    sends: "One wrong password on each of 8 to 16 test accounts (it is the right one of another \
+    sends: "One wrong password on each of 8 to 12 test accounts (it is the right one of another \
            test account), and three right logins as controls.",
-    max_requests: 19,
+    max_requests: 15,
     measures_limits: false,
     evidence: "Positive control: the sprayed password logs its own account in before. Finding: no \
            answer differed, and it still does so afterwards. Control for a limit that shuts \
            everybody: a right login of another account gets in.",
-    false_alarms: "A defence that reacts only after more than sixteen accounts, or that watches without \
+    false_alarms: "A defence that reacts only after more than twelve accounts, or that watches without \
            acting, is taken for none.",
     standards: Standards {
         owasp_api: &["API2:2023", "API6:2023"],
@@ -45,7 +45,7 @@ heat = "5 per day""#,
 /// Fewer accounts than these decide nothing: sound defences wait for some.
 const LEAST: usize = 8;
 /// More than these are not sprayed.
-const MOST: usize = 16;
+const MOST: usize = 12;
 
 /// What a spray met.
 #[derive(Clone, Debug, Default, PartialEq)]

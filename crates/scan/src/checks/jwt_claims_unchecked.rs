@@ -1,0 +1,160 @@
+//! A JWT for somebody else is accepted.
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::{Check, Standards};
+use crate::{
+    Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "jwt-claims-unchecked",
+    title: "A JWT for somebody else, or of tomorrow, is accepted",
+    severity: Severity::Medium,
+    what: "The own token is signed anew by the key that signs it, with one claim \
+           changed: for another audience (aud), by another issuer (iss), not to be \
+           used before tomorrow (nbf), or, where it says at+jwt, of another type \
+           (typ). Is it accepted?",
+    why: "Services that share a key or an issuer take each other's tokens where \
+          nobody looks for whom they are (RFC 8725 sections 3.8, 3.9 and 3.11).",
+    sends: "Up to five requests with tokens of the scanner's own account. It takes \
+            the key, as jwt-expired-accepted does.",
+    max_requests: 5,
+    measures_limits: false,
+    evidence: "The own claims signed anew are accepted (positive control); the same \
+               with one claim changed are accepted too. No token and garbage are \
+               refused (negative controls). Only claims that the own token has are \
+               changed, but for nbf.",
+    false_alarms: "An application that is alone with its key may leave aud unread on \
+                   purpose; it should not issue one then.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["9.2.2", "9.2.3", "9.2.4"],
+        cwe: &[345, 287],
+        nist: &["5.1.2"],
+    },
+    remedy: "Say what you expect. PyJWT: jwt.decode(token, key, \
+             algorithms=[\"HS256\"], audience=\"api\", issuer=\"me\"). \
+             jsonwebtoken.verify: audience and issuer. simplejwt: AUDIENCE and \
+             ISSUER. Flask-JWT-Extended: JWT_DECODE_AUDIENCE and JWT_DECODE_ISSUER.",
+    policy: "",
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let access = access::access(session).await?;
+        let (jwt, key) = match access::keyed_jwt(session, &access) {
+            Ok(keyed) => keyed,
+            Err(verdict) => return Ok(*verdict),
+        };
+        let (door, issued) = match access.at_door() {
+            Ok(found) => found,
+            Err(reason) => return Ok(Verdict::not_applicable(reason)),
+        };
+        let mut answers = Vec::new();
+        for (what, header, claims) in changed(&jwt, session.now()) {
+            let Some(token) = Jwt::signed_by(&key, &header, &claims) else {
+                continue;
+            };
+            let credential = issued.credential.with(&token);
+            let answer = access::ask(session, &door.path, Some(&credential)).await?;
+            answers.push((what, door.opens(&answer)));
+        }
+        Ok(access::with_controls(judge(&answers), door, None))
+    })
+}
+
+/// The own token, and the same with one thing changed each.
+fn changed(jwt: &Jwt, now: f64) -> Vec<(&'static str, Value, Value)> {
+    let mut all = vec![("", jwt.header.clone(), jwt.claims.clone())];
+    let mut add = |what, claim: &str, value: Value| {
+        let mut claims = jwt.claims.clone();
+        claims[claim] = value;
+        all.push((what, jwt.header.clone(), claims));
+    };
+    if !jwt.claims["aud"].is_null() {
+        add("another audience (aud)", "aud", "somebody-else".into());
+    }
+    if !jwt.claims["iss"].is_null() {
+        add(
+            "another issuer (iss)",
+            "iss",
+            "https://somebody-else.invalid".into(),
+        );
+    }
+    add(
+        "a beginning tomorrow (nbf)",
+        "nbf",
+        ((now + 86_400.0) as u64).into(),
+    );
+    let typ = jwt.header["typ"].as_str().unwrap_or_default();
+    if typ.eq_ignore_ascii_case("at+jwt") {
+        let mut header = jwt.header.clone();
+        header["typ"] = "logout+jwt".into();
+        all.push(("another type (typ)", header, jwt.claims.clone()));
+    }
+    all
+}
+
+/// The own claims first, then each change, with what the route says to it.
+fn judge(answers: &[(&str, Option<bool>)]) -> Verdict {
+    let Some(((_, Some(true)), changes)) = answers.split_first() else {
+        return Verdict::inconclusive(access::NOT_THE_KEY);
+    };
+    let told = |wanted: Option<bool>| -> Vec<&str> {
+        let of = changes.iter().filter(|(_, opens)| *opens == wanted);
+        of.map(|(what, _)| *what).collect()
+    };
+    let accepted = told(Some(true));
+    if !accepted.is_empty() {
+        let summary = format!("The own token is accepted with {}.", accepted.join(", "));
+        return Verdict::find(Severity::Medium, Confidence::High, Evidence::of(summary));
+    }
+    if !told(None).is_empty() {
+        return Verdict::inconclusive("a changed token was answered like neither control");
+    }
+    Verdict::pass(format!("Refused with {}.", told(Some(false)).join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::jwt::tests::signed;
+
+    #[test]
+    fn a_change_that_opens_is_found() {
+        let judged = |own, other| judge(&[("", own), ("another audience", other)]);
+        assert!(matches!(judged(Some(true), Some(true)), Verdict::Find(_)));
+        assert!(matches!(judged(Some(true), Some(false)), Verdict::Pass(_)));
+        assert!(matches!(
+            judged(Some(false), Some(true)),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+        assert!(matches!(
+            judged(Some(true), None),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn only_what_is_there_is_changed() {
+        let count = |claims| changed(&signed(claims, "k"), 0.0).len();
+        assert_eq!(
+            (
+                count(json!({"sub": "a"})),
+                count(json!({"aud": "x", "iss": "y"}))
+            ),
+            (2, 4)
+        );
+    }
+}

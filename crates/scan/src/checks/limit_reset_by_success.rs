@@ -1,0 +1,145 @@
+//! A right login gives its address all failures back.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards, limits};
+use crate::{
+    Confidence, Evidence, Severity, Verdict,
+    answer::Signature,
+    learn::Class,
+    probe::{Source, Stop},
+    scan::{Session, Who},
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "limit-reset-by-success",
+    title: "A right login of one's own resets the limit of an address",
+    severity: Severity::High,
+    what: "An address fails once less often than its limit allows, logs in rightly \
+           with the scanner's own account, and goes on failing with other names: is \
+           it still answered as if it had not failed before?",
+    why: "Whoever has one account of their own logs in between guesses and is never \
+          limited.",
+    sends: "From a fresh address: as many wrong logins of invented names as the limit \
+            allows but one, one right login, and up to three more wrong ones. Only \
+            where the limit that was measured is 22 or less.",
+    max_requests: 25,
+    measures_limits: true,
+    evidence: "The same failures without a right login between are refused (positive \
+               control, from the measurement of the limits); with one between, three \
+               more than the limit are not.",
+    false_alarms: "A window that ends in between would look alike; it would have to \
+                   end within the seconds that the check takes.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["6.3.1"],
+        cwe: &[841, 307],
+        nist: &["3.2.2"],
+    },
+    remedy: "Let a right login take back its own charge and nothing else. An \
+             account's failures in a row may end with its own right login; an \
+             address's may not.",
+    policy: "",
+    run,
+};
+
+/// Limits above this take too many requests.
+const LARGEST: u32 = 22;
+
+/// Failures after the right login: one reaches the limit, two go beyond it.
+const AFTER: u32 = 3;
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let facts = limits::facts(session).await?;
+        if let Some(untold) = facts.untold() {
+            return Ok(untold);
+        }
+        let arm = facts.address.as_ref().filter(|arm| arm.limited());
+        let Some(most) = arm.and_then(|arm| arm.most()) else {
+            return Ok(Verdict::not_applicable("addresses are not limited"));
+        };
+        if !(2..=LARGEST).contains(&most) {
+            let reason =
+                format!("a limit of {most} an address is not one that is tried (2 to {LARGEST})");
+            return Ok(Verdict::inconclusive(reason));
+        }
+        let source = session.need_source()?;
+        session.probe.expect_limits(true);
+        let answered = measure(session, source, most).await;
+        session.probe.expect_limits(false);
+        Ok(judge(most, answered?))
+    })
+}
+
+/// How many failures after the right login were answered as usual; `None` where the login or a
+/// failure before it was refused.
+async fn measure(session: &mut Session, source: Source, most: u32) -> Result<Option<u32>, Stop> {
+    let mut usual = None;
+    for _ in 1..most {
+        let signature = fail(session, source).await?;
+        if *usual.get_or_insert_with(|| signature.clone()) != signature {
+            return Ok(None);
+        }
+    }
+    let own = session.own();
+    if session.right(source, &own).await?.1 != Class::Right {
+        return Ok(None);
+    }
+    for answered in 0..AFTER {
+        if Some(fail(session, source).await?) != usual {
+            return Ok(Some(answered));
+        }
+    }
+    Ok(Some(AFTER))
+}
+
+async fn fail(session: &mut Session, source: Source) -> Result<Signature, Stop> {
+    let (nobody, password) = (session.nobody(), session.wrong_password());
+    let (answer, _) = session
+        .wrong(source, Who::Nobody(&nobody), &password)
+        .await?;
+    Ok(session.learned.signature(&answer))
+}
+
+fn judge(most: u32, answered: Option<u32>) -> Verdict {
+    match answered {
+        None => Verdict::inconclusive("the address was refused before its limit was reached"),
+        Some(AFTER) => Verdict::find(
+            Severity::High,
+            Confidence::High,
+            Evidence::of(format!(
+                "An address that may fail {most} times fails {} times with a right login of its own in between, and is not refused.",
+                most - 1 + AFTER
+            ))
+            .exhibit(format!("{} wrong logins from one address", most + 1), "refused")
+            .exhibit(
+                format!("{} wrong logins, a right one, {AFTER} wrong ones", most - 1),
+                "none refused",
+            ),
+        ),
+        Some(answered) => Verdict::pass(format!(
+            "After a right login the address was refused at failure {}.",
+            most + answered
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_on_as_before_is_found() {
+        assert!(matches!(judge(10, Some(3)), Verdict::Find(_)));
+        assert!(matches!(judge(10, Some(1)), Verdict::Pass(_)));
+        assert!(matches!(judge(10, Some(0)), Verdict::Pass(_)));
+        assert!(matches!(
+            judge(10, None),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+    }
+}

@@ -1,0 +1,173 @@
+//! A token opens what is another user's.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{
+    Account, Confidence, Evidence, Severity, Verdict,
+    access::{self, Credential},
+    answer::Answer,
+    probe::Stop,
+    scan::Session,
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "other-users-object",
+    title: "A token opens what is another user's",
+    severity: Severity::High,
+    what: "A route that the OpenAPI document has for one user each, such as \
+           /users/{username}: does the scanner's token read what belongs to another \
+           test account?",
+    why: "It is the most common fault of APIs (OWASP API1), and no limit on logins \
+          helps: one account of their own is all that an attacker needs.",
+    sends: "The scanner's own object, the other test account's login and (where the \
+            route takes an id) what it is told of itself, its object with its own \
+            token, with the scanner's, and without one.",
+    max_requests: 6,
+    measures_limits: false,
+    evidence: "The own token reads the own object and the other token the other \
+               (positive controls), no token reads it not (negative control), and the \
+               scanner's token is answered like the other one's, with the other's \
+               name in it.",
+    false_alarms: "A profile that all members may see is one; then the route should \
+                   say less, or the finding be accepted with a baseline.",
+    standards: Standards {
+        owasp_api: &["API1:2023"],
+        asvs: &["8.2.2"],
+        cwe: &[639, 863],
+        nist: &["5.1"],
+    },
+    remedy: "Look the object up by whose it is: WHERE id = ? AND owner = ?, or \
+             compare the owner before answering, with 404 for what is another's.",
+    policy: "",
+    run,
+};
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let access = access::access(session).await?;
+        let (door, issued) = match access.at_door() {
+            Ok(found) => found,
+            Err(reason) => return Ok(Verdict::not_applicable(reason)),
+        };
+        let Some(object) = session.found.object.clone() else {
+            let reason = "the document has no route for one user each, such as /users/{username}";
+            return Ok(Verdict::not_applicable(reason));
+        };
+        let (own, other) = (session.own(), session.account(3));
+        if own.name == other.name {
+            return Ok(Verdict::not_applicable("it needs two test accounts"));
+        }
+        let Some(theirs) = access::log_in_as(session, &other).await? else {
+            return Ok(Verdict::inconclusive("a fresh login was given no token"));
+        };
+        let mut paths = Vec::new();
+        for (account, credential) in [(&own, &issued.credential), (&other, &theirs.credential)] {
+            let who = match object.by_name {
+                true => Some(account.name.clone()),
+                false => id(session, &door.path, credential).await?,
+            };
+            let Some(who) = who else {
+                let reason = format!("{} tells no id that the route would take", door.path);
+                return Ok(Verdict::not_applicable(reason));
+            };
+            paths.push(object.path(&who));
+        }
+        let asked = [
+            (&paths[0], Some(&issued.credential)),
+            (&paths[1], Some(&theirs.credential)),
+            (&paths[1], None),
+            (&paths[1], Some(&issued.credential)),
+        ];
+        let mut answers = Vec::new();
+        for (path, credential) in asked {
+            answers.push(access::ask(session, path, credential).await?);
+        }
+        Ok(judge(&answers, &other))
+    })
+}
+
+/// The id that a route tells a token's owner of themselves.
+async fn id(
+    session: &mut Session,
+    path: &str,
+    credential: &Credential,
+) -> Result<Option<String>, Stop> {
+    let answer = access::ask(session, path, Some(credential)).await?;
+    let json: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+    let json = json.unwrap_or_default();
+    let named = ["id", "user_id", "userId", "uuid", "pk", "sub"].map(|name| &json[name]);
+    let id = named.into_iter().find_map(|value| match value {
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        serde_json::Value::String(text) => Some(text.clone()),
+        _ => None,
+    });
+    Ok(id)
+}
+
+/// The own object, the other's with the other's token, with none, and with the own one.
+fn judge(answers: &[Answer], other: &Account) -> Verdict {
+    let [own, theirs, none, crossed] = answers else {
+        return Verdict::inconclusive("not all was answered");
+    };
+    let opens = |answer: &Answer| (200..300).contains(&answer.status);
+    if !opens(own) || !opens(theirs) {
+        return Verdict::not_applicable("accounts can't read what is their own there");
+    }
+    if opens(none) {
+        return Verdict::not_applicable("it is public: no token is asked for");
+    }
+    if !opens(crossed) {
+        let status = crossed.status;
+        return Verdict::pass(format!("What is another account's is answered {status}."));
+    }
+    let same = crossed.signature() == theirs.signature();
+    if !same || !crossed.text().contains(&other.name) {
+        return Verdict::inconclusive("it is answered, but not with what the other account reads");
+    }
+    let evidence = Evidence::of("The own token reads what is another account's.")
+        .exhibit(
+            "the other's object with the other's token",
+            theirs.describe(),
+        )
+        .exhibit("the same with the own token", crossed.describe())
+        .exhibit("the same without a token", none.describe());
+    Verdict::find(Severity::High, Confidence::High, evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::tests::answer;
+
+    #[test]
+    fn the_others_own_answer_is_found() {
+        let other = Account::parse("bob:x").unwrap();
+        let judged = |crossed: (u16, &str), none: u16| {
+            let answers = [(200, "alice"), (200, "bob: street"), (none, "no"), crossed];
+            judge(
+                &answers.map(|(status, body)| answer(status, &[], body)),
+                &other,
+            )
+        };
+        assert!(matches!(
+            judged((200, "bob: street"), 401),
+            Verdict::Find(_)
+        ));
+        assert!(matches!(judged((404, "no"), 401), Verdict::Pass(_)));
+        assert!(matches!(
+            judged((200, "bob"), 401),
+            Verdict::Skip {
+                inconclusive: true,
+                ..
+            }
+        ));
+        assert!(matches!(
+            judged((200, "bob: street"), 200),
+            Verdict::Skip {
+                inconclusive: false,
+                ..
+            }
+        ));
+    }
+}

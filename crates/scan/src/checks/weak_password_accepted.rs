@@ -1,0 +1,102 @@
+//! Registration takes a password that everybody has.
+
+use futures_util::future::BoxFuture;
+
+use super::{Check, Standards};
+use crate::{Confidence, Evidence, Secret, Severity, Verdict, probe::Stop, scan::Session};
+
+pub(super) static CHECK: Check = Check {
+    id: "weak-password-accepted",
+    title: "Registration takes passwords that everybody has",
+    severity: Severity::Medium,
+    what: "Are new accounts registered with two of the passwords that stand at the \
+           top of all lists?",
+    why: "A spray tries those first, and takes whoever was allowed to have one (SP \
+          800-63B-4 section 3.1.1.2 requires a blocklist).",
+    sends: "Two registrations of invented names; only with --register.",
+    max_requests: 2,
+    measures_limits: false,
+    evidence: "A random password is taken (control, from registering the test \
+               accounts), and the common one is answered alike.",
+    false_alarms: "None: the account is made.",
+    standards: Standards {
+        owasp_api: &["API2:2023"],
+        asvs: &["6.2.4"],
+        cwe: &[521, 1391],
+        nist: &["3.1.1.2"],
+    },
+    remedy: "Hold new passwords against a list of common and leaked ones. Django: \
+             CommonPasswordValidator in AUTH_PASSWORD_VALIDATORS. FastAPI-users: \
+             validate_password. Flask-Security: SECURITY_PASSWORD_CHECK_BREACHED. \
+             Express: a list such as zxcvbn.",
+    policy: "",
+    run,
+};
+
+/// At the top of every list of leaked passwords, and long enough for the shortest allowed (eight).
+const COMMON: [&str; 2] = ["password123", "12345678"];
+
+fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
+    Box::pin(async {
+        let Some(usual) = session
+            .registration
+            .as_ref()
+            .map(|known| known.usual.clone())
+        else {
+            return Ok(Verdict::not_applicable(super::NEEDS_REGISTRATION));
+        };
+        let mut taken = Vec::new();
+        for common in COMMON {
+            let (name, password) = (session.new_name(), Secret::new(common.into()));
+            if let Some(answer) = session.register(&name, &password).await? {
+                let like_any = answer.signature().coarse() == usual.clone().coarse();
+                taken.push((common, like_any, answer.status));
+            }
+        }
+        Ok(judge(&taken))
+    })
+}
+
+/// Each password, whether it was answered like a random one, and the status.
+fn judge(taken: &[(&str, bool, u16)]) -> Verdict {
+    if let Some((_, _, status)) = taken
+        .iter()
+        .find(|(_, _, status)| matches!(status, 429 | 500..))
+    {
+        return Verdict::inconclusive(format!("a registration was answered {status}"));
+    }
+    let accepted: Vec<&str> = taken
+        .iter()
+        .filter(|(_, like_any, _)| *like_any)
+        .map(|t| t.0)
+        .collect();
+    if accepted.is_empty() {
+        return Verdict::pass(format!("{} are refused.", COMMON.join(" and ")));
+    }
+    let summary = format!(
+        "An account was registered with the password {}.",
+        accepted.join(" and one with ")
+    );
+    Verdict::find(Severity::Medium, Confidence::High, Evidence::of(summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_answered_like_a_random_one_was_taken() {
+        assert!(matches!(
+            judge(&[("a", true, 201), ("b", false, 422)]),
+            Verdict::Find(_)
+        ));
+        assert!(matches!(
+            judge(&[("a", false, 422), ("b", false, 422)]),
+            Verdict::Pass(_)
+        ));
+        assert!(matches!(
+            judge(&[("a", true, 201), ("b", false, 429)]),
+            Verdict::Skip { .. }
+        ));
+    }
+}
