@@ -8,7 +8,8 @@ use std::{
 
 use doorwarden_decision::Login;
 use doorwarden_scan::{
-    Account, Baseline, Options, Plan, Registration, Report, Route, ScanError, Severity, Target,
+    Account, Baseline, Fields, InvalidFields, Options, Plan, Registration, Report, Route,
+    ScanError, Secret, Severity, Signed, Target, TokenPlace,
 };
 
 use time::OffsetDateTime;
@@ -31,6 +32,10 @@ pub(crate) struct Args {
     /// Register test accounts, at this endpoint or the one that its OpenAPI names
     #[arg(long, value_name = "ENDPOINT", num_args = 0..=1, default_missing_value = "discover")]
     register: Option<String>,
+    /// Where the login's answer has its token, and how it is carried: 'json:/data/token',
+    /// 'json:/token Token', 'json:/token header:X-Auth', 'cookie:session' [default: found]
+    #[arg(long, value_name = "PLACE")]
+    token: Option<TokenPlace>,
     /// A route that asks for the login's token, such as /me [default: from its OpenAPI]
     #[arg(long, value_name = "ROUTE")]
     protected: Option<String>,
@@ -40,6 +45,26 @@ pub(crate) struct Args {
     /// Where refresh tokens are exchanged, such as 'POST /refresh' [default: from its OpenAPI]
     #[arg(long, value_name = "ROUTE")]
     refresh: Option<String>,
+    /// Where a new password is asked for by mail, such as 'POST /forgot json:/email' [default: from
+    /// its OpenAPI]
+    #[arg(long, value_name = "ROUTE FIELD")]
+    reset: Option<String>,
+    /// Where a password is changed, such as 'POST /password json:/old json:/new' [default: from its
+    /// OpenAPI]; tried on accounts that --register made only
+    #[arg(long, value_name = "ROUTE OLD NEW")]
+    change_password: Option<String>,
+    /// A route that wants signed requests, such as 'GET /orders'; its key is in
+    /// DOORWARDEN_SIGNING_KEY
+    #[arg(long, value_name = "ROUTE")]
+    signed: Option<String>,
+    /// How its requests are signed: rfc9421, plain, or the words of a scheme:
+    /// '{user}|{timestamp}|{nonce}; X-User: {user}; X-Timestamp: {timestamp}; X-Nonce: {nonce};
+    /// X-Signature: {signature}'
+    #[arg(long, value_name = "SCHEME", default_value = "rfc9421")]
+    signing: String,
+    /// Whose key it is: the keyid, or the user
+    #[arg(long, value_name = "NAME", default_value = "doorwarden")]
+    signing_as: String,
     /// Print the token that proves the target to be yours, and where to put it
     #[arg(long)]
     prove: bool,
@@ -112,6 +137,10 @@ enum FailOn {
 
 /// Test accounts, a name:password a line; kept out of process lists and shell histories.
 const ACCOUNTS_VARIABLE: &str = "DOORWARDEN_ACCOUNTS";
+/// The key that signs the target's JWTs: a secret, or a private key in PEM.
+const JWT_KEY_VARIABLE: &str = "DOORWARDEN_JWT_KEY";
+/// The key of the route that wants signed requests.
+const SIGNING_KEY_VARIABLE: &str = "DOORWARDEN_SIGNING_KEY";
 
 pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
     if args.prove {
@@ -222,9 +251,26 @@ fn options(args: &Args) -> Result<Options, Failure> {
         let read = words.as_ref().map(|words| Route::parse(words, method));
         read.transpose().map_err(Failure::usage)
     };
+    options.token = args.token.clone();
     options.protected = route(&args.protected, "GET")?;
     options.logout = route(&args.logout, "POST")?;
     options.refresh = route(&args.refresh, "POST")?;
+    let fields = |words: &Option<String>, read: fn(&str) -> Result<Fields, InvalidFields>| {
+        let read = words.as_deref().map(read);
+        read.transpose().map_err(Failure::usage)
+    };
+    options.reset = fields(&args.reset, Fields::reset)?;
+    options.change_password = fields(&args.change_password, Fields::change)?;
+    options.jwt_key = secret(JWT_KEY_VARIABLE);
+    if let Some(route) = route(&args.signed, "GET")? {
+        let missing = format!("--signed needs the key in {SIGNING_KEY_VARIABLE}");
+        options.signed = Some(Signed {
+            route,
+            scheme: args.signing.parse().map_err(Failure::usage)?,
+            key: secret(SIGNING_KEY_VARIABLE).ok_or_else(|| Failure::usage(missing))?,
+            user: args.signing_as.clone(),
+        });
+    }
     if !(0.1..=1000.0).contains(&args.pace) {
         return Err(Failure::usage(
             "--pace is from 0.1 to 1000 requests a second",
@@ -239,6 +285,11 @@ fn options(args: &Args) -> Result<Options, Failure> {
     options.sources = args.source.clone();
     options.only = args.check.clone();
     Ok(options)
+}
+
+fn secret(variable: &str) -> Option<Secret> {
+    let text = std::env::var(variable).ok()?;
+    (!text.is_empty()).then(|| Secret::new(text))
 }
 
 /// From the command line, then the file, then the environment.
@@ -301,7 +352,8 @@ fn words(plan: &Plan) -> String {
         plan.pace,
         plan.failures_per_account
     );
-    text.push_str("  proof, discovery, learning and tidying up: at most 20 requests more\n");
+    let beside = "proof, discovery, registering, learning, tidying";
+    text.push_str(&format!("  {beside}: at most {} requests\n", plan.beside));
     for check in &plan.checks {
         let sends = match check.requests {
             0 => "reads what others were answered".to_owned(),

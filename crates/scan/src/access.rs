@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    Account, Evidence, Secret, Verdict,
+    Account, Evidence, Secret, TokenFrom, TokenPlace, Verdict,
     answer::Answer,
     checks::jwt_weak_secret,
     jwt::{Jwt, Key},
@@ -25,9 +25,9 @@ const USUAL_PATHS: [&str; 3] = ["/me", "/users/me", "/protected"];
 /// Routes that are asked with the own token before it is given up.
 const MOST_CANDIDATES: usize = 3;
 
-/// The most requests of the measurement: a login, a question to each candidate, and the controls of
-/// one; a candidate that turns out to be public costs one more.
-pub(crate) const MAX_REQUESTS: u32 = 1 + 2 * MOST_CANDIDATES as u32 + 3;
+/// The most requests of the measurement: a login, a question to each candidate, the same with another
+/// word before the token or without one, and the controls of one.
+pub(crate) const MAX_REQUESTS: u32 = 1 + 3 * MOST_CANDIDATES as u32 + 3;
 
 /// Shorter strings are no tokens.
 const LEAST_TOKEN: usize = 8;
@@ -35,32 +35,61 @@ const LEAST_TOKEN: usize = 8;
 /// How a token is carried.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Credential {
-    Bearer(Secret),
-    Cookie { name: String, value: Secret },
+    /// In a header, after a word (`Bearer`), which may be empty.
+    Header {
+        name: String,
+        word: String,
+        token: Secret,
+    },
+    Cookie {
+        name: String,
+        value: Secret,
+    },
 }
 
 impl Credential {
+    /// As RFC 6750 has it.
+    pub(crate) fn bearer(token: Secret) -> Self {
+        Self::Header {
+            name: "authorization".into(),
+            word: "Bearer".into(),
+            token,
+        }
+    }
+
     pub(crate) fn token(&self) -> &str {
         match self {
-            Self::Bearer(token) | Self::Cookie { value: token, .. } => token.expose(),
+            Self::Header { token, .. } | Self::Cookie { value: token, .. } => token.expose(),
         }
     }
 
     /// The same place, another token.
-    pub(crate) fn with(&self, token: &str) -> Self {
-        let token = Secret::new(token.to_owned());
-        match self {
-            Self::Bearer(_) => Self::Bearer(token),
-            Self::Cookie { name, .. } => Self::Cookie {
-                name: name.clone(),
-                value: token,
-            },
+    pub(crate) fn with(&self, other: &str) -> Self {
+        let mut credential = self.clone();
+        match &mut credential {
+            Self::Header { token, .. } | Self::Cookie { value: token, .. } => {
+                *token = Secret::new(other.to_owned());
+            }
         }
+        credential
     }
 
-    fn header(&self) -> (&'static str, String) {
+    /// The same, after another word; `None` where it is not in `Authorization`.
+    fn after(&self, other: &str) -> Option<Self> {
+        let mut credential = self.clone();
+        match &mut credential {
+            Self::Header { name, word, .. } if name == "authorization" => *word = other.to_owned(),
+            _ => return None,
+        }
+        Some(credential)
+    }
+
+    fn header(&self) -> (&str, String) {
         match self {
-            Self::Bearer(token) => ("authorization", format!("Bearer {}", token.expose())),
+            Self::Header { name, word, token } => (
+                name,
+                format!("{word} {}", token.expose()).trim_start().to_owned(),
+            ),
             Self::Cookie { name, value } => ("cookie", format!("{name}={}", value.expose())),
         }
     }
@@ -167,19 +196,54 @@ const TOKENS: [&str; 6] = [
     "sessiontoken",
 ];
 
+/// The same of a refresh token.
+const REFRESH_TOKENS: [&str; 2] = ["refreshtoken", "refresh"];
+
 impl Issued {
+    /// The token in a right answer, where the operator says that it is.
+    fn at(answer: &Answer, place: &TokenPlace) -> Option<Self> {
+        let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let in_header = |token: &str| {
+            let (name, word) = place.header.clone();
+            is_token(token).then(|| Credential::Header {
+                name,
+                word,
+                token: Secret::new(token.to_owned()),
+            })
+        };
+        let credential = match &place.from {
+            TokenFrom::Json(pointer) => in_header(json.as_ref()?.pointer(pointer)?.as_str()?)?,
+            TokenFrom::Header(name) => {
+                let value = answer.header(name)?;
+                in_header(value.strip_prefix("Bearer ").unwrap_or(value))?
+            }
+            TokenFrom::Cookie(wanted) => {
+                let (name, value) = cookies(answer).find(|(name, _)| name == wanted)?;
+                let value = Secret::new(value.to_owned());
+                Credential::Cookie { name, value }
+            }
+        };
+        Some(Self {
+            credential,
+            refresh: json
+                .as_ref()
+                .and_then(|json| find(json, &REFRESH_TOKENS, 3)),
+            answer: answer.clone(),
+        })
+    }
+
     /// The token in a right answer: in its JSON, else in a cookie that wrong answers don't set.
     pub(crate) fn of(answer: &Answer, usual_cookies: &[String]) -> Option<Self> {
         let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let found = |names: &[&str]| json.as_ref().and_then(|json| find(json, names, 3));
         let access = found(&TOKENS);
         let credential = match access {
-            Some((_, token)) => Credential::Bearer(token),
+            Some((_, token)) => Credential::bearer(token),
             None => cookie(answer, usual_cookies)?,
         };
         Some(Self {
             credential,
-            refresh: found(&["refreshtoken", "refresh"]),
+            refresh: found(&REFRESH_TOKENS),
             answer: answer.clone(),
         })
     }
@@ -191,7 +255,7 @@ impl Issued {
 
     /// Whether the token is not a cookie.
     pub(crate) fn is_in_body(&self) -> bool {
-        matches!(self.credential, Credential::Bearer(_))
+        matches!(self.credential, Credential::Header { .. })
     }
 
     pub(crate) fn jwt(&self) -> Option<Jwt> {
@@ -304,10 +368,15 @@ fn says(name: &str, words: &[&str]) -> bool {
     words.iter().any(|word| name.contains(word))
 }
 
-fn cookie(answer: &Answer, usual: &[String]) -> Option<Credential> {
+/// The cookies that an answer sets.
+fn cookies(answer: &Answer) -> impl Iterator<Item = (String, &str)> {
     let cookies = answer.headers.get_all("set-cookie").iter();
     let pairs = cookies.filter_map(|value| value.to_str().ok()?.split(';').next()?.split_once('='));
-    let pairs = pairs.map(|(name, value)| (name.trim().to_owned(), value.trim()));
+    pairs.map(|(name, value)| (name.trim().to_owned(), value.trim()))
+}
+
+fn cookie(answer: &Answer, usual: &[String]) -> Option<Credential> {
+    let pairs = cookies(answer);
     // A token against forged requests comes with many a session and is none.
     let is_new = |name: &String| !usual.contains(name) && !says(name, &["csrf", "xsrf"]);
     let new =
@@ -333,7 +402,7 @@ pub(crate) async fn access(session: &mut Session) -> Result<Arc<Access>, Stop> {
 }
 
 async fn measure(session: &mut Session) -> Result<Access, Stop> {
-    let Some(issued) = log_in(session).await? else {
+    let Some(mut issued) = log_in(session).await? else {
         return Ok(Access {
             issued: None,
             door: Err(NO_TOKEN.into()),
@@ -342,7 +411,13 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
     };
     let mut open = None;
     for (path, declared) in candidates(session) {
-        let valid = ask(session, &path, Some(&issued.credential)).await?;
+        let mut valid = ask(session, &path, Some(&issued.credential)).await?;
+        // Some want another word before the token, and say which (RFC 9110 section 11.6.1).
+        let wanted = scheme(&valid).and_then(|word| issued.credential.after(word));
+        if let Some(credential) = wanted.filter(|wanted| *wanted != issued.credential) {
+            valid = ask(session, &path, Some(&credential)).await?;
+            issued.credential = credential;
+        }
         if !(200..300).contains(&valid.status) {
             continue;
         }
@@ -395,6 +470,20 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
     })
 }
 
+/// The scheme that a refusal asks for, where it may be one of tokens.
+fn scheme(answer: &Answer) -> Option<&str> {
+    let scheme = answer
+        .header("www-authenticate")?
+        .split([' ', ','])
+        .next()?;
+    let others = ["bearer", "basic", "digest", "negotiate", "ntlm", "dpop"];
+    let is_other = others
+        .iter()
+        .any(|other| scheme.eq_ignore_ascii_case(other));
+    let is_word = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphabetic());
+    (answer.status == 401 && is_word && !is_other).then_some(scheme)
+}
+
 /// Judges the own token by what it says, where it is a JWT.
 pub(crate) async fn judge_jwt(
     session: &mut Session,
@@ -423,8 +512,10 @@ pub(crate) async fn log_in_as(
             "a right login of a test account was refused".into(),
         ));
     }
-    let usual = session.learned.wrong_cookies();
-    Ok(Issued::of(&answer, &usual))
+    Ok(match &session.token {
+        Some(place) => Issued::at(&answer, place),
+        None => Issued::of(&answer, &session.learned.wrong_cookies()),
+    })
 }
 
 /// Where the token may be asked for, each with whether the document says that it is.
@@ -462,7 +553,7 @@ pub(crate) async fn ask_from(
 /// A request that carries a token.
 pub(crate) fn with(request: Request, credential: Option<&Credential>) -> Request {
     match credential.map(Credential::header) {
-        Some((name, value)) => request.with_header(name, value),
+        Some((name, value)) => request.with_named_header(name, value),
         None => request,
     }
 }
@@ -512,7 +603,7 @@ pub(crate) mod tests {
 
     #[test]
     fn tokens_are_found_where_logins_put_them() {
-        let bearer = |token: &str| Some(Credential::Bearer(Secret::new(token.into())));
+        let bearer = |token: &str| Some(Credential::bearer(Secret::new(token.into())));
         let of = |answer: Answer| Issued::of(&answer, &["csrftoken".into()]);
         let cases = [
             (
@@ -582,6 +673,37 @@ pub(crate) mod tests {
                 .unwrap_err()
                 .contains("token-not-checked")
         );
+    }
+
+    #[test]
+    fn tokens_are_found_where_the_operator_says() {
+        let body = r#"{"response":{"user":{"authentication_token":"abcdefgh1"}}}"#;
+        let one = answer(
+            200,
+            &[("set-cookie", "a=1"), ("x-auth", "Bearer abcdefgh2")],
+            body,
+        );
+        let at = |words: &str| {
+            let issued = Issued::at(&one, &words.parse().unwrap());
+            issued.map(|issued| {
+                let (name, value) = issued.credential.header();
+                format!("{name}: {value}")
+            })
+        };
+        assert_eq!(
+            at("json:/response/user/authentication_token header:Authentication-Token").as_deref(),
+            Some("authentication-token: abcdefgh1")
+        );
+        assert_eq!(
+            at("header:x-auth").as_deref(),
+            Some("authorization: Bearer abcdefgh2")
+        );
+        assert_eq!(at("cookie:a").as_deref(), Some("cookie: a=1"));
+        assert_eq!(at("json:/nowhere"), None);
+        let asks =
+            |value| scheme(&answer(401, &[("www-authenticate", value)], "")).map(str::to_owned);
+        assert_eq!(asks("Token realm=x").as_deref(), Some("Token"));
+        assert_eq!((asks("Bearer"), asks("Basic realm=x")), (None, None));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use doorwarden_decision::{Login, Shape};
+use doorwarden_decision::{ACCOUNT, Login, PASSWORD, Shape};
 use serde_json::Value;
 use url::Url;
 
@@ -23,6 +23,9 @@ const USUAL_PATHS: [&str; 6] = [
     "/v3/api-docs",
     "/apispec_1.json",
 ];
+
+/// The most requests of discovery.
+pub(crate) const MAX_REQUESTS: u32 = USUAL_PATHS.len() as u32;
 
 /// `$ref`s that are followed one after the other: more are a cycle or a joke.
 const MAX_REFS: usize = 16;
@@ -307,7 +310,7 @@ fn object(document: &Value) -> Option<Object> {
             .any(|word| before.to_lowercase().contains(word));
         let by_name = ["username", "name", "user", "login", "email"].contains(&&*parameter);
         let by_id = ["id", "userid", "uuid", "pk", "accountid"].contains(&&*parameter);
-        let plain = is_plain(&format!("{base}{before}{after}"));
+        let plain = is_plain(&format!("{base}{before}{after}")) && !before.contains("admin");
         (item["get"].is_object() && plain && theirs && (by_name || by_id)).then(|| Object {
             around: (format!("{base}{before}"), after.to_owned()),
             by_name,
@@ -409,11 +412,57 @@ fn credentials(document: &Value, operation: &Value) -> Option<Shape> {
 
 fn json_shape(document: &Value, schema: &Value) -> Option<Shape> {
     let (account, password) = fields(document, schema)?;
+    if let Some(template) = with_required(document, schema, &account, &password) {
+        return Some(Shape::Body(template));
+    }
     let pointer = |name: String| format!("/{}", name.replace('~', "~0").replace('/', "~1"));
     Some(Shape::Json {
         account: pointer(account),
         password: pointer(password),
     })
+}
+
+/// A body with all that is required beside the name and the password, where more is.
+fn with_required(
+    document: &Value,
+    schema: &Value,
+    account: &str,
+    password: &str,
+) -> Option<String> {
+    let schema = resolve(document, schema);
+    let required = schema["required"]
+        .as_array()?
+        .iter()
+        .filter_map(Value::as_str);
+    let others: Vec<&str> = required
+        .filter(|name| *name != account && *name != password)
+        .collect();
+    if others.is_empty() {
+        return None;
+    }
+    let mut body = serde_json::Map::new();
+    body.insert(account.to_owned(), ACCOUNT.into());
+    body.insert(password.to_owned(), PASSWORD.into());
+    for name in others {
+        let of = resolve(document, &schema["properties"][name]);
+        let told = [
+            &of["const"],
+            &of["default"],
+            &of["enum"][0],
+            &of["example"],
+            &of["examples"][0],
+        ];
+        let told = told.into_iter().find(|value| !value.is_null()).cloned();
+        let plain = || match of["type"].as_str() {
+            Some("boolean") => false.into(),
+            Some("integer" | "number") => 0.into(),
+            Some("array") => Value::Array(Vec::new()),
+            Some("object") => Value::Object(serde_json::Map::new()),
+            _ => "doorwarden".into(),
+        };
+        body.insert(name.to_owned(), told.unwrap_or_else(plain));
+    }
+    Some(Value::Object(body).to_string())
 }
 
 fn fields(document: &Value, schema: &Value) -> Option<(String, String)> {
@@ -480,6 +529,21 @@ mod tests {
         assert_eq!(
             registration.as_deref(),
             Some("POST /users json:/email json:/password")
+        );
+    }
+
+    #[test]
+    fn what_else_is_required_is_sent_along() {
+        let schema = json!({"required": ["username", "password", "device", "remember", "tenant"], "properties": {
+            "username": {}, "password": {}, "device": {"enum": ["web", "app"]}, "remember": {"type": "boolean"}, "tenant": {"type": "string"}}});
+        let login =
+            json!({"post": {"requestBody": {"content": {"application/json": {"schema": schema}}}}});
+        let (logins, _) = words(json!({"paths": {"/login": login}}));
+        assert_eq!(
+            logins,
+            [
+                r#"POST /login body:{"device":"web","password":"{{password}}","remember":false,"tenant":"doorwarden","username":"{{account}}"}"#
+            ]
         );
     }
 

@@ -3,6 +3,8 @@
 //! ```text
 //! target.rs    is it the operator's? loopback, a well-known file or a DNS record
 //! discover.rs  OpenAPI -> the login, where none was named
+//! habits.rs    where logins are without one: OAuth and OIDC metadata, GraphQL, usual paths
+//! page.rs      hidden fields and cookies that a login's page wants back
 //! probe.rs     the only door to the network: budget, pace, addresses, kill switch
 //! learn.rs     what a right and a wrong login of an own account look like
 //! access.rs    the token that a login hands out, and a route that asks for it
@@ -22,9 +24,11 @@ mod baseline;
 pub mod checks;
 mod discover;
 mod finding;
+mod habits;
 mod jwt;
 mod learn;
 mod options;
+mod page;
 mod probe;
 pub mod report;
 mod request;
@@ -37,7 +41,10 @@ mod target;
 pub use accounts::{Account, InvalidAccounts};
 pub use baseline::{Accepted, Baseline, Difference, InvalidBaseline};
 pub use finding::{Confidence, Evidence, Exhibit, Finding, Severity, Times, Verdict};
-pub use options::{Fields, InvalidFields, InvalidRoute, Options, Registration, Route};
+pub use options::{
+    Fields, InvalidFields, InvalidRoute, InvalidTokenPlace, Options, Registration, Route,
+    TokenFrom, TokenPlace,
+};
 pub use probe::Progress;
 pub use report::{Endpoint, Judgement, Report, VerdictKind};
 pub use scan::{Plan, PlannedCheck, ScanError, plan, scan};

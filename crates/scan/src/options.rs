@@ -19,6 +19,8 @@ pub struct Options {
     pub accounts: Vec<Account>,
     /// Whether and how to register test accounts.
     pub registration: Registration,
+    /// Where a login's answer has its token, and how that is carried; found where it is not named.
+    pub token: Option<TokenPlace>,
     /// A route that asks for the token; found where none is named.
     pub protected: Option<Route>,
     /// The logout; discovered where none is named.
@@ -78,6 +80,71 @@ impl Route {
             method: method.to_uppercase(),
             path: path.to_owned(),
         })
+    }
+}
+
+/// Where a login's answer has its token, and how a request carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenPlace {
+    /// Where it comes from.
+    pub from: TokenFrom,
+    /// The header that carries it, in small letters, and the word before it, which may be empty. A
+    /// cookie is carried as one.
+    pub header: (String, String),
+}
+
+/// Where a token comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenFrom {
+    /// The answer's JSON, by pointer (RFC 6901).
+    Json(String),
+    /// A cookie.
+    Cookie(String),
+    /// A header of the answer.
+    Header(String),
+}
+
+/// Why words name no place of a token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no place of a token; write 'json:/data/token', 'json:/token Token', \
+     'json:/token header:X-Auth', 'header:X-Auth' or 'cookie:session'"
+)]
+pub struct InvalidTokenPlace(String);
+
+impl std::str::FromStr for TokenPlace {
+    type Err = InvalidTokenPlace;
+
+    /// A place, then the word before the token in `Authorization`, or another header.
+    fn from_str(words: &str) -> Result<Self, InvalidTokenPlace> {
+        let invalid = || InvalidTokenPlace(words.escape_debug().to_string());
+        let is_word = |word: &str| {
+            let mut bytes = word.bytes();
+            !word.is_empty() && bytes.all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        let mut parts = words.split_whitespace();
+        let (kind, place) = parts
+            .next()
+            .and_then(|part| part.split_once(':'))
+            .ok_or_else(invalid)?;
+        let from = match kind {
+            "json" if place.starts_with('/') => TokenFrom::Json(place.into()),
+            "cookie" if is_word(place) => TokenFrom::Cookie(place.into()),
+            "header" if is_word(place) => TokenFrom::Header(place.to_lowercase()),
+            _ => return Err(invalid()),
+        };
+        let header = match parts.next() {
+            None => ("authorization".into(), "Bearer".into()),
+            Some(to) => match to.strip_prefix("header:") {
+                Some(name) if is_word(name) => (name.to_lowercase(), String::new()),
+                None if is_word(to) => ("authorization".into(), to.into()),
+                _ => return Err(invalid()),
+            },
+        };
+        match parts.next() {
+            None => Ok(Self { from, header }),
+            Some(_) => Err(invalid()),
+        }
     }
 }
 
@@ -160,6 +227,7 @@ impl Options {
             login: None,
             accounts: Vec::new(),
             registration: Registration::None,
+            token: None,
             protected: None,
             logout: None,
             refresh: None,
@@ -183,6 +251,47 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_of_tokens_are_read_or_told() {
+        let read = |words: &str| {
+            words
+                .parse::<TokenPlace>()
+                .map(|place| (place.from, place.header))
+        };
+        let header = |name: &str, word: &str| (name.to_owned(), word.to_owned());
+        assert_eq!(
+            read("json:/key Token"),
+            Ok((
+                TokenFrom::Json("/key".into()),
+                header("authorization", "Token")
+            ))
+        );
+        assert_eq!(
+            read("header:X-Auth header:X-Auth"),
+            Ok((TokenFrom::Header("x-auth".into()), header("x-auth", "")))
+        );
+        assert_eq!(
+            read("cookie:sid").unwrap().0,
+            TokenFrom::Cookie("sid".into())
+        );
+        for wrong in [
+            "",
+            "token",
+            "json:token",
+            "cookie:",
+            "json:/a b c",
+            "json:/a header:",
+        ] {
+            assert!(
+                read(wrong)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("write 'json:"),
+                "{wrong}"
+            );
+        }
+    }
 
     #[test]
     fn fields_are_read_or_told() {

@@ -36,7 +36,7 @@ const SLOW_IN_A_ROW: u32 = 3;
 const SLOWER: u32 = 5;
 
 /// Requests that are kept back, so that a scan that is broken off can still tidy up.
-const RESERVE: u32 = 8;
+pub(crate) const RESERVE: u32 = 8;
 
 /// So many addresses give each failure of an account, and each try of a spray, one of its own.
 const ENOUGH_SOURCES: usize = 64;

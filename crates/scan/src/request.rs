@@ -240,11 +240,29 @@ fn fill(template: &str, account: &str, password: &str) -> ((&'static str, String
             form_urlencoded::byte_serialize(text.as_bytes()).collect()
         }
     };
-    let body = template
-        .replace(ACCOUNT, &encode(account))
-        .replace(PASSWORD, &encode(password));
+    let body = match in_query(template, account, password) {
+        Some(document) => document.to_string(),
+        None => template
+            .replace(ACCOUNT, &encode(account))
+            .replace(PASSWORD, &encode(password)),
+    };
     let kind = if json { JSON } else { FORM };
     (("content-type", kind.to_owned()), body)
+}
+
+/// A GraphQL document whose query has the credentials written into it: they stand in strings of
+/// that language (which escapes as JSON does), inside a string of JSON.
+fn in_query(template: &str, account: &str, password: &str) -> Option<Value> {
+    let mut document: Value = serde_json::from_str(template).ok()?;
+    let query = document.get("query")?.as_str()?;
+    let quoted = |text: &str| Value::from(text).to_string();
+    let inner = |text: &str| quoted(text)[1..quoted(text).len() - 1].to_owned();
+    let filled = query
+        .replace(ACCOUNT, &inner(account))
+        .replace(PASSWORD, &inner(password));
+    let is_written_in = query.contains(ACCOUNT) && query.contains(PASSWORD);
+    document["query"] = filled.into();
+    is_written_in.then_some(document)
 }
 
 /// One GraphQL document that holds the selections of all under an alias each; `None` where the

@@ -10,14 +10,16 @@ use doorwarden_decision::{Login, Shape};
 use rand::rngs::StdRng;
 
 use crate::{
-    Account, Options, Ownership, Registration, Report, Route, Secret, Verdict,
+    Account, Options, Ownership, Registration, Report, Route, Secret, TokenPlace, Verdict,
     access::{Access, Door},
     accounts::Inventor,
     answer::{Answer, Echoes, Signature},
     checks::{self, Check, limits::LimitFacts, locks::Locks},
-    discover::{Discovered, Undiscovered, discover},
+    discover::{self, Discovered, Undiscovered, discover},
+    habits,
     learn::{Class, Learned, Unlearnable},
-    probe::{OnProgress, Probe, Source, Stop},
+    page::{self, Along},
+    probe::{self, OnProgress, Probe, Source, Stop},
     report::Judged,
     request::Request,
     signed::Signed,
@@ -88,6 +90,8 @@ pub struct Plan {
     pub registered: usize,
     /// The checks, and the most that each sends.
     pub checks: Vec<PlannedCheck>,
+    /// The most requests beside the checks: proof, discovery, learning, registering, tidying up.
+    pub beside: u32,
     /// The most requests in all.
     pub budget: u32,
     /// Requests a second.
@@ -137,12 +141,28 @@ pub fn plan(options: &Options) -> Result<Plan, ScanError> {
         } else {
             REGISTERED
         },
+        beside: beside(options),
         checks: checks.iter().enumerate().map(planned).collect(),
         budget: options.budget,
         pace: options.pace,
         failures_per_account: options.failures_per_account,
         sources,
     })
+}
+
+fn beside(options: &Options) -> u32 {
+    let proof = u32::from(!options.target.is_loopback());
+    let finding = match (&options.login, &options.registration) {
+        (None, Registration::None) => discover::MAX_REQUESTS + habits::MAX_REQUESTS,
+        _ => discover::MAX_REQUESTS,
+    };
+    let registering = match options.registration {
+        Registration::None => 0,
+        _ => REGISTERED as u32,
+    };
+    // Twice, with the login's page between, where it wants something sent back.
+    let learning = 2 * LEARNING + 1;
+    proof + finding + registering + learning + probe::RESERVE
 }
 
 /// Scans. `interrupted` ends it early, with what it knows; `on_progress` hears of each request.
@@ -227,6 +247,14 @@ async fn endpoints(options: &Options, probe: &mut Probe) -> Result<Discovered, U
         Err(Undiscovered::Stop(stop)) => return Err(stop.into()),
         // What is named needs no document.
         Err(_) if !needs_login && !registers => Discovered::default(),
+        Err(error) if needs_login && !registers => {
+            let mut found = Discovered::default();
+            habits::find(probe, options.accounts.first(), &mut found).await?;
+            if found.logins.is_empty() {
+                return Err(error);
+            }
+            found
+        }
         read => read?,
     };
     if let Some(Route { path, .. }) = &options.protected {
@@ -274,6 +302,8 @@ impl Who<'_> {
 pub(crate) struct Session {
     pub(crate) probe: Probe,
     pub(crate) learned: Learned,
+    /// What the login's page wants sent back.
+    along: Option<Along>,
     inventor: Inventor<StdRng>,
     /// The first is the scanner's own: it never fails but to learn. The second and third get
     /// exhausted, the fourth's password is sprayed, the others are compared and sprayed. With
@@ -297,6 +327,8 @@ pub(crate) struct Session {
     pub(crate) registration: Option<Registered>,
     /// The key that signs the target's JWTs, if the operator gave it.
     pub(crate) jwt_key: Option<Secret>,
+    /// Where the operator says that tokens are.
+    pub(crate) token: Option<TokenPlace>,
     /// What the operator said of signed requests.
     pub(crate) signed: Option<Signed>,
 }
@@ -311,6 +343,9 @@ pub(crate) struct Registered {
 
 /// So many accounts give each role an account of its own.
 const ALL_ROLES: usize = 12;
+
+/// Logins that learning takes.
+const LEARNING: u32 = 4;
 
 enum Opening {
     Stop(Stop),
@@ -367,11 +402,13 @@ impl Session {
             .map(|own| own.name.clone())
             .ok_or(Opening::NoAccount)?;
         probe.doing("learning right and wrong");
-        let (learned, left) = learn(&mut probe, login, &accounts, &mut inventor).await?;
+        let (learned, along, left) =
+            learn_with_page(&mut probe, login, &accounts, &mut inventor).await?;
         probe.usual(learned.usual);
         Ok(Self {
             probe,
             learned,
+            along,
             inventor,
             accounts,
             unregistered,
@@ -386,6 +423,7 @@ impl Session {
             signing: None,
             registration,
             jwt_key: options.jwt_key.clone(),
+            token: options.token.clone(),
             signed: options.signed.clone(),
         })
     }
@@ -404,6 +442,8 @@ impl Session {
                     match (check.run)(self).await {
                         Ok(verdict) => verdict,
                         Err(Stop::Check(reason)) => Verdict::inconclusive(reason),
+                        // Others may need none, or fewer.
+                        Err(stop @ Stop::Budget(_)) => Verdict::inconclusive(stop.to_string()),
                         Err(stop) => {
                             ended = Some(stop.to_string());
                             Verdict::inconclusive(stop.to_string())
@@ -741,7 +781,11 @@ impl Session {
     }
 
     fn request(&self, name: &str, password: &Secret) -> Request {
-        Request::login(&self.learned.login, name, password.expose())
+        let request = Request::login(&self.learned.login, name, password.expose());
+        match &self.along {
+            Some(along) => along.send_with(request),
+            None => request,
+        }
     }
 
     /// Notes a wrong login. Counts failures in a row of test accounts, as lockouts do.
@@ -775,12 +819,33 @@ fn echoes(accounts: &[Account], name: &str, password: &Secret) -> Echoes {
     }
 }
 
+/// Learns the login; where the right password is refused, once more with what the login's page gives
+/// to be sent back.
+async fn learn_with_page(
+    probe: &mut Probe,
+    login: Login,
+    accounts: &[Account],
+    inventor: &mut Inventor<StdRng>,
+) -> Result<(Learned, Option<Along>, u32), Opening> {
+    let refused = match learn(probe, login.clone(), None, accounts, inventor).await {
+        Ok((learned, left)) => return Ok((learned, None, left)),
+        Err(Opening::Learn(refused)) => refused,
+        Err(other) => return Err(other),
+    };
+    let Some(along) = page::along(probe, &login.path).await? else {
+        return Err(Opening::Learn(refused));
+    };
+    let (learned, left) = learn(probe, login, Some(&along), accounts, inventor).await?;
+    Ok((learned, Some(along), left))
+}
+
 /// Learns from one right and two wrong logins of the scanner's own account, and holds that against
 /// a second right one, from another address: where that is answered otherwise (a new device is
 /// asked for more), addresses can't be changed in this scan. Returns the failures that are left too.
 async fn learn(
     probe: &mut Probe,
     login: Login,
+    along: Option<&Along>,
     accounts: &[Account],
     inventor: &mut Inventor<StdRng>,
 ) -> Result<(Learned, u32), Opening> {
@@ -791,14 +856,17 @@ async fn learn(
     } else {
         None
     };
-    let attempts = [
+    let attempts: [_; LEARNING as usize] = [
         (None, own.password.clone()),
         (None, inventor.password()),
         (None, inventor.password()),
         (elsewhere.flatten(), own.password.clone()),
     ];
     for (source, password) in attempts {
-        let request = Request::login(&login, &own.name, password.expose());
+        let mut request = Request::login(&login, &own.name, password.expose());
+        if let Some(along) = along {
+            request = along.send_with(request);
+        }
         let mut answer = probe.send(source, request).await?;
         answer.echoes = echoes(accounts, &own.name, &password);
         answers.push(answer);

@@ -54,17 +54,44 @@ struct Rates {
     password: f64,
 }
 
-/// The score of what was measured; `None` when the limits were not. Where a header frees an address,
-/// its limit is none (`spoofed`); a spray that was not judged counts as unseen.
+/// Limits that were measured and can be got around, so that they are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Bypasses {
+    account: bool,
+    address: bool,
+}
+
+impl Bypasses {
+    /// From what was found. Guesses in a batch and guesses that race count as none for the limits;
+    /// so does another route.
+    pub(crate) fn of(found: impl Fn(&str) -> bool) -> Self {
+        let both = [
+            "limit-route-variants",
+            "limit-batched-guesses",
+            "limit-race",
+        ];
+        let either = both.into_iter().any(&found);
+        Self {
+            account: either || found("limit-name-variants"),
+            address: either || found("limit-forwarded-spoof") || found("limit-reset-by-success"),
+        }
+    }
+}
+
+/// The score of what was measured; `None` when the limits were not. A limit that can be got around
+/// counts as none; a spray that was not judged counts as unseen.
 pub(crate) fn score(
     limits: Option<&LimitFacts>,
     spray: Option<&spray_unseen::Facts>,
-    spoofed: bool,
+    bypasses: Bypasses,
     worst: Option<Severity>,
 ) -> Option<Score> {
     let mut rates = Rates::of(limits?, spray)?;
-    if spoofed {
+    if bypasses.address {
         rates.address = f64::INFINITY;
+    }
+    if bypasses.account {
+        rates.account = f64::INFINITY;
     }
     let one_address = rates.accounts_taken(1.0);
     let thousand_addresses = rates.accounts_taken(ADDRESSES);
@@ -218,7 +245,7 @@ mod tests {
             bystander_refused: false,
             several_sources: true,
         };
-        score(Some(&limits), Some(&spray), false, None).unwrap()
+        score(Some(&limits), Some(&spray), Bypasses::default(), None).unwrap()
     }
 
     #[test]
@@ -238,6 +265,16 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_got_around_is_no_limit() {
+        let found = |id: &'static str| Bypasses::of(|check| check == id);
+        let of = |account, address| Bypasses { account, address };
+        assert_eq!(found("limit-name-variants"), of(true, false));
+        assert_eq!(found("limit-reset-by-success"), of(false, true));
+        assert_eq!(found("limit-race"), of(true, true));
+        assert_eq!(found("cookie-flags"), Bypasses::default());
+    }
+
+    #[test]
     fn a_finding_caps_the_grade() {
         assert_eq!(capped('A', Some(Severity::High)).0, 'D');
         assert_eq!(capped('F', Some(Severity::Low)), ('F', None));
@@ -246,7 +283,15 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_not_scored() {
-        assert_eq!(score(None, None, false, None), None);
-        assert_eq!(score(Some(&LimitFacts::default()), None, false, None), None);
+        assert_eq!(score(None, None, Bypasses::default(), None), None);
+        assert_eq!(
+            score(
+                Some(&LimitFacts::default()),
+                None,
+                Bypasses::default(),
+                None
+            ),
+            None
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, answer::Answer, probe::Stop, scan::Session,
 };
@@ -27,9 +27,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["8.2.1"],
         cwe: &[285, 862],
         nist: &["5.1"],
+        pci_dss: &["6.2.4", "7.3.1"],
+        soc2: &["CC6.1", "CC6.3"],
     },
     remedy: "Ask for the role on the server, on each such route or on all of their \
              prefix; a menu that hides them is no check.",
+    recipes: &recipes::ACCESS,
     policy: "",
     run,
 };

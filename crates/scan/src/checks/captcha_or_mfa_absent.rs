@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     limits::{self, LimitFacts},
+    recipes,
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
@@ -29,10 +30,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.3"],
         cwe: &[308],
         nist: &["2.2.1"],
+        pci_dss: &["8.4.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Offer passkeys or one-time codes (SP 800-63B-4 section 2.2 requires \
              offering a phishing-resistant one at AAL2), and ask for them where an \
              attempt is suspicious.",
+    recipes: &recipes::FACTORS,
     policy: "",
     run,
 };

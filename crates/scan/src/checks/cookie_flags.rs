@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict,
     access::{self, Credential},
@@ -30,10 +30,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["3.3.1", "3.3.2", "3.3.4"],
         cwe: &[1004, 1275, 614],
         nist: &["5.1.1"],
+        pci_dss: &["4.2.1", "6.2.4"],
+        soc2: &["CC6.7"],
     },
     remedy: "Django: SESSION_COOKIE_SECURE = True (HttpOnly and SameSite are set). \
              Flask: SESSION_COOKIE_SAMESITE = \"Lax\", SESSION_COOKIE_SECURE = True. \
              Express: cookie: { httpOnly: true, sameSite: \"lax\", secure: true }.",
+    recipes: &recipes::TRANSPORT,
     policy: "",
     run,
 };

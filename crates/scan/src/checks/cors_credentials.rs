@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, probe::Stop, request::Request, scan::Session,
 };
@@ -27,11 +27,14 @@ pub(super) static CHECK: Check = Check {
         asvs: &["3.4.2"],
         cwe: &[942],
         nist: &["5.1.1"],
+        pci_dss: &["4.2.1", "6.2.4"],
+        soc2: &["CC6.7"],
     },
     remedy: "List the origins that may. FastAPI: CORSMiddleware(allow_origins=[...], \
              allow_credentials=True) without \"*\" and without a regular expression \
              that matches all. Flask-CORS: origins=[...]. Express cors: origin: \
              [...].",
+    recipes: &recipes::TRANSPORT,
     policy: "",
     run,
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict,
     answer::{Answer, Signature},
@@ -36,9 +36,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.8"],
         cwe: &[204, 203],
         nist: &["3.2.2"],
+        pci_dss: &["6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Answer an unknown name exactly like a wrong password: one code path, one status, one \
            body.",
+    recipes: &recipes::UNIFORM,
     policy: r#"[guard.failure]
 status = 401
 body = '{"detail":"Incorrect username or password"}'"#,

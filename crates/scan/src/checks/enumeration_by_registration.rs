@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{Confidence, Evidence, Severity, Verdict, answer::Answer, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -25,10 +25,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.8"],
         cwe: &[204],
         nist: &["3.2.2"],
+        pci_dss: &["6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Ask for a mail address, answer the same for each, and say what is so in \
              the mail: a link to go on, or that there is an account already. Where \
              names are chosen, ask for the name after the mail was proven.",
+    recipes: &recipes::UNIFORM,
     policy: "",
     run,
 };

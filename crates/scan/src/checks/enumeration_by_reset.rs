@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, answer::Answer, probe::Stop, request::Request,
     scan::Session,
@@ -30,10 +30,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.8"],
         cwe: &[204],
         nist: &["3.2.2"],
+        pci_dss: &["6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Answer at once and always the same, and send the mail from a queue. \
              Django: PasswordResetView does. Flask-Security: \
              SECURITY_RETURN_GENERIC_RESPONSES.",
+    recipes: &recipes::UNIFORM,
     policy: "",
     run,
 };

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     evalue::{detectable, e_value, median, shift},
+    recipes,
 };
 use crate::{
     Account, Confidence, Evidence, Severity, Times, Verdict,
@@ -42,10 +43,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.8", "11.2.4"],
         cwe: &[208],
         nist: &["3.2.2"],
+        pci_dss: &["6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Verify a dummy hash with the current parameters when the account is unknown, and \
            test that it takes as long. Django does; FastAPI's and Flask's tutorials return \
            early.",
+    recipes: &recipes::UNIFORM,
     policy: r#"[guard.failure]
 quantum_ms = 100   # failed answers leave at multiples of this that follow the slow path"#,
     run,
@@ -346,16 +350,23 @@ mod tests {
 
     #[test]
     fn no_shift_passes_and_says_what_it_could_have_found() {
-        let Verdict::Pass(evidence) = judge(&facts(24, 0.0, jitter)) else {
+        let Verdict::Pass(evidence) = judge(&facts(9, 0.0, jitter)) else {
             panic!()
         };
         assert!(
             evidence
                 .summary
-                .contains("or more (power about 95 %, 24 pairs"),
+                .contains("or more (power about 95 % with 20 pairs, of which 9 decided it"),
             "{}",
             evidence.summary
         );
+    }
+
+    #[test]
+    fn it_ends_when_no_sign_could_matter_any_more() {
+        assert!(!facts(9, 30.0, jitter).is_hopeless());
+        let mixed = facts(12, 0.0, |i| f64::from(i as u32 % 2));
+        assert!(mixed.is_hopeless() && !facts(3, 0.0, jitter).is_hopeless());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{Confidence, Evidence, Severity, Verdict, access, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -25,11 +25,14 @@ pub(super) static CHECK: Check = Check {
         asvs: &["3.4.1"],
         cwe: &[319, 523],
         nist: &["3.1.1.2"],
+        pci_dss: &["4.2.1", "6.2.4"],
+        soc2: &["CC6.7"],
     },
     remedy: "Answer with Strict-Transport-Security: max-age=31536000; \
              includeSubDomains. nginx: add_header Strict-Transport-Security \
              \"max-age=31536000\" always; Django: SECURE_HSTS_SECONDS; Express: \
              helmet.",
+    recipes: &recipes::TRANSPORT,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, answer::Answer, probe::Stop, request::Request,
     scan::Session,
@@ -30,9 +30,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["10.4.10"],
         cwe: &[306, 200],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.2.8"],
+        soc2: &["CC6.1"],
     },
     remedy: "Ask the caller for client credentials or a token of its own before the \
              token is looked at, and limit what one caller may ask.",
+    recipes: &recipes::TOKENS,
     policy: "",
     run,
 };

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access,
     jwt::{Jwt, Key, public_key_files},
@@ -36,9 +36,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["9.1.2", "9.1.3"],
         cwe: &[347, 327],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.3.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Fix the algorithm where the key is: verify with a list that holds RS256 \
              (or whichever it is) and no HS algorithm.",
+    recipes: &recipes::JWT,
     policy: "",
     run,
 };

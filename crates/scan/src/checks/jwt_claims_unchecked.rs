@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
 };
@@ -33,11 +33,14 @@ pub(super) static CHECK: Check = Check {
         asvs: &["9.2.2", "9.2.3", "9.2.4"],
         cwe: &[345, 287],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.3.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Say what you expect. PyJWT: jwt.decode(token, key, \
              algorithms=[\"HS256\"], audience=\"api\", issuer=\"me\"). \
              jsonwebtoken.verify: audience and issuer. simplejwt: AUDIENCE and \
              ISSUER. Flask-JWT-Extended: JWT_DECODE_AUDIENCE and JWT_DECODE_ISSUER.",
+    recipes: &recipes::JWT,
     policy: "",
     run,
 };

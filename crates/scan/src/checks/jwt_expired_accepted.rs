@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
 };
@@ -28,10 +28,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["9.2.1"],
         cwe: &[613],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.3.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Have the library check exp, and require it. PyJWT: options={\"require\": \
              [\"exp\"]}; it checks by itself unless verify_exp is off. jsonwebtoken: \
              ignoreExpiration must not be set.",
+    recipes: &recipes::JWT,
     policy: "",
     run,
 };

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access,
     jwt::{Jwt, Key},
@@ -34,10 +34,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["9.1.3"],
         cwe: &[347, 345],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.3.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Take the key from your own configuration or from the JWKS of an issuer \
              that you configured, by a kid that stands in it; look at no jwk, jku, \
              x5u or x5c of a token.",
+    recipes: &recipes::JWT,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
 };
@@ -25,9 +25,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["9.2.1"],
         cwe: &[613],
         nist: &["5.2"],
+        pci_dss: &["6.2.4", "8.3.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Let access tokens live for 5 to 60 minutes and renew them by a refresh \
              token that is rotated.",
+    recipes: &recipes::JWT,
     policy: "",
     run,
 };

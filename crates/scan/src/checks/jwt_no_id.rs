@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
 };
@@ -25,9 +25,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["7.4.1"],
         cwe: &[613],
         nist: &["5.1"],
+        pci_dss: &["6.2.4", "8.3.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Give each token a random jti of 128 bits and keep those that were ended \
              until their exp.",
+    recipes: &recipes::JWT,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
 };
@@ -26,8 +26,11 @@ pub(super) static CHECK: Check = Check {
         asvs: &["9.1.1", "14.2.4"],
         cwe: &[200, 312],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.3.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Put an opaque user id into the token and look the rest up.",
+    recipes: &recipes::JWT,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
 };
@@ -24,9 +24,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["9.1.3"],
         cwe: &[347],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.3.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Where more than one service checks tokens, sign with RS256, ES256 or \
              EdDSA and publish the keys (JWKS).",
+    recipes: &recipes::JWT,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{Confidence, Evidence, Severity, Verdict, access, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -28,12 +28,15 @@ pub(super) static CHECK: Check = Check {
         asvs: &["9.1.1", "9.1.2"],
         cwe: &[347, 345],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.3.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Verify with a fixed list of algorithms and nothing the token says of \
              itself. PyJWT: jwt.decode(token, key, algorithms=[\"HS256\"]). \
              python-jose, Authlib and joserfc: give the algorithms too. Express: \
              jsonwebtoken.verify(token, key, { algorithms: [\"HS256\"] }). Django \
              REST: simplejwt does by default.",
+    recipes: &recipes::JWT,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, jwt::Jwt, probe::Stop, scan::Session,
 };
@@ -26,10 +26,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["9.1.1", "11.2.3"],
         cwe: &[326, 798, 1391],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.3.2"],
+        soc2: &["CC6.1"],
     },
     remedy: "Make a key of 32 random bytes (openssl rand -hex 32), keep it out of the \
              repository, and give it by the environment; all tokens that the old one \
              signed end with it.",
+    recipes: &recipes::JWT,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access::Issued, answer::Answer, learn::Class,
     probe::Stop, request::Request, scan::Session,
@@ -17,11 +17,11 @@ pub(super) static CHECK: Check = Check {
            logins, and for GraphQL as aliases in one query. Does it get in?",
     why: "A limit counts requests or attempts. If one of them brings a hundred \
           passwords, the limit is a hundred times what it says.",
-    sends: "Up to three requests with four passwords each, three of them random; \
+    sends: "A right login, up to three requests with four passwords each, three of them random; \
             where one gets in, the same again with four random ones.",
-    max_requests: 4,
+    max_requests: 5,
     measures_limits: false,
-    evidence: "The list with the right password gets in or hands out a token \
+    evidence: "Alone, the right password logs in; the list with it gets in or hands out a token \
                (positive); the same list without it does not (negative control).",
     false_alarms: "Applications that look at the first or the last of a list only are \
                    found too where the right one is there; the list was taken, which \
@@ -31,10 +31,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["2.4.1"],
         cwe: &[770, 307],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Take exactly one password, as text: say so in the schema (pydantic: \
              password: str; serializers.CharField; a JSON schema). For GraphQL refuse \
              aliases and batches of the login, or count each of them.",
+    recipes: &recipes::LIMITS,
     policy: "",
     run,
 };
@@ -47,6 +50,11 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         let Some(account) = session.pool().pop() else {
             return Ok(Verdict::inconclusive("it needs a test account"));
         };
+        let source = session.need_source()?;
+        if session.right(source, &account).await?.1 != Class::Right {
+            let reason = "the right login of a test account is refused, so nothing can get in";
+            return Ok(Verdict::inconclusive(reason));
+        }
         let login = session.learned.login.clone();
         let mut wrong: Vec<_> = (0..BATCH).map(|_| session.wrong_password()).collect();
         let batches = |passwords: &[crate::Secret]| {

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards, limits};
+use super::{Check, Standards, limits, recipes};
 use crate::{
     Account, Confidence, Evidence, Severity, Verdict,
     learn::Class,
@@ -18,10 +18,11 @@ pub(super) static CHECK: Check = Check {
            another address in X-Forwarded-For or one of its relatives?",
     why: "Limiters that take the client address from a header which the client writes limit \
            nobody: each guess carries another address.",
-    sends: "One right login of an own account from the exhausted address for each of nine \
-           spellings, and one without, with addresses from the documentation range \
+    sends: "Right logins of an own account from the exhausted address: one without a header, one \
+           for each of four ways to write X-Forwarded-For, one with its five relatives together, \
+           and each of those alone where that gets in. Addresses are from the documentation range \
            203.0.113.0/24.",
-    max_requests: 11,
+    max_requests: 12,
     measures_limits: true,
     evidence: "The login is refused without the header (before and after: the negative controls) \
            and gets in with it. Right logins only, so no further failures are counted.",
@@ -32,10 +33,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["4.1.3", "15.3.4"],
         cwe: &[348, 290],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Read forwarding headers only from configured proxies, and take the right-most \
            address that is not one of them. uvicorn: --forwarded-allow-ips with the proxy's \
            address. Flask: ProxyFix with the exact number of proxies. nginx: set_real_ip_from.",
+    recipes: &recipes::LIMITS,
     policy: r#"[guard]
 trusted_proxies = []      # only the proxies that stand in front, by network"#,
     run,
@@ -43,7 +47,7 @@ trusted_proxies = []      # only the proxies that stand in front, by network"#,
 
 /// The header family, each with a way of writing it; `|` parts two lines of one header. Addresses
 /// from RFC 5737's documentation range.
-const SPELLINGS: [(&str, &str); 9] = [
+const SPELLINGS: [Spelling; 9] = [
     ("x-forwarded-for", "203.0.113.{n}"),
     ("x-forwarded-for", "203.0.113.{n}, 127.0.0.1"),
     ("x-forwarded-for", "127.0.0.1, 203.0.113.{n}"),
@@ -54,6 +58,11 @@ const SPELLINGS: [(&str, &str); 9] = [
     ("true-client-ip", "203.0.113.{n}"),
     ("cf-connecting-ip", "203.0.113.{n}"),
 ];
+
+type Spelling = (&'static str, &'static str);
+
+/// The first ones are of one header, so each is sent by itself.
+const LISTED: usize = 4;
 
 /// What the spellings met.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -87,21 +96,39 @@ async fn measure(session: &mut Session, source: Source, account: &Account) -> Re
         shut_before: session.right(source, account).await?.1 != Class::Right,
         ..Facts::default()
     };
-    for (n, (name, pattern)) in SPELLINGS.into_iter().enumerate() {
-        if !facts.shut_before || !facts.freed_by.is_empty() {
-            break;
-        }
-        let lines = pattern.replace("{n}", &(n + 17).to_string());
-        let headers = lines
-            .split('|')
-            .map(|line| (name, line.to_owned()))
-            .collect();
-        if session.right_with(source, account, headers).await?.1 == Class::Right {
+    if !facts.shut_before {
+        return Ok(facts);
+    }
+    // Whoever believes one of those that stand alone believes it beside the others too.
+    let (listed, alone) = SPELLINGS.split_at(LISTED);
+    let mut rounds: Vec<&[Spelling]> = listed.chunks(1).collect();
+    if frees(session, source, account, alone).await? {
+        rounds.extend(alone.chunks(1));
+    }
+    for spelling in rounds {
+        if frees(session, source, account, spelling).await? {
             let again = session.right(source, account).await?.1 != Class::Right;
+            let (name, pattern) = spelling[0];
             facts.freed_by.push((name, pattern, again));
+            break;
         }
     }
     Ok(facts)
+}
+
+/// Whether the login gets in with these headers.
+async fn frees(
+    session: &mut Session,
+    source: Source,
+    account: &Account,
+    spellings: &[Spelling],
+) -> Result<bool, Stop> {
+    let lines = spellings.iter().flat_map(|(name, pattern)| {
+        let lines = pattern.split('|');
+        lines.map(|line| (*name, line.replace("{n}", "17")))
+    });
+    let headers = lines.collect();
+    Ok(session.right_with(source, account, headers).await?.1 == Class::Right)
 }
 
 fn judge(facts: &Facts) -> Verdict {

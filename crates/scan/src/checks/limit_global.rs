@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     limits::{self, LimitFacts},
+    recipes,
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
@@ -29,9 +30,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.1.1"],
         cwe: &[645],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Limit by account and by address. Let a site-wide surge of failures tighten those \
            limits instead of refusing everybody.",
+    recipes: &recipes::LIMITS,
     policy: "",
     run,
 };

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     limits::{self, LimitFacts},
+    recipes,
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
@@ -28,8 +29,11 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.1"],
         cwe: &[307],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Count failures by account as well as by address, and before verifying.",
+    recipes: &recipes::LIMITS,
     policy: r#"[policy]
 account = "10 per 15 minutes; 50 per day"
 address = "20 per 10 minutes; 300 per day""#,

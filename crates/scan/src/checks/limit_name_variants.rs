@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards, limits};
+use super::{Check, Standards, limits, recipes};
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -28,9 +28,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.4"],
         cwe: &[178, 180],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Fold a name once, at the door, and use the folded one for the limit, the \
              look-up and the log alike.",
+    recipes: &recipes::LIMITS,
     policy: "",
     run,
 };

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     limits::{self, LimitFacts},
+    recipes,
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
@@ -27,9 +28,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.1"],
         cwe: &[307],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Use two counters, one for the account and one for the address, instead of one for \
            both together.",
+    recipes: &recipes::LIMITS,
     policy: r#"[policy]
 account = "10 per 15 minutes; 50 per day"
 address = "20 per 10 minutes; 300 per day""#,

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     locks::{self, Locks},
+    recipes,
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
@@ -32,10 +33,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["15.4.2"],
         cwe: &[362, 367],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Charge first, in one atomic step (Redis INCR, UPDATE … RETURNING, a \
              lock), then verify, and take the charge back when the password was \
              right.",
+    recipes: &recipes::LIMITS,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards, limits};
+use super::{Check, Standards, limits, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict,
     answer::Signature,
@@ -35,10 +35,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.1"],
         cwe: &[841, 307],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Let a right login take back its own charge and nothing else. An \
              account's failures in a row may end with its own right login; an \
              address's may not.",
+    recipes: &recipes::LIMITS,
     policy: "",
     run,
 };

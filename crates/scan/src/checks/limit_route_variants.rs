@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards, limits};
+use super::{Check, Standards, limits, recipes};
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -28,10 +28,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.1.3"],
         cwe: &[288, 178],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Limit the act of logging in, in the code that verifies the password, not \
              a path. Where a proxy limits paths, let it normalise them first and \
              refuse what the application does not serve.",
+    recipes: &recipes::LIMITS,
     policy: "",
     run,
 };

@@ -21,7 +21,7 @@ const ACCOUNT_FAILURES: u32 = 12;
 
 /// Failures of one address over fresh names. An address serves many people, so its limit may be
 /// more generous than an account's.
-const ADDRESS_FAILURES: u32 = 32;
+const ADDRESS_FAILURES: u32 = 26;
 
 /// The most requests of all arms and their controls.
 pub(crate) const MAX_REQUESTS: u32 = 2 * (ACCOUNT_FAILURES + 4) + (ADDRESS_FAILURES + 3) + 6;

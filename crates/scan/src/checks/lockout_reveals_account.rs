@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     locks::{self, Locks},
+    recipes,
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
@@ -29,9 +30,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.8"],
         cwe: &[204],
         nist: &["3.2.2"],
+        pci_dss: &["6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Count failures by the name that was sent, whether it exists or not, \
              before it is looked up, and refuse both with the same answer.",
+    recipes: &recipes::UNIFORM,
     policy: r#"[guard.failure]
 status = 401
 body = '{"detail":"Incorrect username or password"}'"#,

@@ -55,6 +55,9 @@ fn raced(limits: &LimitFacts) -> Result<(u32, bool), &'static str> {
     if limits.bystander_refused {
         return Err("everybody was refused; see limit-global");
     }
+    if limits.blind.is_some() {
+        return Err("it takes three test accounts and many addresses; see limit-ignores-account");
+    }
     let arms = [(&limits.account, false), (&limits.pair, true)];
     let mut shut = arms.into_iter().filter_map(|(arm, from_one)| {
         let arm = arm.as_ref().filter(|arm| arm.limited())?;

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict,
     answer::Answer,
@@ -33,11 +33,14 @@ pub(super) static CHECK: Check = Check {
         asvs: &["16.5.1", "2.2.1"],
         cwe: &[209, 20],
         nist: &["3.1.1.2"],
+        pci_dss: &["6.2.4"],
+        soc2: &["CC7.1"],
     },
     remedy: "Validate types before use and answer 400 or 422. FastAPI does with a \
              Pydantic model; Flask: check isinstance(name, str) or use a schema; \
              Express: a schema (zod, ajv). Never run with DEBUG = True where others \
              can reach it.",
+    recipes: &recipes::INPUT,
     policy: "",
     run,
 };

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     limits::{self, Hold, LimitFacts},
+    recipes,
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
@@ -32,12 +33,15 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.1", "2.4.1"],
         cwe: &[307, 799],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Count failures for each account, before the password is verified and whether or not \
            the account exists; refuse with 429 and Retry-After. FastAPI: slowapi keys on the \
            address only, so count by the submitted name in a shared store. Flask: Flask-Limiter \
            with a key function that reads the name. Django: django-axes with \
            AXES_LOCKOUT_PARAMETERS = [\"username\"].",
+    recipes: &recipes::LIMITS,
     policy: r#"[policy]
 account = "10 per 15 minutes; 50 per day"
 address = "20 per 10 minutes; 300 per day""#,

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Account, Confidence, Evidence, Severity, Verdict,
     access::{self, Credential},
@@ -36,9 +36,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["8.2.2"],
         cwe: &[639, 863],
         nist: &["5.1"],
+        pci_dss: &["6.2.4", "7.3.1"],
+        soc2: &["CC6.1", "CC6.3"],
     },
     remedy: "Look the object up by whose it is: WHERE id = ? AND owner = ?, or \
              compare the owner before answering, with 404 for what is another's.",
+    recipes: &recipes::ACCESS,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -25,9 +25,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["10.4.4"],
         cwe: &[522],
         nist: &["3.1.1.2"],
+        pci_dss: &["6.2.4", "8.2.8"],
+        soc2: &["CC6.1"],
     },
     remedy: "Use the authorization code grant with PKCE where other clients log in; \
              for one's own pages a session will do.",
+    recipes: &recipes::TOKENS,
     policy: "",
     run,
 };

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     long_passwords::{self, Facts},
+    recipes,
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
@@ -30,9 +31,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.2.9"],
         cwe: &[521],
         nist: &["3.1.1.2"],
+        pci_dss: &["8.3.6"],
+        soc2: &["CC6.1"],
     },
     remedy: "Allow at least 64 characters; bound them by what hashing costs, at a \
              thousand or so.",
+    recipes: &recipes::PASSWORDS,
     policy: "",
     run,
 };

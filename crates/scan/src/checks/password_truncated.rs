@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     long_passwords::{self, Facts},
+    recipes,
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
@@ -30,10 +31,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.2.9"],
         cwe: &[916, 521],
         nist: &["3.1.1.2"],
+        pci_dss: &["8.3.6"],
+        soc2: &["CC6.1"],
     },
     remedy: "Hash with Argon2id or scrypt, or hash the password with SHA-256 and \
              encode it before bcrypt (Django: BCryptSHA256PasswordHasher), or refuse \
              what is longer than 72 bytes and say so.",
+    recipes: &recipes::PASSWORDS,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -23,9 +23,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["12.2.1"],
         cwe: &[319],
         nist: &["3.1.1.2"],
+        pci_dss: &["4.2.1", "6.2.4"],
+        soc2: &["CC6.7"],
     },
     remedy: "Serve the login over TLS only and redirect http there. uvicorn and \
              gunicorn: behind nginx or Caddy; Django: SECURE_SSL_REDIRECT = True.",
+    recipes: &recipes::TRANSPORT,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict,
     access::{self, Issued},
@@ -32,10 +32,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["10.4.5"],
         cwe: &[294, 613],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.2.8"],
+        soc2: &["CC6.1"],
     },
     remedy: "Give a new refresh token with each exchange, and on the second use of an \
              old one end all of its family (RFC 9700 section 4.14.2). simplejwt: \
              ROTATE_REFRESH_TOKENS and BLACKLIST_AFTER_ROTATION.",
+    recipes: &recipes::TOKENS,
     policy: "",
     run,
 };

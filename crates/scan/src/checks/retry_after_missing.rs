@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Check, Standards,
     limits::{self, LimitFacts},
+    recipes,
 };
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
@@ -27,10 +28,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["2.4.1"],
         cwe: &[799],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4"],
+        soc2: &["CC6.1", "CC6.6"],
     },
     remedy: "Answer 429 with Retry-After in whole seconds. slowapi and Flask-Limiter: \
              headers enabled (RATELIMIT_HEADERS_ENABLED = True). nginx: error_page \
              429 with add_header Retry-After.",
+    recipes: &recipes::LIMITS,
     policy: "",
     run,
 };

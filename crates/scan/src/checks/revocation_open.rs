@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, probe::Stop, request::Request, scan::Session,
 };
@@ -29,9 +29,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["10.4.9"],
         cwe: &[306],
         nist: &["5.1"],
+        pci_dss: &["6.2.4", "8.2.8"],
+        soc2: &["CC6.1"],
     },
     remedy: "Ask the caller for client credentials, or for the token itself in the \
              Authorization header as a logout would.",
+    recipes: &recipes::TOKENS,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards, signing};
+use super::{Check, Standards, recipes, signing};
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -27,10 +27,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["4.1.5"],
         cwe: &[347, 345],
         nist: &["3.1.3"],
+        pci_dss: &["6.2.4"],
+        soc2: &["CC6.1", "CC6.7"],
     },
     remedy: "Compute the tag over what was received, compare it in constant time, and \
              refuse where it is missing. Python: hmac.compare_digest. Node: \
              crypto.timingSafeEqual.",
+    recipes: &recipes::SIGNATURES,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards, signing};
+use super::{Check, Standards, recipes, signing};
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -28,10 +28,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["4.1.5"],
         cwe: &[294],
         nist: &["3.1.3"],
+        pci_dss: &["6.2.4"],
+        soc2: &["CC6.1", "CC6.7"],
     },
     remedy: "Remember each nonce for as long as its time is accepted (Redis: SET key \
              1 NX EX 120) and refuse it the second time; check the signature first, \
              so that nobody uses up the nonces of others.",
+    recipes: &recipes::SIGNATURES,
     policy: "",
     run,
 };

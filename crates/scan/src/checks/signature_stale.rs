@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards, signing};
+use super::{Check, Standards, recipes, signing};
 use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -26,9 +26,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["4.1.5"],
         cwe: &[294, 613],
         nist: &["3.1.3"],
+        pci_dss: &["6.2.4"],
+        soc2: &["CC6.1", "CC6.7"],
     },
     remedy: "Refuse what is older or younger than a minute or two, and say in the \
              documentation how far clocks may differ.",
+    recipes: &recipes::SIGNATURES,
     policy: "",
     run,
 };

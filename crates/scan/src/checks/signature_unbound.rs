@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards, signing};
+use super::{Check, Standards, recipes, signing};
 use crate::{
     Confidence, Evidence, Severity, Verdict,
     probe::Stop,
@@ -37,10 +37,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["4.1.5"],
         cwe: &[347, 345],
         nist: &["3.1.3"],
+        pci_dss: &["6.2.4"],
+        soc2: &["CC6.1", "CC6.7"],
     },
     remedy: "Sign what is meant: method, path, query, the digest of the body (RFC \
              9530), who, when, and a nonce, each in its own line or with its length \
              (RFC 9421 does).",
+    recipes: &recipes::SIGNATURES,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards, limits};
+use super::{Check, Standards, limits, recipes};
 use crate::{
     Account, Confidence, Evidence, Severity, Verdict,
     learn::Class,
@@ -33,10 +33,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.3.5", "16.3.3"],
         cwe: &[307, 778],
         nist: &["3.2.2"],
+        pci_dss: &["8.3.4", "6.2.4", "10.4.1"],
+        soc2: &["CC6.1", "CC6.6", "CC7.2"],
     },
     remedy: "Count the distinct accounts on which one password has failed, by a short keyed mark \
            of the password, and refuse that password while it is hot. Ban common passwords at \
            registration.",
+    recipes: &recipes::LIMITS,
     policy: r#"[policy]
 heat = "5 per day""#,
     run,

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{Confidence, Evidence, Severity, Verdict, access, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -25,9 +25,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["14.2.1"],
         cwe: &[598],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.2.8"],
+        soc2: &["CC6.1"],
     },
     remedy: "Read tokens from the Authorization header or a cookie only. \
              Flask-JWT-Extended: leave \"query_string\" out of JWT_TOKEN_LOCATION.",
+    recipes: &recipes::TOKENS,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict,
     access::{self, Access},
@@ -34,11 +34,14 @@ pub(super) static CHECK: Check = Check {
         asvs: &["9.1.1"],
         cwe: &[306, 347],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "7.3.1"],
+        soc2: &["CC6.1", "CC6.3"],
     },
     remedy: "Make every route verify its token, by one dependency or middleware for \
              all: FastAPI Depends on a security scheme; Flask-JWT-Extended \
              @jwt_required(); Django REST DEFAULT_PERMISSION_CLASSES = \
              IsAuthenticated; Express a middleware before the routes.",
+    recipes: &recipes::ACCESS,
     policy: "",
     run,
 };

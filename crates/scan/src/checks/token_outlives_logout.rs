@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict, access, probe::Stop, request::Request, scan::Session,
 };
@@ -29,11 +29,14 @@ pub(super) static CHECK: Check = Check {
         asvs: &["7.4.1"],
         cwe: &[613],
         nist: &["5.1"],
+        pci_dss: &["6.2.4", "8.2.8"],
+        soc2: &["CC6.1"],
     },
     remedy: "End the token at the server: delete the session, or keep the JWT's jti \
              in a list until its exp. Flask-JWT-Extended: token_in_blocklist_loader. \
              simplejwt: the token_blacklist app, and short access tokens. Express: \
              session.destroy().",
+    recipes: &recipes::TOKENS,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Account, Confidence, Evidence, Severity, Verdict, access, learn::Class, probe::Stop,
     request::Request, scan::Session,
@@ -32,11 +32,14 @@ pub(super) static CHECK: Check = Check {
         asvs: &["7.4.3"],
         cwe: &[613],
         nist: &["5.1"],
+        pci_dss: &["6.2.4", "8.2.8"],
+        soc2: &["CC6.1"],
     },
     remedy: "End all other sessions and tokens with a change, or offer it. Django: \
              sessions end by themselves (update_session_auth_hash keeps the own one); \
              simplejwt: CHECK_REVOKE_TOKEN. JWTs: a number of changes in the claims, \
              held against the account's.",
+    recipes: &recipes::TOKENS,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{Confidence, Evidence, Severity, Verdict, access, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -26,10 +26,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["7.2.3"],
         cwe: &[330, 340, 331],
         nist: &["5.1"],
+        pci_dss: &["6.2.4", "8.2.8"],
+        soc2: &["CC6.1"],
     },
     remedy: "Draw tokens from the system's randomness, 128 bits or more: \
              secrets.token_urlsafe(32), crypto.randomBytes(32). Better, let the \
              framework make them.",
+    recipes: &recipes::TOKENS,
     policy: "",
     run,
 };

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{
     Confidence, Evidence, Severity, Verdict,
     access::{self, Credential},
@@ -30,10 +30,13 @@ pub(super) static CHECK: Check = Check {
         asvs: &["14.3.2"],
         cwe: &[524, 525],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.2.8"],
+        soc2: &["CC6.1"],
     },
     remedy: "Answer logins and refreshes with Cache-Control: no-store. FastAPI: \
              response.headers[\"Cache-Control\"] = \"no-store\"; nginx: add_header \
              Cache-Control no-store always.",
+    recipes: &recipes::TOKENS,
     policy: "",
     run,
 };

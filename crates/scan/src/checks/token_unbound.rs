@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{Confidence, Evidence, Severity, Verdict, access, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -27,9 +27,12 @@ pub(super) static CHECK: Check = Check {
         asvs: &["10.3.5"],
         cwe: &[294],
         nist: &["5.1.2"],
+        pci_dss: &["6.2.4", "8.2.8"],
+        soc2: &["CC6.1"],
     },
     remedy: "Keep access tokens short, or bind them: DPoP for applications in \
              browsers and on telephones, mTLS between servers.",
+    recipes: &recipes::TOKENS,
     policy: "",
     run,
 };

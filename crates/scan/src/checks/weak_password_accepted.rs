@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{Confidence, Evidence, Secret, Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -24,11 +24,14 @@ pub(super) static CHECK: Check = Check {
         asvs: &["6.2.4"],
         cwe: &[521, 1391],
         nist: &["3.1.1.2"],
+        pci_dss: &["8.3.6"],
+        soc2: &["CC6.1"],
     },
     remedy: "Hold new passwords against a list of common and leaked ones. Django: \
              CommonPasswordValidator in AUTH_PASSWORD_VALIDATORS. FastAPI-users: \
              validate_password. Flask-Security: SECURITY_PASSWORD_CHECK_BREACHED. \
              Express: a list such as zxcvbn.",
+    recipes: &recipes::PASSWORDS,
     policy: "",
     run,
 };

@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use crate::{
     Confidence, Difference, Evidence, Options, Ownership, Score, Severity, Verdict,
-    checks::{Check, Standards},
+    checks::{Check, Recipes, Standards},
     discover::Discovered,
     scan::Session,
     score,
 };
 
+mod endpoints;
 mod html;
 mod junit;
 mod markdown;
@@ -63,7 +64,8 @@ pub struct Endpoint {
     pub method: String,
     /// The path.
     pub path: String,
-    /// What it is; `login`.
+    /// What it is: `login`, `registration`, `protected`, `logout`, `refresh`, `reset`,
+    /// `password-change`, `introspection`, `revocation` or `signed`.
     pub kind: String,
     /// The target's OpenAPI document, where it has one that describes the route.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +73,8 @@ pub struct Endpoint {
     /// The line of the document on which the route stands, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
+    /// A line for a shell that asks it again, with words in capitals for what is secret.
+    pub curl: String,
 }
 
 /// What a check says.
@@ -101,6 +105,8 @@ pub struct Judgement {
     pub standards: Standards,
     /// How to mend the application.
     pub remedy: String,
+    /// How the usual frameworks do that.
+    pub recipes: Recipes,
     /// The guard policy that closes it; empty where only the application can.
     pub policy: String,
     /// Requests that it sent.
@@ -137,30 +143,27 @@ impl Report {
         took: Duration,
     ) -> Self {
         let login = &session.learned.login;
-        let place = found.document.as_ref().and_then(|(document, lines)| {
-            let line = lines.get(&login.path)?;
-            Some((*document, *line))
-        });
-        let endpoint = Endpoint {
-            method: login.method.clone(),
-            path: login.path.clone(),
-            kind: "login".into(),
-            document: place.map(|(document, _)| document.to_owned()),
-            line: place.map(|(_, line)| line),
-        };
+        let endpoints = endpoints::all(options, found, session);
+        let of_kind = |kind: &str| endpoints.iter().find(|endpoint| endpoint.kind == kind);
         let verdicts: Vec<Judgement> = judged
             .into_iter()
-            .map(|judged| Judgement::new(judged, &endpoint))
+            .filter_map(|judged| {
+                let about = of_kind(endpoints::kind_of(judged.check.id));
+                let endpoint = about.or(endpoints.first())?;
+                Some(Judgement::new(judged, endpoint))
+            })
             .collect();
         let worst = verdicts.iter().filter_map(|v| v.severity).max();
-        let spoofed = verdicts
-            .iter()
-            .any(|v| v.check == "limit-forwarded-spoof" && v.verdict == VerdictKind::Find);
+        let found_by = |check: &str| {
+            let mut found = verdicts.iter().filter(|v| v.verdict == VerdictKind::Find);
+            found.any(|verdict| verdict.check == check)
+        };
+        let bypasses = score::Bypasses::of(found_by);
         let limits = session
             .limits
             .as_ref()
             .and_then(|limits| limits.as_ref().ok());
-        let score = score::score(limits, session.spray.as_ref(), spoofed, worst);
+        let score = score::score(limits, session.spray.as_ref(), bypasses, worst);
         Self {
             schema: SCHEMA.into(),
             target: options.target.to_string(),
@@ -171,7 +174,7 @@ impl Report {
             not_tested: not_tested(&verdicts, found),
             side_effects: side_effects(session),
             login: login.to_string(),
-            endpoints: vec![endpoint],
+            endpoints,
             verdicts,
             baseline: None,
             aborted,
@@ -264,6 +267,7 @@ impl Judgement {
             evidence,
             standards: check.standards,
             remedy: check.remedy.into(),
+            recipes: *check.recipes,
             policy: check.policy.into(),
             requests: judged.requests,
         }
@@ -308,6 +312,7 @@ pub(crate) mod tests {
             kind: "login".into(),
             document: Some("/openapi.json".into()),
             line: Some(7),
+            curl: "curl -i 'http://127.0.0.1:8000/login'".into(),
         };
         let judged = |(place, check): (usize, &&'static Check)| {
             let severity = found.iter().find(|(id, _)| *id == check.id);
