@@ -155,7 +155,17 @@ impl Door {
         }
         let refused = matches!(answer.status, 400..500);
         let like_none = self.alike(answer, &self.none) || self.alike(answer, &self.garbage);
-        (refused || like_none).then_some(false)
+        (refused || like_none || self.sends_away(answer)).then_some(false)
+    }
+
+    /// Whether it leads where the answer to no token leads: to the login.
+    fn sends_away(&self, answer: &Answer) -> bool {
+        let to = |answer: &Answer| {
+            let path = answer.header("location")?.split(['?', '#']).next()?;
+            Some(path.to_owned())
+        };
+        let redirects = (300..400).contains(&answer.status) && answer.status == self.none.status;
+        redirects && to(answer).is_some() && to(answer) == to(&self.none)
     }
 
     fn alike(&self, one: &Answer, other: &Answer) -> bool {
@@ -667,6 +677,13 @@ pub(crate) mod tests {
                 "{status} {body}"
             );
         }
+        let moved = |to: &str| answer(302, &[("location", to)], "");
+        let page = Door {
+            none: moved("/login?next=/me"),
+            ..sound
+        };
+        assert_eq!(page.opens(&moved("/login?next=/me%3Ft")), Some(false));
+        assert_eq!(page.opens(&moved("/elsewhere")), None);
         let any = access(Ok(door(200, 200)));
         assert!(
             any.discerning_door()

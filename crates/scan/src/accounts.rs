@@ -66,12 +66,17 @@ impl<R: Rng> Inventor<R> {
     /// The form of registered names: a prefix that says whose they are, and 40 random bits.
     pub(crate) const MODEL: &'static str = "dwtest-aaaaaaaaaa";
 
+    /// The same where names are mail addresses, at a domain of RFC 2606 that nobody has.
+    pub(crate) const MAIL_MODEL: &'static str = "dwtest-aaaaaaaaaa@example.org";
+
     /// A name that nobody has. With a model in the form that registration uses, it is of the same
     /// form; else the model's characters are replaced kind by kind, and made long enough to be
     /// nobody's.
     pub(crate) fn name(&mut self) -> String {
         if self.model.starts_with("dwtest-") {
-            return format!("dwtest-{}", self.word());
+            let domain = self.model.split_once('@').map(|(_, domain)| domain);
+            let domain = domain.map_or_else(String::new, |domain| format!("@{domain}"));
+            return format!("dwtest-{}{domain}", self.word());
         }
         let (local, domain) = match self.model.split_once('@') {
             Some((local, domain)) => (local.to_owned(), format!("@{domain}")),
@@ -138,6 +143,11 @@ mod tests {
         let rng = || StdRng::seed_from_u64(1);
         let mut registered = Inventor::new(rng(), Inventor::<StdRng>::MODEL);
         assert_eq!(registered.name().len(), Inventor::<StdRng>::MODEL.len());
+        let name = Inventor::new(rng(), Inventor::<StdRng>::MAIL_MODEL).name();
+        assert!(
+            name.starts_with("dwtest-") && name.ends_with("@example.org"),
+            "{name}"
+        );
         let mut mail = Inventor::new(rng(), "alice.b2@example.org");
         let name = mail.name();
         assert!(name.ends_with("@example.org") && name.len() >= 22, "{name}");

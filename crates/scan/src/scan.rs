@@ -370,10 +370,11 @@ impl Session {
         let login = found.logins.first().cloned().ok_or(Opening::NoAccount)?;
         let registers = options.registration != Registration::None;
         let given = options.accounts.first().map_or("", |account| &account.name);
-        let model = if registers {
-            Inventor::<StdRng>::MODEL
-        } else {
-            given
+        let takes_mail = found.registration.as_ref().is_some_and(takes_mail);
+        let model = match registers {
+            true if takes_mail => Inventor::<StdRng>::MAIL_MODEL,
+            true => Inventor::<StdRng>::MODEL,
+            false => given,
         };
         if !model.is_empty() && !model.contains(char::is_alphabetic) {
             return Err(Opening::Nameless);
@@ -885,6 +886,14 @@ async fn learn(
 }
 
 const REGISTERED_EFFECT: &str = "accounts named dwtest-… registered; they are left in place";
+
+/// Whether names are mail addresses there.
+fn takes_mail(registration: &Login) -> bool {
+    let (Shape::Json { account, .. } | Shape::Form { account, .. }) = &registration.shape else {
+        return false;
+    };
+    account.to_lowercase().contains("mail")
+}
 
 /// Registers accounts: of each two names, a coin decides which exists, so that a difference between
 /// existing and absent ones is caused by existence. The others come back too.

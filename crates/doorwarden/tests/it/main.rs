@@ -3,6 +3,8 @@
 
 mod cli;
 mod demo;
+#[cfg(feature = "real-apps")]
+mod frameworks;
 mod hostile;
 mod nodes;
 mod process;
