@@ -16,6 +16,7 @@ mod progress;
 mod scan;
 mod sim;
 mod state;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,8 @@ enum Command {
     Demo(demo::Args),
     /// Find out what a login that you own costs in accounts a day
     Scan(Box<scan::Args>),
+    /// Scan on a schedule, and say when something changed
+    Watch(Box<watch::Args>),
     /// Stand in front of an application and close its logins
     Guard(guard::Args),
     /// Play attackers, people and rival defences against the code that ships
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Demo(args) => run(demo::demo(args)),
         Command::Scan(args) => run(scan::scan(*args)),
+        Command::Watch(args) => run(watch::watch(*args)),
         Command::Guard(args) => guard::guard(args),
         Command::Sim(args) => sim::sim(args),
         Command::Init(args) => config::init(&args),

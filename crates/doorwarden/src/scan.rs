@@ -4,6 +4,7 @@ use std::{
     fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use doorwarden_decision::Login;
@@ -18,8 +19,45 @@ use crate::{Failure, interrupt, operator, policy, progress};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Print the token that proves the target to be yours, and where to put it
+    #[arg(long)]
+    prove: bool,
+    /// Print what would be sent, and send nothing
+    #[arg(long)]
+    plan: bool,
+    /// How to report (repeatable with --output)
+    #[arg(long, value_enum, default_value = "text")]
+    format: Vec<Format>,
+    /// Write the reports into this folder: report.txt, .json, .html, .md, .sarif, .xml
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// Exit with 1 at findings of this severity and over
+    #[arg(long, value_enum, default_value = "low")]
+    fail_on: FailOn,
+    /// Findings that are accepted for now, each with a reason and an end; they don't count
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write a baseline of what was found, for its reasons to be written in
+    #[arg(long, value_name = "FILE")]
+    write_baseline: Option<PathBuf>,
+    /// Write a configuration of the guard that closes what was found
+    #[arg(long, value_name = "FILE")]
+    write_policy: Option<PathBuf>,
+    /// The file that SARIF findings are placed in where the target has no OpenAPI document
+    #[arg(long, value_name = "PATH", default_value = "doorwarden.toml")]
+    sarif_file: String,
+    /// Exit with 1 when the score is lower, or there is none
+    #[arg(long)]
+    min_score: Option<u32>,
+}
+
+/// What is scanned, and how: what `scan` and `watch` share.
+#[derive(clap::Args)]
+pub(crate) struct Asked {
     /// The application: http://127.0.0.1:8000, or https://HOST with a proof that it is yours
-    url: Target,
+    pub(crate) url: Target,
     /// The login, such as 'POST /token form:username form:password' [default: from its OpenAPI]
     #[arg(long)]
     login: Option<Login>,
@@ -65,12 +103,6 @@ pub(crate) struct Args {
     /// Whose key it is: the keyid, or the user
     #[arg(long, value_name = "NAME", default_value = "doorwarden")]
     signing_as: String,
-    /// Print the token that proves the target to be yours, and where to put it
-    #[arg(long)]
-    prove: bool,
-    /// Print what would be sent, and send nothing
-    #[arg(long)]
-    plan: bool,
     /// The most requests in all
     #[arg(long, default_value_t = 250)]
     budget: u32,
@@ -87,33 +119,9 @@ pub(crate) struct Args {
     /// Only this check (repeatable)
     #[arg(long)]
     check: Vec<String>,
-    /// How to report (repeatable with --output)
-    #[arg(long, value_enum, default_value = "text")]
-    format: Vec<Format>,
-    /// Write the reports into this folder: report.txt, .json, .html, .md, .sarif, .xml
-    #[arg(long)]
-    output: Option<PathBuf>,
-    /// Exit with 1 at findings of this severity and over
-    #[arg(long, value_enum, default_value = "low")]
-    fail_on: FailOn,
-    /// Findings that are accepted for now, each with a reason and an end; they don't count
-    #[arg(long, value_name = "FILE")]
-    baseline: Option<PathBuf>,
-    /// Write a baseline of what was found, for its reasons to be written in
-    #[arg(long, value_name = "FILE")]
-    write_baseline: Option<PathBuf>,
-    /// Write a configuration of the guard that closes what was found
-    #[arg(long, value_name = "FILE")]
-    write_policy: Option<PathBuf>,
-    /// The file that SARIF findings are placed in where the target has no OpenAPI document
-    #[arg(long, value_name = "PATH", default_value = "doorwarden.toml")]
-    sarif_file: String,
-    /// Exit with 1 when the score is lower, or there is none
-    #[arg(long)]
-    min_score: Option<u32>,
     /// Print no plan and no progress
     #[arg(long, short)]
-    quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
@@ -144,14 +152,14 @@ const SIGNING_KEY_VARIABLE: &str = "DOORWARDEN_SIGNING_KEY";
 
 pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
     if args.prove {
-        return prove(&args.url);
+        return prove(&args.asked.url);
     }
     if args.output.is_none() && args.format.len() > 1 {
         return Err(Failure::usage(
             "several formats need a folder: --output DIR",
         ));
     }
-    let options = options(&args)?;
+    let options = options(&args.asked)?;
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     for new in [&args.write_baseline, &args.write_policy]
         .into_iter()
@@ -167,17 +175,10 @@ pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
         print!("{}", words(&plan));
         return Ok(0);
     }
-    if !args.quiet {
+    if !args.asked.quiet {
         eprint!("{}", words(&plan));
     }
-    let bar = progress::bar("scanning", u64::from(plan.budget), args.quiet);
-    let told = bar.clone();
-    let on_progress = move |now: doorwarden_scan::Progress| {
-        told.set_position(u64::from(now.requests));
-        told.set_message(now.doing);
-    };
-    let scanned = doorwarden_scan::scan(options, interrupt::flag(), Box::new(on_progress)).await;
-    bar.finish_and_clear();
+    let scanned = with_progress(options, interrupt::flag(), args.asked.quiet).await;
     let mut report = scanned.map_err(failure)?;
     report.baseline = baseline.map(|baseline| baseline.compare(&report, &today()));
     write(&report, &args)?;
@@ -187,10 +188,27 @@ pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
         write_new(path, &text, &args)?;
     }
     if let Some(path) = &args.write_policy {
-        let text = policy::closing(&report, &args.url).map_err(Failure::aborted)?;
+        let text = policy::closing(&report, &args.asked.url).map_err(Failure::aborted)?;
         write_new(path, &text, &args)?;
     }
     Ok(exit_code(&report, &args))
+}
+
+/// One scan, with a bar while it runs.
+pub(crate) async fn with_progress(
+    options: Options,
+    interrupted: Arc<AtomicBool>,
+    quiet: bool,
+) -> Result<Report, ScanError> {
+    let bar = progress::bar("scanning", u64::from(options.budget), quiet);
+    let told = bar.clone();
+    let on_progress = move |now: doorwarden_scan::Progress| {
+        told.set_position(u64::from(now.requests));
+        told.set_message(now.doing);
+    };
+    let scanned = doorwarden_scan::scan(options, interrupted, Box::new(on_progress)).await;
+    bar.finish_and_clear();
+    scanned
 }
 
 /// How long a new baseline's entries hold: long enough to mend them, short enough to be looked at.
@@ -221,7 +239,7 @@ fn write_new(path: &Path, text: &str, args: &Args) -> Result<(), Failure> {
     fs::File::create_new(path)
         .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
         .map_err(|error| Failure::usage(format!("failed to write {}: {error}", path.display())))?;
-    if !args.quiet {
+    if !args.asked.quiet {
         eprintln!("wrote {}", path.display());
     }
     Ok(())
@@ -235,14 +253,14 @@ fn failure(error: ScanError) -> Failure {
     }
 }
 
-fn options(args: &Args) -> Result<Options, Failure> {
-    let mut options = Options::new(args.url.clone());
-    if !args.url.is_loopback() {
+pub(crate) fn options(asked: &Asked) -> Result<Options, Failure> {
+    let mut options = Options::new(asked.url.clone());
+    if !asked.url.is_loopback() {
         options.key = operator::read()?;
     }
-    options.login = args.login.clone();
-    options.accounts = accounts(args)?;
-    options.registration = match args.register.as_deref() {
+    options.login = asked.login.clone();
+    options.accounts = accounts(asked)?;
+    options.registration = match asked.register.as_deref() {
         None => Registration::None,
         Some("discover") => Registration::Discover,
         Some(words) => Registration::At(words.parse().map_err(Failure::usage)?),
@@ -251,39 +269,39 @@ fn options(args: &Args) -> Result<Options, Failure> {
         let read = words.as_ref().map(|words| Route::parse(words, method));
         read.transpose().map_err(Failure::usage)
     };
-    options.token = args.token.clone();
-    options.protected = route(&args.protected, "GET")?;
-    options.logout = route(&args.logout, "POST")?;
-    options.refresh = route(&args.refresh, "POST")?;
+    options.token = asked.token.clone();
+    options.protected = route(&asked.protected, "GET")?;
+    options.logout = route(&asked.logout, "POST")?;
+    options.refresh = route(&asked.refresh, "POST")?;
     let fields = |words: &Option<String>, read: fn(&str) -> Result<Fields, InvalidFields>| {
         let read = words.as_deref().map(read);
         read.transpose().map_err(Failure::usage)
     };
-    options.reset = fields(&args.reset, Fields::reset)?;
-    options.change_password = fields(&args.change_password, Fields::change)?;
+    options.reset = fields(&asked.reset, Fields::reset)?;
+    options.change_password = fields(&asked.change_password, Fields::change)?;
     options.jwt_key = secret(JWT_KEY_VARIABLE);
-    if let Some(route) = route(&args.signed, "GET")? {
+    if let Some(route) = route(&asked.signed, "GET")? {
         let missing = format!("--signed needs the key in {SIGNING_KEY_VARIABLE}");
         options.signed = Some(Signed {
             route,
-            scheme: args.signing.parse().map_err(Failure::usage)?,
+            scheme: asked.signing.parse().map_err(Failure::usage)?,
             key: secret(SIGNING_KEY_VARIABLE).ok_or_else(|| Failure::usage(missing))?,
-            user: args.signing_as.clone(),
+            user: asked.signing_as.clone(),
         });
     }
-    if !(0.1..=1000.0).contains(&args.pace) {
+    if !(0.1..=1000.0).contains(&asked.pace) {
         return Err(Failure::usage(
             "--pace is from 0.1 to 1000 requests a second",
         ));
     }
-    if args.budget == 0 || args.budget > 10_000 {
+    if asked.budget == 0 || asked.budget > 10_000 {
         return Err(Failure::usage("--budget is from 1 to 10000 requests"));
     }
-    options.budget = args.budget;
-    options.pace = args.pace;
-    options.failures_per_account = args.failures;
-    options.sources = args.source.clone();
-    options.only = args.check.clone();
+    options.budget = asked.budget;
+    options.pace = asked.pace;
+    options.failures_per_account = asked.failures;
+    options.sources = asked.source.clone();
+    options.only = asked.check.clone();
     Ok(options)
 }
 
@@ -293,10 +311,10 @@ fn secret(variable: &str) -> Option<Secret> {
 }
 
 /// From the command line, then the file, then the environment.
-fn accounts(args: &Args) -> Result<Vec<Account>, Failure> {
+fn accounts(asked: &Asked) -> Result<Vec<Account>, Failure> {
     // Parsed here and not by clap, whose error would repeat the password.
     let wrong = || Failure::usage("--account is written as name:password");
-    let given = args
+    let given = asked
         .account
         .iter()
         .map(|words| Account::parse(words).ok_or_else(wrong));
@@ -308,7 +326,7 @@ fn accounts(args: &Args) -> Result<Vec<Account>, Failure> {
         accounts.extend(read);
         Ok::<_, Failure>(())
     };
-    if let Some(path) = &args.accounts {
+    if let Some(path) = &asked.accounts {
         let place = path.display().to_string();
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::usage(format!("failed to read {place}: {error}")))?;
@@ -395,7 +413,7 @@ fn write(report: &Report, args: &Args) -> Result<(), Failure> {
             .map_err(|error| {
                 Failure::usage(format!("failed to write {}: {error}", path.display()))
             })?;
-        if !args.quiet {
+        if !args.asked.quiet {
             eprintln!("wrote {}", path.display());
         }
     }

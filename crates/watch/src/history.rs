@@ -181,7 +181,10 @@ mod tests {
         history
             .record("a", &recorded_at(7, 1), Some(&message))
             .unwrap();
-        assert_eq!(history.undelivered().unwrap(), [message.clone()]);
+        assert_eq!(
+            history.undelivered().unwrap(),
+            std::slice::from_ref(&message)
+        );
         history.delivered(&message).unwrap();
         assert!(history.undelivered().unwrap().is_empty());
     }

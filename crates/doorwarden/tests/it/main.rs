@@ -1,6 +1,8 @@
 //! The binary, end to end.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+#[cfg(unix)]
+mod action;
 mod cli;
 mod demo;
 #[cfg(feature = "real-apps")]
@@ -14,3 +16,4 @@ mod real_apps;
 #[path = "../../../redis/tests/it/server.rs"]
 #[expect(dead_code, reason = "the tests of the store itself use more of it")]
 mod server;
+mod watch;

@@ -1,0 +1,224 @@
+//! `doorwarden watch`.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use doorwarden_watch::{Change, History, Message, Recorded, Summary, Webhook, page};
+use serde_json::json;
+use time::{
+    OffsetDateTime,
+    format_description::well_known::{Rfc2822, Rfc3339},
+};
+use url::Url;
+
+use crate::{Failure, interrupt, scan};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    asked: scan::Asked,
+    /// How often, from one start to the next: 30m, 6h, 1d
+    #[arg(long, default_value = "1d", value_parser = every)]
+    every: Duration,
+    /// Scan once and end, for a schedule of your own; exits with 1 on a change
+    #[arg(long)]
+    once: bool,
+    /// The file that remembers the scans (SQLite)
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "doorwarden-history.sqlite3"
+    )]
+    history: PathBuf,
+    /// Write the history as a page after each scan
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+    /// Send a signed message on a change (Standard Webhooks); the secret is in
+    /// DOORWARDEN_WEBHOOK_SECRET
+    #[arg(long, value_name = "URL")]
+    webhook: Option<Url>,
+    /// Write a mail on a change, for whatever sends mail: it has no addresses yet
+    #[arg(long, value_name = "FILE")]
+    mail: Option<PathBuf>,
+}
+
+/// `whsec_…`, as the specification writes it.
+const SECRET_VARIABLE: &str = "DOORWARDEN_WEBHOOK_SECRET";
+
+/// A scan takes up to a minute, and its windows up to a quarter of an hour.
+const SHORTEST: Duration = Duration::from_secs(15 * 60);
+const LONGEST: Duration = Duration::from_secs(90 * 86_400);
+
+/// Scans that the page shows.
+const SHOWN: u32 = 400;
+
+fn every(words: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{words}` is no time; write 30m, 6h or 1d");
+    let unit = words.chars().last().ok_or_else(wrong)?;
+    let number: u64 = words[..words.len() - unit.len_utf8()]
+        .parse()
+        .map_err(|_| wrong())?;
+    let seconds = match unit {
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let every = Duration::from_secs(number.saturating_mul(seconds));
+    if (SHORTEST..=LONGEST).contains(&every) {
+        Ok(every)
+    } else {
+        Err("from 15m to 90d, so that limits are seen with their windows over".into())
+    }
+}
+
+pub(crate) async fn watch(args: Args) -> Result<u8, Failure> {
+    let webhook = webhook(&args)?;
+    let mut history = History::open(&args.history).map_err(Failure::usage)?;
+    let interrupted = interrupt::flag();
+    loop {
+        let next = tokio::time::Instant::now() + args.every;
+        let changed = look(&args, &interrupted, &mut history).await?;
+        if let Some(webhook) = &webhook {
+            deliver(webhook, &history).await?;
+        }
+        if args.once {
+            return Ok(u8::from(changed));
+        }
+        while tokio::time::Instant::now() < next {
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(0);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// One scan, remembered; whether something changed.
+async fn look(
+    args: &Args,
+    interrupted: &Arc<AtomicBool>,
+    history: &mut History,
+) -> Result<bool, Failure> {
+    let target = args.asked.url.to_string();
+    let options = scan::options(&args.asked)?;
+    let summary =
+        match scan::with_progress(options, Arc::clone(interrupted), args.asked.quiet).await {
+            Ok(report) => Summary::of(&report),
+            // A mistake in the call stays one, however often it is made.
+            Err(error) if error.is_usage() => return Err(Failure::usage(error)),
+            Err(error) => Summary::failed(error),
+        };
+    if interrupted.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
+    let before = history.last(&target).map_err(Failure::aborted)?;
+    let before = before.map(|recorded| recorded.summary);
+    let change = before
+        .as_ref()
+        .and_then(|before| before.change_to(&summary));
+    let at = OffsetDateTime::now_utc();
+    let message = change.as_ref().map(|change| {
+        let body = body(&target, at, change, before.as_ref(), &summary);
+        Message::new(at.unix_timestamp(), body)
+    });
+    let kept = before.map_or_else(|| summary.clone(), |before| summary.carried_over(&before));
+    let recorded = Recorded { at, summary: kept };
+    let message = message.filter(|_| args.webhook.is_some());
+    history
+        .record(&target, &recorded, message.as_ref())
+        .map_err(Failure::aborted)?;
+    tell(args, history, &target, at, change.as_ref())?;
+    Ok(change.is_some())
+}
+
+/// On the terminal, in a mail, on the page.
+fn tell(
+    args: &Args,
+    history: &History,
+    target: &str,
+    at: OffsetDateTime,
+    change: Option<&Change>,
+) -> Result<(), Failure> {
+    let write = |path: &PathBuf, text: String| {
+        fs::write(path, text).map_err(|error| {
+            Failure::aborted(format!("failed to write {}: {error}", path.display()))
+        })
+    };
+    let when = at.format(&Rfc3339).unwrap_or_default();
+    match change {
+        Some(change) => println!("{when} {}", change.headline(target)),
+        None => println!("{when} {target}: nothing changed"),
+    }
+    if let (Some(path), Some(change)) = (&args.mail, change) {
+        let date = at.format(&Rfc2822).unwrap_or_default();
+        write(path, change.mail(target, &date))?;
+    }
+    if let Some(path) = &args.page {
+        let scans = history.scans(target, SHOWN).map_err(Failure::aborted)?;
+        write(path, page(target, &scans).map_err(Failure::aborted)?)?;
+    }
+    Ok(())
+}
+
+/// The document of a message (the payload of Standard Webhooks: type, timestamp, data).
+fn body(
+    target: &str,
+    at: OffsetDateTime,
+    change: &Change,
+    before: Option<&Summary>,
+    now: &Summary,
+) -> String {
+    json!({
+        "type": "doorwarden.scan.changed",
+        "timestamp": at.format(&Rfc3339).unwrap_or_default(),
+        "data": {"target": target, "change": change, "before": before, "now": now},
+    })
+    .to_string()
+}
+
+/// Sends what is still to be sent. What can't be is kept for the next time, and told.
+async fn deliver(webhook: &Webhook, history: &History) -> Result<(), Failure> {
+    for message in history.undelivered().map_err(Failure::aborted)? {
+        let now = || OffsetDateTime::now_utc().unix_timestamp();
+        match webhook.send(&message, now).await {
+            Ok(()) => history.delivered(&message).map_err(Failure::aborted)?,
+            Err(error) => {
+                eprintln!("doorwarden: {error}; it is kept and tried again after the next scan");
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn webhook(args: &Args) -> Result<Option<Webhook>, Failure> {
+    let Some(url) = &args.webhook else {
+        return Ok(None);
+    };
+    let secret = std::env::var(SECRET_VARIABLE)
+        .map_err(|_| Failure::usage(format!("--webhook needs a secret in {SECRET_VARIABLE}")))?;
+    Webhook::new(url.clone(), &secret)
+        .map(Some)
+        .map_err(Failure::usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_or_told() {
+        assert_eq!(every("6h"), Ok(Duration::from_secs(21_600)));
+        for wrong in ["", "6", "h", "-1d", "1m", "1000d", "6€"] {
+            assert!(every(wrong).is_err(), "{wrong}");
+        }
+    }
+}
