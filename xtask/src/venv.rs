@@ -11,6 +11,10 @@ pub(crate) fn make() -> Result<(), String> {
     python("target/venv", "examples/requirements.txt")?;
     python("target/frameworks", "examples/frameworks/requirements.txt")?;
     node("target/node", "examples/frameworks/package.json")?;
+    node(
+        "target/browser",
+        "crates/doorwarden/tests/browser/package.json",
+    )?;
     system("chromium", "chromium")
 }
 

@@ -48,7 +48,7 @@ pub use options::{
 pub use probe::Progress;
 pub use report::{Endpoint, Judgement, Report, VerdictKind};
 pub use scan::{Plan, PlannedCheck, ScanError, plan, scan};
-pub use score::{Score, Yield};
+pub use score::{Limited, Score, Yield, predicted};
 pub use secret::Secret;
 pub use signed::{InvalidSigned, Scheme, Signed};
 pub use target::{InvalidTarget, OperatorKey, Ownership, Target};

@@ -46,6 +46,39 @@ pub struct Score {
     pub cap: Option<String>,
 }
 
+/// A limit that was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// Failures that get through.
+    pub most: u32,
+    /// Seconds until it opens again, where the target says it.
+    pub retry_after: Option<u64>,
+}
+
+/// The yield of a login with these limits; `None` is no limit. `password` is on how many accounts one
+/// password can fail.
+pub fn predicted(
+    account: Option<Limited>,
+    address: Option<Limited>,
+    password: Option<Limited>,
+) -> Yield {
+    let rates = Rates {
+        account: a_day(account),
+        address: a_day(address),
+        password: a_day(password),
+    };
+    rates.yielded()
+}
+
+/// Failures a day; without end where nothing limits them.
+fn a_day(limit: Option<Limited>) -> f64 {
+    let Some(Limited { most, retry_after }) = limit else {
+        return f64::INFINITY;
+    };
+    let window = retry_after.map_or(WINDOW_SECONDS, |seconds| seconds.max(1) as f64);
+    f64::from(most) * DAY / window
+}
+
 /// Guesses that get through in a day, for each key; infinite where nothing limits them.
 struct Rates {
     account: f64,
@@ -93,32 +126,21 @@ pub(crate) fn score(
     if bypasses.account {
         rates.account = f64::INFINITY;
     }
-    let one_address = rates.accounts_taken(1.0);
-    let thousand_addresses = rates.accounts_taken(ADDRESSES);
-    let score = points(thousand_addresses);
+    let accounts = rates.yielded();
+    let score = points(accounts.thousand_addresses);
     let (grade, cap) = capped(band(score), worst);
     Some(Score {
         score,
         grade,
-        accounts: Yield {
-            one_address,
-            thousand_addresses,
-            arithmetic: rates.arithmetic(thousand_addresses, score),
-        },
+        accounts,
         cap,
     })
 }
 
 impl Rates {
     fn of(limits: &LimitFacts, spray: Option<&spray_unseen::Facts>) -> Option<Self> {
-        let a_day = |most: Option<u32>, retry_after: Option<u64>| match most {
-            Some(most) => {
-                let window = retry_after.map_or(WINDOW_SECONDS, |seconds| seconds.max(1) as f64);
-                f64::from(most) * DAY / window
-            }
-            None => f64::INFINITY,
-        };
-        let arm = |arm: &crate::checks::limits::Arm| a_day(arm.most(), arm.retry_after);
+        let limit = |most: Option<u32>, retry_after| most.map(|most| Limited { most, retry_after });
+        let arm = |arm: &crate::checks::limits::Arm| a_day(limit(arm.most(), arm.retry_after));
         // A limit for everybody leaves nothing to guess with; its cost is another.
         if limits.bystander_refused {
             return None;
@@ -128,10 +150,17 @@ impl Rates {
         Some(Self {
             account: arm(account),
             address: arm(address),
-            password: spray.map_or(f64::INFINITY, |spray| {
-                a_day(spray.most(), spray.retry_after)
-            }),
+            password: a_day(spray.and_then(|spray| limit(spray.most(), spray.retry_after))),
         })
+    }
+
+    fn yielded(&self) -> Yield {
+        let thousand_addresses = self.accounts_taken(ADDRESSES);
+        Yield {
+            one_address: self.accounts_taken(1.0),
+            thousand_addresses,
+            arithmetic: self.arithmetic(thousand_addresses, points(thousand_addresses)),
+        }
     }
 
     fn guesses(&self, addresses: f64) -> f64 {

@@ -6,6 +6,7 @@
 //! attackers/     one kind of attack a file
 //! defences/      one defence a file; `doorwarden.rs` runs the code that ships
 //! world.rs       the clock: everybody acts, sees what happens, and acts again
+//! probed.rs      what a scan would measure of a defence, and what its score's attacker takes
 //! measure.rs     what a run showed, and what many runs show together
 //! board.rs       every defence against every scenario: tables, CSV, JSON, figures
 //! ```
@@ -21,12 +22,14 @@ mod figures;
 mod measure;
 mod passwords;
 mod people;
+mod probed;
 mod scenarios;
 mod world;
 
 pub use board::{Board, Cell, Goal, Progress, Request};
 pub use defences::DefenceId;
 pub use measure::{Interval, Measured, Summary};
+pub use probed::{Met, Probed, probe, taken_in_a_day};
 pub use scenarios::{SCENARIOS, Scenario};
 pub use world::play;
 

@@ -223,6 +223,11 @@ impl Measured {
         count * 10_000.0 / f64::from(self.people.max(1))
     }
 
+    /// Accounts of 10,000 that were taken within so many milliseconds of attack.
+    pub(crate) fn taken_in(&self, length: u64) -> f64 {
+        self.taken_until(length)
+    }
+
     fn taken_until(&self, moment: u64) -> f64 {
         let taken = self.taken.iter().filter(|time| **time <= moment).count();
         self.per_10_000(taken as f64)

@@ -9,9 +9,12 @@ mod demo;
 mod frameworks;
 mod hostile;
 mod nodes;
+#[cfg(feature = "real-apps")]
+mod pages;
 mod process;
 #[cfg(feature = "real-apps")]
 mod real_apps;
+mod score;
 #[cfg(feature = "real-redis")]
 #[path = "../../../redis/tests/it/server.rs"]
 #[expect(dead_code, reason = "the tests of the store itself use more of it")]

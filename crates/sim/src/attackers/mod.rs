@@ -8,6 +8,7 @@ mod flood;
 mod knowing;
 mod lockout;
 mod parallel;
+mod patient;
 mod spray;
 mod stuffing;
 
@@ -15,6 +16,7 @@ pub(crate) use flood::Flood;
 pub(crate) use knowing::Knowing;
 pub(crate) use lockout::Lockout;
 pub(crate) use parallel::Parallel;
+pub(crate) use patient::Patient;
 pub(crate) use spray::{Order, Spray};
 pub(crate) use stuffing::{Stuffing, Tweaks};
 

@@ -1,0 +1,118 @@
+//! What a scan would measure of a defence: the scanner's three arms, on a virtual clock. And what the
+//! attacker that its score is about takes of accounts behind the same defence, so that the two can be
+//! held against each other.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::{
+    DAY, DefenceId, Scenario,
+    attackers::Patient,
+    defences::{Action, Try},
+    passwords::{Choice, Password},
+    scenarios::Setup,
+    world::play,
+};
+
+/// A limit as a scan sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// Failures that get through.
+    pub most: u32,
+    /// Seconds until it is worth coming back, where the defence says it.
+    pub retry_after: Option<u64>,
+}
+
+/// What a scan would measure; `None` where nothing limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Probed {
+    /// Of one account, from fresh addresses.
+    pub account: Option<Met>,
+    /// Of one address, at fresh names.
+    pub address: Option<Met>,
+    /// Of one password, on fresh accounts from fresh addresses.
+    pub password: Option<Met>,
+}
+
+/// As many failures as the scanner makes in each arm, and 5 requests a second.
+const ACCOUNT_FAILURES: u32 = 12;
+const ADDRESS_FAILURES: u32 = 26;
+const SPRAYED: u32 = 12;
+const PAUSE: u64 = 200;
+
+/// A wait that the scanner takes for a refusal, in milliseconds.
+const LONG: u64 = 1_000;
+
+const NOW: u64 = 1_700_006_400_000;
+
+/// Probes a defence as a scan does.
+pub fn probe(defence: DefenceId) -> Probed {
+    let arm = |failures: u32, attempt: fn(u32) -> Try| {
+        let mut defence = defence.build(0, NOW);
+        let mut now = NOW;
+        for number in 0..failures {
+            now += PAUSE;
+            let attempt = attempt(number);
+            let answer = defence.begin(&attempt, now);
+            let retry_after = match answer.action {
+                Action::Deny { retry } => Some(retry.div_ceil(1_000)),
+                Action::Delay { wait } if wait > LONG => Some(wait.div_ceil(1_000)),
+                Action::Silent | Action::StepUp => None,
+                Action::Allow | Action::Delay { .. } => {
+                    defence.end(&attempt, &answer, Some(false), now);
+                    continue;
+                }
+            };
+            defence.end(&attempt, &answer, None, now);
+            return Some(Met {
+                most: number,
+                retry_after,
+            });
+        }
+        None
+    };
+    Probed {
+        account: arm(ACCOUNT_FAILURES, |number| attempt(0, number, number)),
+        address: arm(ADDRESS_FAILURES, |number| attempt(number, 0, number)),
+        password: arm(SPRAYED, |number| attempt(number, number, 0)),
+    }
+}
+
+/// A wrong password of this number for an account of this number from an address of this number.
+fn attempt(account: u32, address: u32, password: u32) -> Try {
+    Try {
+        name: account.into(),
+        exists: true,
+        // Far down the list, as the scanner's random ones are.
+        password: Password::private((1 << 37) + u64::from(password)),
+        right: false,
+        address: IpAddr::V4(Ipv4Addr::from_bits(0xC612_0000 + (address << 8))),
+        device: None,
+        hostile: false,
+        leaked: false,
+        load: 0.0,
+    }
+}
+
+/// Guesses an account that the attacker makes in its day, refused ones among them.
+const GUESSES: u64 = 1_500;
+
+static DAY_OF_GUESSING: Scenario = Scenario {
+    id: "score",
+    title: "the score's attacker",
+    what: "A day, an address for ten accounts, 1,500 guesses an account at most, by popularity.",
+    length: DAY,
+    setup: |accounts, _| {
+        let choice = Choice { banned: 0 };
+        let pace = (DAY / (u64::from(accounts) * GUESSES)).max(1);
+        let setup = Setup {
+            choice,
+            ..Setup::default()
+        };
+        (setup, vec![Box::new(Patient::new(choice, accounts, pace))])
+    },
+};
+
+/// Accounts of 10,000 that the score's attacker takes in a day behind a defence.
+pub fn taken_in_a_day(defence: DefenceId, accounts: u32, seed: u64) -> f64 {
+    play(&DAY_OF_GUESSING, defence, accounts, seed).taken_in(DAY)
+}
