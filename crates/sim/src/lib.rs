@@ -27,7 +27,7 @@ mod scenarios;
 mod world;
 
 pub use board::{Board, Cell, Goal, Progress, Request};
-pub use defences::DefenceId;
+pub use defences::{DefenceId, PlainLimit, PlainLimits};
 pub use measure::{Interval, Measured, Summary};
 pub use probed::{Met, Probed, probe, taken_in_a_day};
 pub use scenarios::{SCENARIOS, Scenario};

@@ -15,6 +15,7 @@ mod entra;
 mod kanidm;
 mod keycloak;
 mod none;
+mod plain;
 mod rauthy;
 mod step_up_unfamiliar;
 mod stop_guessing;
@@ -24,6 +25,8 @@ use std::net::IpAddr;
 use doorwarden_decision::SignalId;
 
 use crate::passwords::Password;
+
+pub use plain::{PlainLimit, PlainLimits};
 
 /// An attempt as a login service sees it, and the truth beside it.
 #[derive(Clone, Copy, Debug)]
@@ -185,6 +188,8 @@ pub enum DefenceId {
     OutageOpen,
     /// The same with every login refused.
     OutageClosed,
+    /// Limits as a scan takes a login's for; not on the board.
+    Plain(PlainLimits),
 }
 
 impl DefenceId {
@@ -252,6 +257,7 @@ impl DefenceId {
             Self::OutageLocal => "D12-outage-local".into(),
             Self::OutageOpen => "D12-outage-danger-open".into(),
             Self::OutageClosed => "D12-outage-closed".into(),
+            Self::Plain(limits) => format!("plain {limits:?}"),
         }
     }
 
@@ -299,6 +305,7 @@ impl DefenceId {
             Self::OutageLocal => Box::new(Doorwarden::new(seed).away(attack, Away::Local)),
             Self::OutageOpen => Box::new(Doorwarden::new(seed).away(attack, Away::Open)),
             Self::OutageClosed => Box::new(Doorwarden::new(seed).away(attack, Away::Closed)),
+            Self::Plain(limits) => Box::new(plain::Plain::new(limits)),
         }
     }
 }
@@ -316,6 +323,12 @@ impl<K: std::hash::Hash + Eq> FixedWindow<K> {
         }
         entry.1 += n;
         entry.1
+    }
+
+    /// The count of the window that `now` is in.
+    fn count(&self, key: &K, window: u64, now: u64) -> u32 {
+        let entry = self.0.get(key).filter(|(of, _)| *of == now / window);
+        entry.map_or(0, |(_, count)| *count)
     }
 
     /// How long until the window ends.
