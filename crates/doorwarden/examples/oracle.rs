@@ -2,14 +2,25 @@
 //! all else. Then again with one account and with three, where less can be told, but nothing wrong
 //! may be said. Prints the matrices; exits with 1 when a cell is wrong.
 //!
-//! `cargo xtask oracle [RUNS] [--write]`
+//! `cargo xtask oracle [RUNS] [--write] [--load]`: with --load every core is kept busy beside it.
+//! `cargo xtask oracle --timing [RUNS] [--write]`: how often the check of times is wrong, and whether
+//! it finds a millisecond, with every core kept busy.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "an oracle speaks"
 )]
 
-use std::{collections::BTreeMap, error::Error, path::Path, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    path::Path,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use doorwarden_lab::Specimen;
 use doorwarden_scan::{
@@ -19,13 +30,25 @@ use doorwarden_scan::{
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let writes = arguments.iter().any(|argument| argument == WRITE);
-    arguments.retain(|argument| argument != WRITE);
+    let mut takes = |word: &str| {
+        let before = arguments.len();
+        arguments.retain(|argument| argument != word);
+        arguments.len() < before
+    };
+    let (writes, times, loaded) = (takes(WRITE), takes("--timing"), takes("--load"));
+    if times {
+        return timing(
+            arguments.first().map_or(Ok(300), |runs| runs.parse())?,
+            writes,
+        )
+        .await;
+    }
+    let _load = loaded.then(Load::start);
     let runs: u32 = match arguments.first() {
         Some(runs) => runs.parse()?,
         None => 1,
     };
-    let mut page = heading(runs);
+    let mut page = heading(runs, loaded);
     let mut wrong = Vec::new();
     let mut cells = 0;
     let mut most = 0;
@@ -81,13 +104,123 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
+/// Every core busy, until this is dropped.
+struct Load(Arc<AtomicBool>);
+
+impl Load {
+    fn start() -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        for _ in 0..cores {
+            let ended = Arc::clone(&ended);
+            std::thread::spawn(move || {
+                while !ended.load(Ordering::Relaxed) {
+                    std::hint::black_box((0..10_000).fold(0u64, |sum, n| sum ^ n));
+                }
+            });
+        }
+        Self(ended)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Scans of the check of times that find something which is not there (the names that exist are
+/// answered like those that don't), and that find a millisecond which is.
+async fn timing(runs: u32, writes: bool) -> Result<ExitCode, Box<dyn Error>> {
+    let _load = Load::start();
+    let mut found = Vec::new();
+    let powered = (runs / 50).clamp(20, 200);
+    for (later, runs) in [(0, runs), (1_000, powered)] {
+        let accounts = (0..24).map(|i| (format!("oracle-{i}-account"), format!("a password {i}")));
+        let accounts: Vec<(String, String)> = accounts.collect();
+        let login = doorwarden_lab::start(doorwarden_lab::timed(later), accounts.clone()).await?;
+        let mut counts: BTreeMap<char, u32> = BTreeMap::new();
+        let url = login.url();
+        // Side by side where so many are needed that they would take an hour: each is load for the
+        // others, as if there were not enough.
+        let at_once = if later == 0 { SIDE_BY_SIDE } else { 1 };
+        let mut scans = tokio::task::JoinSet::new();
+        let mut begun = 0;
+        while begun < runs || !scans.is_empty() {
+            if begun < runs && scans.len() < at_once {
+                scans.spawn(timed_scan(url.clone(), given(&accounts)));
+                begun += 1;
+                continue;
+            }
+            let Some(ended) = scans.join_next().await else {
+                break;
+            };
+            let verdict = ended?.map_err(|error| error.to_string())?;
+            *counts.entry(verdict).or_default() += 1;
+            let done = counts.values().sum::<u32>();
+            if done % 500 == 0 {
+                eprintln!("  {later} µs: {done} of {runs} runs, {counts:?}");
+            }
+        }
+        let count = |letter| counts.get(&letter).copied().unwrap_or_default();
+        found.push((runs, count('F'), count('.'), count('?')));
+    }
+    let rows: Vec<String> = found
+        .iter()
+        .zip(["none", "1 ms"])
+        .map(|((runs, found, passed, undecided), there)| {
+            format!("| {there} | {runs} | {found} | {passed} | {undecided} |")
+        })
+        .collect();
+    let (runs, alarms, ..) = found[0];
+    let allowed = f64::from(runs) * 0.001;
+    let page = format!(
+        "# How often the check of times is wrong\n\n`cargo xtask oracle --timing {runs} {WRITE}`: whole scans \
+         of enumeration-by-time on loopback with every core kept busy; those without a difference run {SIDE_BY_SIDE} \
+         at once as well. α is 0.001, so at most \
+         {allowed:.0} of {runs} may find what is not there.\n\n\
+         | difference | scans | found | passed | could not decide |\n|---|---|---|---|---|\n{}\n",
+        rows.join("\n")
+    );
+    println!("{page}");
+    if writes {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/timing.md");
+        std::fs::write(docs, page)?;
+    }
+    let (powered, seen, ..) = found[1];
+    let sound = f64::from(alarms) <= allowed.max(1.0) && seen * 2 > powered;
+    Ok(if sound {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Scans at once.
+const SIDE_BY_SIDE: usize = 16;
+
+/// One scan of the check of times alone, and what it says.
+async fn timed_scan(
+    url: String,
+    accounts: Vec<Account>,
+) -> Result<char, Box<dyn Error + Send + Sync>> {
+    let mut options = Options::new(url.parse()?);
+    options.login = Some("POST /login json:/username json:/password".parse()?);
+    options.only = vec!["enumeration-by-time".into()];
+    options.accounts = accounts;
+    options.pace = 1000.0;
+    let report = doorwarden_scan::scan(options, Default::default(), Box::new(|_| {})).await?;
+    Ok(letter(&report.verdicts[0]))
+}
+
 /// Writes the page to docs/oracle.md.
 const WRITE: &str = "--write";
 
 /// What the page is, and which column is which check.
-fn heading(runs: u32) -> String {
+fn heading(runs: u32, loaded: bool) -> String {
+    let load = if loaded { " --load" } else { "" };
     let mut page = format!(
-        "# The oracle\n\n`cargo xtask oracle {runs} {WRITE}`: every check against every login of the lab, \
+        "# The oracle\n\n`cargo xtask oracle {runs} {WRITE}{load}`: every check against every login of the lab, \
          runs: {runs}. Each must find its own fault and be silent on all else; with few accounts less can be \
          told, but nothing wrong may be said.\n\n\
          F found, . passed, - does not apply, ? could not decide; where runs differ, how often it found \
@@ -150,9 +283,7 @@ async fn scan(specimen: &Specimen, accounts: Accounts) -> Result<Report, Box<dyn
     match accounts {
         Accounts::Registered => options.registration = Registration::Discover,
         Accounts::Given(_) => {
-            let account =
-                |(name, password): &(String, String)| Account::parse(&format!("{name}:{password}"));
-            options.accounts = given.iter().filter_map(account).collect();
+            options.accounts = self::given(&given);
         }
     }
     options.pace = 1000.0;
@@ -166,6 +297,12 @@ async fn scan(specimen: &Specimen, accounts: Accounts) -> Result<Report, Box<dyn
         });
     }
     Ok(doorwarden_scan::scan(options, Default::default(), Box::new(|_| {})).await?)
+}
+
+fn given(accounts: &[(String, String)]) -> Vec<Account> {
+    let account =
+        |(name, password): &(String, String)| Account::parse(&format!("{name}:{password}"));
+    accounts.iter().filter_map(account).collect()
 }
 
 fn letter(judgement: &Judgement) -> char {

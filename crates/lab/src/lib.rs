@@ -30,4 +30,4 @@ mod tokens;
 
 pub use attack::{Sprayed, Taken};
 pub use login::{Running, start};
-pub use specimens::{Specimen, naive, sound, specimens};
+pub use specimens::{Specimen, naive, sound, specimens, timed};

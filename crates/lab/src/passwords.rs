@@ -50,18 +50,27 @@ impl Passwords {
 pub(crate) struct Hash {
     salt: Vec<u8>,
     output: [u8; 32],
+    cost: Cost,
+}
+
+/// What a hash costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Cost {
+    Usual,
+    /// The least that there is.
+    Least,
 }
 
 impl Hash {
-    pub(crate) fn of(password: &str, salt: u64) -> Self {
+    pub(crate) fn of(password: &str, salt: u64, cost: Cost) -> Self {
         let salt: Vec<u8> = [salt.to_be_bytes(), salt.to_le_bytes()].concat();
-        let output = compute(password, &salt).unwrap_or_default();
-        Self { salt, output }
+        let output = compute(password, &salt, cost).unwrap_or_default();
+        Self { salt, output, cost }
     }
 
     /// A dummy of the same cost as any other.
-    pub(crate) fn dummy() -> Self {
-        Self::of("nobody's password", u64::MAX)
+    pub(crate) fn dummy(cost: Cost) -> Self {
+        Self::of("nobody's password", u64::MAX, cost)
     }
 
     /// A trap that real code has fallen into (netpulse #209): a dummy hash that is not valid, so
@@ -70,11 +79,12 @@ impl Hash {
         Self {
             salt: Vec::new(),
             output: [0; 32],
+            cost: Cost::Usual,
         }
     }
 
     pub(crate) fn verify(&self, password: &str) -> bool {
-        compute(password, &self.salt) == Some(self.output)
+        compute(password, &self.salt, self.cost) == Some(self.output)
     }
 }
 
@@ -82,8 +92,12 @@ impl Hash {
 const MEMORY_KIB: u32 = 8 * 1024;
 const PASSES: u32 = 2;
 
-fn compute(password: &str, salt: &[u8]) -> Option<[u8; 32]> {
-    let params = Params::new(MEMORY_KIB, PASSES, 1, None).ok()?;
+fn compute(password: &str, salt: &[u8], cost: Cost) -> Option<[u8; 32]> {
+    let (memory, passes) = match cost {
+        Cost::Usual => (MEMORY_KIB, PASSES),
+        Cost::Least => (Params::MIN_M_COST, Params::MIN_T_COST),
+    };
+    let params = Params::new(memory, passes, 1, None).ok()?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut output = [0; 32];
     argon2

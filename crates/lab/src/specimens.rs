@@ -60,6 +60,9 @@ pub struct Specimen {
     /// Whether a token opens what is an administrator's.
     pub(crate) opens_admin: bool,
     pub(crate) signatures: Signatures,
+    /// Whether its hash takes no time to speak of, and how much longer, in microseconds, a name that
+    /// exists is answered: for runs of thousands.
+    pub(crate) quick: Option<u64>,
 }
 
 /// Whether a name in capitals or with spaces around is the same account.
@@ -166,6 +169,7 @@ const SOUND: Specimen = Specimen {
     opens_others: false,
     opens_admin: false,
     signatures: Signatures::Sound,
+    quick: None,
 };
 
 /// Sound, with tokens that say themselves whose they are. That their key can also make them is
@@ -183,6 +187,30 @@ pub fn sound() -> Specimen {
     SOUND
 }
 
+/// A login without limits whose hash takes no time, where a name that exists is answered so many
+/// microseconds later than one that doesn't: to see how often a measurement of times is wrong.
+pub fn timed(later: u64) -> Specimen {
+    Specimen {
+        id: "timed",
+        about: "no limit, a hash that takes no time, and a known difference",
+        fires: &[],
+        quick: Some(later),
+        ..naive_limits(SOUND)
+    }
+}
+
+fn naive_limits(specimen: Specimen) -> Specimen {
+    Specimen {
+        limits: Limits {
+            account: None,
+            address: None,
+            heat: None,
+            ..SOUND_LIMITS
+        },
+        ..specimen
+    }
+}
+
 /// A login as it is written without a thought of abuse: no limit at all, other words and no hash
 /// for unknown names.
 pub fn naive() -> Specimen {
@@ -195,14 +223,8 @@ pub fn naive() -> Specimen {
             "enumeration-by-answer",
             "enumeration-by-time",
         ],
-        limits: Limits {
-            account: None,
-            address: None,
-            heat: None,
-            ..SOUND_LIMITS
-        },
         unknown: Unknown::OtherWordsAtOnce,
-        ..SOUND
+        ..naive_limits(SOUND)
     }
 }
 

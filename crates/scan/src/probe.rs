@@ -318,6 +318,11 @@ impl Probe {
         if let Some(address) = source {
             builder = builder.local_address(address);
         }
+        // Reading the system's certificates takes longer than a request on loopback, for each address
+        // anew, and http has no use for them.
+        if !self.target.is_https() {
+            builder = builder.tls_certs_only([]);
+        }
         let client = builder
             .build()
             .map_err(|error| Stop::Unreachable(words(&error)))?;

@@ -316,6 +316,8 @@ pub(crate) struct Session {
     /// Measured once, judged by several checks.
     pub(crate) limits: Option<Result<LimitFacts, Stop>>,
     pub(crate) spray: Option<checks::spray_unseen::Facts>,
+    /// Whether one check has the whole budget.
+    pub(crate) is_alone: bool,
     /// What the target's document told.
     pub(crate) found: Discovered,
     /// Measured once, judged by several checks.
@@ -419,6 +421,7 @@ impl Session {
             spray: None,
             found: found.clone(),
             access: None,
+            is_alone: options.only.len() == 1,
             locks: None,
             long_passwords: None,
             signing: None,

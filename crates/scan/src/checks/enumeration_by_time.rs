@@ -59,6 +59,8 @@ quantum_ms = 100   # failed answers leave at multiples of this that follow the s
 const THRESHOLD: f64 = 1000.0;
 /// Pairs at the most.
 const PAIRS: u32 = 20;
+/// The same where the whole budget is this check's: with `--check enumeration-by-time`.
+const PAIRS_ALONE: u32 = 60;
 /// A control pair follows every second pair.
 const CONTROL_EVERY: u32 = 2;
 /// Pairs from one address, so that an address's limit is not met; a connection each.
@@ -79,13 +81,18 @@ struct Facts {
     absent: Vec<f64>,
     /// Differences between a used and a fresh name that don't exist.
     control: Vec<f64>,
+    /// How many pairs there are at most.
+    planned: u32,
     /// Why it ended early, if it did.
     disturbed: Option<String>,
 }
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(async {
-        let mut facts = Facts::default();
+        let mut facts = Facts {
+            planned: if session.is_alone { PAIRS_ALONE } else { PAIRS },
+            ..Facts::default()
+        };
         match measure(session, &mut facts).await {
             Ok(()) => {}
             Err(Stop::Check(reason)) => facts.disturbed = Some(reason),
@@ -102,7 +109,7 @@ async fn measure(session: &mut Session, facts: &mut Facts) -> Result<(), Stop> {
     let mut twins: Vec<Invented> = pool.iter().map(|_| session.nobody()).collect();
     let mut used = session.nobody();
     let mut line: Option<(Source, Signature)> = None;
-    for pair in 0..PAIRS {
+    for pair in 0..facts.planned {
         if facts.found() || facts.is_hopeless() {
             break;
         }
@@ -256,7 +263,7 @@ impl Facts {
         let differences = self.differences();
         let count = |keep: fn(f64) -> bool| differences.iter().filter(|d| keep(**d)).count() as u32;
         let (slower, faster) = (count(|d| d > 0.0), count(|d| d < 0.0));
-        let left = PAIRS.saturating_sub(differences.len() as u32);
+        let left = self.planned.saturating_sub(differences.len() as u32);
         let best = e_value(slower + left, faster).max(e_value(slower, faster + left));
         best < THRESHOLD
     }
@@ -306,16 +313,17 @@ fn judge(facts: &Facts) -> Verdict {
         ));
     }
     // The power is that of all pairs: those that were not sent could have changed nothing.
-    let detectable = detectable(&facts.differences(), PAIRS, THRESHOLD).max(least);
+    let detectable = detectable(&facts.differences(), facts.planned, THRESHOLD).max(least);
     let usual = median(facts.absent.clone()).max(median(facts.existing.clone()));
     if !detectable.is_finite() || detectable > usual.max(LEAST_SHIFT_MS) {
         return Verdict::inconclusive(format!(
-            "{PAIRS} pairs with this much noise would not have found a difference as long as an answer takes"
+            "{} pairs with this much noise would not have found a difference as long as an answer takes",
+            facts.planned
         ));
     }
     let summary = format!(
-        "No difference of {detectable:.1} ms or more (power about 95 % with {PAIRS} pairs, of which {pairs} decided it; estimated {:.2} ms).",
-        times.difference_ms
+        "No difference of {detectable:.1} ms or more (power about 95 % with {} pairs, of which {pairs} decided it; estimated {:.2} ms).",
+        facts.planned, times.difference_ms
     );
     Verdict::Pass(Evidence {
         times: Some(times),
@@ -333,6 +341,7 @@ mod tests {
             existing: (0..pairs).map(|i| base(i) + shift).collect(),
             absent: (0..pairs).map(|i| base(i + 1)).collect(),
             control: (0..pairs / 2).map(|i| noise(i) - noise(i + 1)).collect(),
+            planned: PAIRS,
             disturbed: None,
         }
     }
