@@ -9,8 +9,10 @@ use std::{env, process::ExitCode};
 
 const HELP: &str = "\
 cargo xtask test              set up what the tests need, then run all of them
-cargo xtask oracle [RUNS] [--write]
+cargo xtask oracle [RUNS] [--load] [--write]
                               every check against every login of the lab; to docs/oracle.md
+cargo xtask oracle --timing [RUNS] [--write]
+                              how often the check of times is wrong; to docs/timing.md
 cargo xtask bench             a decision and a proxied request beside their rivals
 cargo xtask docs              write the generated pages and schemas anew
 cargo xtask new-check ID      a new check's file
@@ -21,7 +23,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
         ["test"] => steps::test(),
-        ["oracle", arguments @ ..] if arguments.len() <= 2 => steps::oracle(arguments),
+        ["oracle", arguments @ ..] if arguments.len() <= 3 => steps::oracle(arguments),
         ["bench"] => bench::run(),
         ["docs"] => steps::docs(),
         ["new-check", id] => scaffold::check(id),

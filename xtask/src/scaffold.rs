@@ -67,7 +67,7 @@ const CHECK: &str = r##"//! What the finding says, in one line.
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards};
+use super::{Check, Standards, recipes};
 use crate::{Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -86,8 +86,11 @@ pub(super) static CHECK: Check = Check {
         asvs: &[],
         cwe: &[],
         nist: &[],
+        pci_dss: &[],
+        soc2: &[],
     },
     remedy: "",
+    recipes: &recipes::LIMITS,
     policy: "",
     run,
 };

@@ -136,14 +136,19 @@ fn read(path: &'static str, body: &[u8]) -> Result<Discovered, Undiscovered> {
 /// The line of each path, from 1, by the path with its base.
 fn lines(document: &Value, text: &str) -> HashMap<String, u32> {
     let base = base(document);
-    let paths = document["paths"].as_object().into_iter().flatten();
-    let line = |path: &String| {
-        let quoted = Value::from(path.as_str()).to_string();
-        let at = text.find(&quoted)?;
-        let before = text[..at].bytes().filter(|byte| *byte == b'\n').count();
-        Some((format!("{base}{path}"), before as u32 + 1))
-    };
-    paths.filter_map(|(path, _)| line(path)).collect()
+    let is_path = |key: &str| document["paths"].get(key).is_some();
+    let mut lines = HashMap::new();
+    let (mut line, mut rest) = (1, text);
+    // In one go: a document may have as many paths as it likes.
+    while let Some(at) = rest.find("\"/") {
+        line += rest[..at].bytes().filter(|byte| *byte == b'\n').count() as u32;
+        rest = &rest[at + 1..];
+        let key = rest.split('"').next().unwrap_or_default();
+        if is_path(key) {
+            lines.entry(format!("{base}{key}")).or_insert(line);
+        }
+    }
+    lines
 }
 
 /// What stands before all paths: Swagger's `basePath`, or the path of OpenAPI's first server.

@@ -130,3 +130,134 @@ fn a_redirect_is_not_followed() {
     assert_eq!(scan(&redirects, &LOGIN).code, Some(2));
     assert!(elsewhere.accept().is_err(), "credentials went elsewhere");
 }
+
+#[test]
+fn a_drip_a_bomb_and_a_loop_harm_nothing() {
+    // A byte every half second, for ever: the time for an answer ends it.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let drip = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                while stream.write_all(b"H").is_ok() {
+                    std::thread::sleep(std::time::Duration::from_millis(500));
+                }
+            });
+        }
+    });
+    let ran = scan(&drip, &LOGIN);
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+
+    // 32 MiB that say they are gzip: they are not unpacked, and read up to their limit only.
+    let bomb = server(|_| {
+        let mut answer =
+            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n".to_vec();
+        answer.extend_from_slice(&[0x1f, 0x8b, 8, 0]);
+        answer.resize(32 << 20, 0);
+        answer
+    });
+    assert_eq!(scan(&bomb, &LOGIN).code, Some(2));
+
+    let here = server(|path| http("302 Found", &format!("location: {path}\r\n"), ""));
+    let ran = scan(&here, &LOGIN);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+}
+
+#[test]
+fn a_document_that_means_harm_harms_nothing() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let other = elsewhere.local_addr().unwrap();
+    let login =
+        r##"{"post":{"requestBody":{"content":{"application/json":{"schema":{"$ref":"#/a"}}}}}}"##;
+    let schemas = r##""a":{"$ref":"#/b"},"b":{"$ref":"#/a"}"##;
+    let credentials = r#"{"post":{"requestBody":{"content":{"application/json":{"schema":{"properties":{"user":{},"password":{}}}}}}}}"#;
+    let many: String = (0..20_000)
+        .map(|i| format!(r#""/p{i}":{{"get":{{}}}},"#))
+        .collect();
+    let documents = [
+        // Deeper than a stack.
+        "[".repeat(200_000),
+        format!(r#"{{"paths":{{"/login":{login}}},{schemas}}}"#),
+        // Somebody else's server, and names of routes that are none.
+        format!(
+            r#"{{"servers":[{{"url":"http://{other}"}}],"paths":{{{many}"/login":{credentials}}}}}"#
+        ),
+        format!(r#"{{"paths":{{"//{other}/login":{credentials}}}}}"#),
+        format!(
+            r#"{{"paths":{{"/login\r\nhost: {other}":{credentials},"/\u001b[31mlogin":{credentials}}}}}"#
+        ),
+    ];
+    for document in documents {
+        let target = server(move |path| match path {
+            "/openapi.json" => http("200 OK", "", &document),
+            _ => http("401 Unauthorized", "", "no"),
+        });
+        let ran = scan(&target, &[]);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(
+            !ran.err.contains('\u{1b}') && !ran.out.contains('\u{1b}'),
+            "{:?}",
+            ran.err
+        );
+    }
+    assert!(elsewhere.accept().is_err(), "credentials went elsewhere");
+}
+
+#[test]
+fn nothing_that_the_operator_keeps_secret_is_shown() {
+    // It says back whatever it was sent, in heads and bodies.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                let mut request = [0; 8192];
+                let n = stream.read(&mut request).unwrap_or(0);
+                let text = String::from_utf8_lossy(&request[..n]).into_owned();
+                let right = text.contains("Correct-Horse-77");
+                let status = if right { "200 OK" } else { "401 Unauthorized" };
+                let token = if right {
+                    r#","access_token":"tok-3f9a77c2e1b04d55""#
+                } else {
+                    ""
+                };
+                let body = format!("{{\"sent\":{}{token}}}", serde_json::Value::from(text));
+                let _ = stream.write_all(&http(status, "", &body));
+            });
+        }
+    });
+    for format in ["text", "json", "html", "markdown", "sarif", "junit"] {
+        let mut args = vec![
+            "scan",
+            &url,
+            "--account",
+            "synthetic:Correct-Horse-77",
+            "--pace",
+            "1000",
+        ];
+        args.extend(LOGIN);
+        args.extend([
+            "--format",
+            format,
+            "--check",
+            "enumeration-by-answer",
+            "--check",
+            "token-not-checked",
+        ]);
+        args.extend([
+            "--check",
+            "refresh-token-reuse",
+            "--check",
+            "login-input-errors",
+        ]);
+        let ran = run(&args);
+        for secret in ["Correct-Horse-77", "tok-3f9a77c2e1b04d55"] {
+            assert!(!ran.out.contains(secret), "{format}: {}", ran.out);
+            assert!(!ran.err.contains(secret), "{format}: {}", ran.err);
+        }
+        assert!(!ran.out.is_empty(), "{format}: {}", ran.err);
+    }
+}
