@@ -133,7 +133,7 @@ pub(crate) enum Failure {
 
 const SOUND_LIMITS: Limits = Limits {
     account: Some(10),
-    address: Some(15),
+    address: Some(12),
     pair: None,
     global: None,
     heat: Some(5),
@@ -141,7 +141,7 @@ const SOUND_LIMITS: Limits = Limits {
 
 const SOUND: Specimen = Specimen {
     id: "sound",
-    about: "limits by account (10) and address (15), sees a spray, tells nothing",
+    about: "limits by account (10) and address (12), sees a spray, tells nothing",
     fires: &[],
     limits: SOUND_LIMITS,
     believes_forwarded: false,
@@ -469,7 +469,7 @@ pub fn specimens() -> Vec<Specimen> {
             id: "no-heat",
             about: "does not see one password on many accounts",
             fires: &["spray-unseen"],
-            limits: limits(Some(10), Some(15), None, None, None),
+            limits: limits(Some(10), Some(12), None, None, None),
             ..SOUND
         },
         Specimen {

@@ -27,8 +27,8 @@ use crate::{
 };
 
 /// How many accounts are registered: an own one, two to exhaust, one whose password is sprayed,
-/// and twelve to spray and to compare.
-const REGISTERED: usize = 16;
+/// and ten to spray and to compare.
+const REGISTERED: usize = 14;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]

@@ -21,9 +21,10 @@ pub(super) static CHECK: Check = Check {
     why: "Whoever has one account of their own logs in between guesses and is never \
           limited.",
     sends: "From a fresh address: as many wrong logins of invented names as the limit \
-            allows but one, one right login, and up to three more wrong ones. Only \
-            where the limit that was measured is 22 or less.",
-    max_requests: 25,
+            allows but one, one right login, and up to three more wrong ones; where \
+            the address is refused before, the same once more with the smaller limit. \
+            Only where the limit that was measured is 22 or less.",
+    max_requests: 50,
     measures_limits: true,
     evidence: "The same failures without a right login between are refused (positive \
                control, from the measurement of the limits); with one between, three \
@@ -67,34 +68,55 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
                 format!("a limit of {most} an address is not one that is tried (2 to {LARGEST})");
             return Ok(Verdict::inconclusive(reason));
         }
-        let source = session.need_source()?;
         session.probe.expect_limits(true);
-        let answered = measure(session, source, most).await;
+        let met = measure_again(session, most).await;
         session.probe.expect_limits(false);
-        Ok(judge(most, answered?))
+        Ok(judge(&met?))
     })
 }
 
-/// How many failures after the right login were answered as usual; `None` where the login or a
-/// failure before it was refused.
-async fn measure(session: &mut Session, source: Source, most: u32) -> Result<Option<u32>, Stop> {
+/// What the failures met.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Met {
+    /// The address was refused at this failure, before its limit was reached.
+    Early(u32),
+    /// The right login was refused.
+    NotRight,
+    /// With a limit of so many, so many failures after the right login were answered as usual.
+    After { most: u32, answered: u32 },
+}
+
+/// Once more with a smaller limit where the first was refused before it was reached: some limits
+/// shrink while a site is under pressure, as it is by then.
+async fn measure_again(session: &mut Session, most: u32) -> Result<Met, Stop> {
+    match measure(session, most).await? {
+        Met::Early(at) if at > 2 => measure(session, at - 1).await,
+        met => Ok(met),
+    }
+}
+
+async fn measure(session: &mut Session, most: u32) -> Result<Met, Stop> {
+    let source = session.need_source()?;
     let mut usual = None;
-    for _ in 1..most {
+    for failure in 1..most {
         let signature = fail(session, source).await?;
         if *usual.get_or_insert_with(|| signature.clone()) != signature {
-            return Ok(None);
+            return Ok(Met::Early(failure));
         }
     }
     let own = session.own();
     if session.right(source, &own).await?.1 != Class::Right {
-        return Ok(None);
+        return Ok(Met::NotRight);
     }
     for answered in 0..AFTER {
-        if Some(fail(session, source).await?) != usual {
-            return Ok(Some(answered));
+        if usual != Some(fail(session, source).await?) {
+            return Ok(Met::After { most, answered });
         }
     }
-    Ok(Some(AFTER))
+    Ok(Met::After {
+        most,
+        answered: AFTER,
+    })
 }
 
 async fn fail(session: &mut Session, source: Source) -> Result<Signature, Stop> {
@@ -105,23 +127,28 @@ async fn fail(session: &mut Session, source: Source) -> Result<Signature, Stop> 
     Ok(session.learned.signature(&answer))
 }
 
-fn judge(most: u32, answered: Option<u32>) -> Verdict {
-    match answered {
-        None => Verdict::inconclusive("the address was refused before its limit was reached"),
-        Some(AFTER) => Verdict::find(
-            Severity::High,
-            Confidence::High,
-            Evidence::of(format!(
-                "An address that may fail {most} times fails {} times with a right login of its own in between, and is not refused.",
-                most - 1 + AFTER
+fn judge(met: &Met) -> Verdict {
+    match *met {
+        Met::Early(_) => {
+            Verdict::inconclusive("the address was refused before its limit was reached")
+        }
+        Met::NotRight => Verdict::inconclusive("a right login from the address was refused"),
+        Met::After {
+            most,
+            answered: AFTER,
+        } => {
+            let failures = most - 1 + AFTER;
+            let evidence = Evidence::of(format!(
+                "An address that may fail {most} times fails {failures} times with a right login of its own in between, and is not refused."
             ))
             .exhibit(format!("{} wrong logins from one address", most + 1), "refused")
             .exhibit(
                 format!("{} wrong logins, a right one, {AFTER} wrong ones", most - 1),
                 "none refused",
-            ),
-        ),
-        Some(answered) => Verdict::pass(format!(
+            );
+            Verdict::find(Severity::High, Confidence::High, evidence)
+        }
+        Met::After { most, answered } => Verdict::pass(format!(
             "After a right login the address was refused at failure {}.",
             most + answered
         )),
@@ -134,15 +161,18 @@ mod tests {
 
     #[test]
     fn going_on_as_before_is_found() {
-        assert!(matches!(judge(10, Some(3)), Verdict::Find(_)));
-        assert!(matches!(judge(10, Some(1)), Verdict::Pass(_)));
-        assert!(matches!(judge(10, Some(0)), Verdict::Pass(_)));
-        assert!(matches!(
-            judge(10, None),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        let after = |answered| judge(&Met::After { most: 10, answered });
+        assert!(matches!(after(3), Verdict::Find(_)));
+        assert!(matches!(after(1), Verdict::Pass(_)));
+        assert!(matches!(after(0), Verdict::Pass(_)));
+        for met in [Met::Early(4), Met::NotRight] {
+            assert!(matches!(
+                judge(&met),
+                Verdict::Skip {
+                    inconclusive: true,
+                    ..
+                }
+            ));
+        }
     }
 }
