@@ -24,7 +24,8 @@ pub(crate) struct Args {
     /// Print the token that proves the target to be yours, and where to put it
     #[arg(long)]
     prove: bool,
-    /// Print what would be sent, and send nothing
+    /// Print what would be sent and what of the target is understood; tries no login, but reads the
+    /// target's documents
     #[arg(long)]
     plan: bool,
     /// How to report (repeatable with --output)
@@ -173,7 +174,7 @@ pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
     let plan = doorwarden_scan::plan(&options).map_err(Failure::usage)?;
     if args.plan {
         print!("{}", words(&plan));
-        return Ok(0);
+        return understood(&options).await;
     }
     if !args.asked.quiet {
         eprint!("{}", words(&plan));
@@ -192,6 +193,24 @@ pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
         write_new(path, &text, &args)?;
     }
     Ok(exit_code(&report, &args))
+}
+
+/// Prints what the target's documents tell. One that can't be asked yet has a plan all the same.
+async fn understood(options: &Options) -> Result<u8, Failure> {
+    match doorwarden_scan::understand(options, interrupt::flag()).await {
+        Ok(routes) => {
+            println!("understood");
+            for (what, route) in routes {
+                println!("  {what:<24} {route}");
+            }
+            Ok(0)
+        }
+        Err(error @ ScanError::NotOwned { .. }) => Err(Failure::usage(error)),
+        Err(error) => {
+            println!("understood nothing: {error}");
+            Ok(0)
+        }
+    }
 }
 
 /// One scan, with a bar while it runs.

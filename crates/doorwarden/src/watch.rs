@@ -109,18 +109,20 @@ async fn look(
 ) -> Result<bool, Failure> {
     let target = args.asked.url.to_string();
     let options = scan::options(&args.asked)?;
-    let summary =
-        match scan::with_progress(options, Arc::clone(interrupted), args.asked.quiet).await {
-            Ok(report) => Summary::of(&report),
-            // A mistake in the call stays one, however often it is made.
-            Err(error) if error.is_usage() => return Err(Failure::usage(error)),
-            Err(error) => Summary::failed(error),
-        };
+    let before = history.last(&target).map_err(Failure::aborted)?;
+    let before = before.map(|recorded| recorded.summary);
+    let summary = match scan::with_progress(options, Arc::clone(interrupted), args.asked.quiet)
+        .await
+    {
+        Ok(report) => Summary::of(&report),
+        // A mistake in the call shows the first time; what worked before and doesn't now is
+        // the target's: a login that moved, an account that is locked.
+        Err(error) if error.is_usage() && before.is_none() => return Err(Failure::usage(error)),
+        Err(error) => Summary::failed(error),
+    };
     if interrupted.load(Ordering::Relaxed) {
         return Ok(false);
     }
-    let before = history.last(&target).map_err(Failure::aborted)?;
-    let before = before.map(|recorded| recorded.summary);
     let change = before
         .as_ref()
         .and_then(|before| before.change_to(&summary));

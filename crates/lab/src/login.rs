@@ -53,6 +53,11 @@ impl Running {
         lock(&self.site.tokens).secret().map(str::to_owned)
     }
 
+    /// How many logins were tried.
+    pub fn attempts(&self) -> u64 {
+        self.site.attempts.load(Ordering::Relaxed)
+    }
+
     /// The secret that signs requests to `/signed`.
     pub fn signing_key(&self) -> &str {
         &self.site.signing_key
@@ -115,6 +120,7 @@ pub(crate) struct Site {
     pub(crate) nonces: Mutex<HashSet<String>>,
     dummy: Hash,
     serial: AtomicU64,
+    attempts: AtomicU64,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +160,7 @@ impl Site {
             nonces: Mutex::default(),
             dummy,
             serial: AtomicU64::new(1),
+            attempts: AtomicU64::new(0),
         }
     }
 
@@ -299,6 +306,7 @@ async fn login_unlimited(
 }
 
 fn read(site: &Site, credentials: Sent) -> Result<(String, Vec<String>), Response> {
+    site.attempts.fetch_add(1, Ordering::Relaxed);
     let Json(credentials) = match credentials {
         Ok(credentials) => credentials,
         Err(_) if site.specimen.stumbles => return Err(stumble()),

@@ -82,7 +82,9 @@ impl Specimen {
         let holds = self.limits.account.is_some() && self.limits.global.is_none();
         let locks = holds && !self.verifies_first && check == "lockout-denies-owner";
         // No login here knows a second factor, and but for one none asks for anything else.
-        let asks_nothing = self.refusal != Refusal::Challenge && check == "captcha-or-mfa-absent";
+        let asks_nothing = self.refusal != Refusal::Challenge
+            && self.limits.global.is_none()
+            && check == "captcha-or-mfa-absent";
         let discerns = matches!(self.tokens.checks, Checks::Presence | Checks::Nothing);
         let carried = !self.tokens.bound && !discerns && check == "token-unbound";
         self.fires.contains(&check) || locks || asks_nothing || carried

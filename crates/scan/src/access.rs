@@ -153,6 +153,10 @@ impl Door {
         if self.alike(answer, &self.valid) {
             return Some(true);
         }
+        // A limit of the route says nothing of the token.
+        if matches!(answer.status, 408 | 425 | 429) {
+            return None;
+        }
         let refused = matches!(answer.status, 400..500);
         let like_none = self.alike(answer, &self.none) || self.alike(answer, &self.garbage);
         (refused || like_none || self.sends_away(answer)).then_some(false)
@@ -426,6 +430,7 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
         let wanted = scheme(&valid).and_then(|word| issued.credential.after(word));
         if let Some(credential) = wanted.filter(|wanted| *wanted != issued.credential) {
             valid = ask(session, &path, Some(&credential)).await?;
+            session.token_word = scheme_of(&credential);
             issued.credential = credential;
         }
         if !(200..300).contains(&valid.status) {
@@ -480,6 +485,29 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
     })
 }
 
+/// The word before the token in `Authorization`.
+fn scheme_of(credential: &Credential) -> Option<String> {
+    match credential {
+        Credential::Header { word, .. } => Some(word.clone()),
+        Credential::Cookie { .. } => None,
+    }
+}
+
+/// A fresh login's token, which opens the route now; `Err` says why there is none.
+pub(crate) async fn fresh(
+    session: &mut Session,
+    door: &Door,
+) -> Result<Result<Issued, &'static str>, Stop> {
+    let Some(issued) = log_in(session).await? else {
+        return Ok(Err("a fresh login was given no token"));
+    };
+    let answer = ask(session, &door.path, Some(&issued.credential)).await?;
+    Ok(match door.opens(&answer) {
+        Some(true) => Ok(issued),
+        _ => Err("the token of a fresh login does not open the route"),
+    })
+}
+
 /// The scheme that a refusal asks for, where it may be one of tokens.
 fn scheme(answer: &Answer) -> Option<&str> {
     let scheme = answer
@@ -522,10 +550,15 @@ pub(crate) async fn log_in_as(
             "a right login of a test account was refused".into(),
         ));
     }
-    Ok(match &session.token {
+    let mut issued = match &session.token {
         Some(place) => Issued::at(&answer, place),
         None => Issued::of(&answer, &session.learned.wrong_cookies()),
-    })
+    };
+    if let (Some(issued), Some(word)) = (&mut issued, &session.token_word) {
+        let after = issued.credential.after(word);
+        issued.credential = after.unwrap_or(issued.credential.clone());
+    }
+    Ok(issued)
 }
 
 /// Where the token may be asked for, each with whether the document says that it is.
@@ -670,6 +703,7 @@ pub(crate) mod tests {
             (422, "other words", Some(false)),
             (200, "<html>log in", None),
             (500, "oops", None),
+            (429, "slow down", None),
         ] {
             assert_eq!(
                 sound.opens(&answer(status, &[], body)),

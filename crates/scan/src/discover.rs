@@ -83,6 +83,52 @@ impl Object {
     }
 }
 
+impl Discovered {
+    /// All of it, each with what it is.
+    pub(crate) fn words(&self) -> Vec<(&'static str, String)> {
+        let mut all: Vec<(&'static str, String)> = Vec::new();
+        let route = |route: &Route| format!("{} {}", route.method, route.path);
+        all.extend(self.logins.iter().map(|login| ("login", login.to_string())));
+        all.extend(
+            self.registration
+                .iter()
+                .map(|login| ("registration", login.to_string())),
+        );
+        let asks = |(path, _): &(String, bool)| ("asks for a token", format!("GET {path}"));
+        all.extend(self.protected.iter().take(MOST_SHOWN).map(asks));
+        for (what, found) in [
+            ("logout", &self.logout),
+            ("refresh", &self.refresh),
+            ("introspection", &self.introspection),
+            ("revocation", &self.revocation),
+        ] {
+            all.extend(found.iter().map(|found| (what, route(found))));
+        }
+        for (what, found) in [
+            ("reset", &self.reset),
+            ("password change", &self.change_password),
+        ] {
+            let words =
+                |found: &Fields| format!("{} {}", route(&found.route), found.names.join(" "));
+            all.extend(found.iter().map(|found| (what, words(found))));
+        }
+        let object = self
+            .object
+            .iter()
+            .map(|object| ("one user's", format!("GET {}", object.path("…"))));
+        all.extend(object);
+        all.extend(
+            self.admin
+                .iter()
+                .map(|path| ("administrator's", format!("GET {path}"))),
+        );
+        all
+    }
+}
+
+/// Protected routes that are shown; more are not tried.
+const MOST_SHOWN: usize = 3;
+
 /// Why nothing was discovered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Undiscovered {

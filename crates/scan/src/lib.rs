@@ -47,7 +47,7 @@ pub use options::{
 };
 pub use probe::Progress;
 pub use report::{Endpoint, Judgement, Report, VerdictKind};
-pub use scan::{Plan, PlannedCheck, ScanError, plan, scan};
+pub use scan::{Plan, PlannedCheck, ScanError, plan, scan, understand};
 pub use score::{Limited, Score, Yield, predicted};
 pub use secret::Secret;
 pub use signed::{InvalidSigned, Scheme, Signed};

@@ -271,7 +271,7 @@ fn aliased(documents: &[Value]) -> Option<Value> {
     let mut selections = String::new();
     for (number, document) in documents.iter().enumerate() {
         let query = document["query"].as_str()?;
-        let inner = query[query.find('{')? + 1..query.rfind('}')?].trim();
+        let inner = query.get(query.find('{')? + 1..query.rfind('}')?)?.trim();
         selections.push_str(&format!(" dw{number}: {inner}"));
     }
     let queries = documents.iter().map(|document| &document["query"]);
@@ -345,6 +345,8 @@ mod tests {
             bodies(graphql)
         );
         assert!(batched("POST /t form:u form:p").is_empty());
+        let odd = r#"POST /t body:{"u":"{{account}}","p":"{{password}}","query":"}{"}"#;
+        assert_eq!(batched(odd).len(), 1);
         let basic = Request::login(&"GET /t basic".parse().unwrap(), "a", "b");
         assert!(
             basic

@@ -69,6 +69,13 @@ pub enum ScanError {
 }
 
 impl ScanError {
+    fn stopped(options: &Options, stop: &Stop) -> Self {
+        Self::Stopped {
+            target: options.target.to_string(),
+            reason: stop.to_string(),
+        }
+    }
+
     /// Whether it is a mistake in how the scan was asked for, rather than the target's state.
     pub fn is_usage(&self) -> bool {
         !matches!(self, Self::Stopped { .. })
@@ -173,30 +180,10 @@ pub async fn scan(
 ) -> Result<Report, ScanError> {
     let started = Instant::now();
     let checks = chosen(&options)?;
-    let target = options.target.to_string();
     let mut probe = Probe::new(&options, interrupted, on_progress);
-    let stopped = |stop: Stop| ScanError::Stopped {
-        target: target.clone(),
-        reason: stop.to_string(),
-    };
-    let not_owned = || ScanError::NotOwned {
-        target: target.clone(),
-        record: options.target.dns_record(),
-    };
-    if !options.target.is_loopback() && options.key.is_none() {
-        return Err(not_owned());
-    }
-    probe.doing("proving ownership");
-    probe.pin().await.map_err(stopped)?;
-    let proof = target::prove(&options.target, options.key.as_ref(), &mut probe).await;
-    let ownership = proof.map_err(stopped)?.ok_or_else(not_owned)?;
-    probe.doing("finding the login");
-    let found = endpoints(&options, &mut probe)
-        .await
-        .map_err(|error| match error {
-            Undiscovered::Stop(stop) => stopped(stop),
-            other => ScanError::Discover(other.to_string()),
-        })?;
+    let account = options.accounts.first();
+    let (ownership, found) = enter(&options, account, &mut probe).await?;
+    let stopped = |stop: Stop| ScanError::stopped(&options, &stop);
     let mut session = Session::open(&options, probe, &found)
         .await
         .map_err(|error| {
@@ -229,6 +216,45 @@ pub async fn scan(
     ))
 }
 
+/// What of a target is understood, each route with what it is. Documents, metadata and a GraphQL
+/// schema are read, once the target is proven; no login is tried.
+pub async fn understand(
+    options: &Options,
+    interrupted: Arc<AtomicBool>,
+) -> Result<Vec<(&'static str, String)>, ScanError> {
+    let mut probe = Probe::new(options, interrupted, Box::new(|_| {}));
+    let (_, found) = enter(options, None, &mut probe).await?;
+    Ok(found.words())
+}
+
+/// The proof, and what the target's documents tell. With an account, the usual paths are tried too
+/// where nothing names the login.
+async fn enter(
+    options: &Options,
+    account: Option<&Account>,
+    probe: &mut Probe,
+) -> Result<(Ownership, Discovered), ScanError> {
+    let stopped = |stop: Stop| ScanError::stopped(options, &stop);
+    let not_owned = || ScanError::NotOwned {
+        target: options.target.to_string(),
+        record: options.target.dns_record(),
+    };
+    if !options.target.is_loopback() && options.key.is_none() {
+        return Err(not_owned());
+    }
+    probe.doing("proving ownership");
+    probe.pin().await.map_err(stopped)?;
+    let proof = target::prove(&options.target, options.key.as_ref(), probe).await;
+    let ownership = proof.map_err(stopped)?.ok_or_else(not_owned)?;
+    probe.doing("finding the login");
+    let found = endpoints(options, account, probe).await;
+    let found = found.map_err(|error| match error {
+        Undiscovered::Stop(stop) => stopped(stop),
+        other => ScanError::Discover(other.to_string()),
+    })?;
+    Ok((ownership, found))
+}
+
 /// The checks, in the order they run in. Several judge one measurement of the limits; the first
 /// of those is charged with it.
 fn chosen(options: &Options) -> Result<Vec<&'static Check>, ScanError> {
@@ -240,7 +266,11 @@ fn chosen(options: &Options) -> Result<Vec<&'static Check>, ScanError> {
 }
 
 /// The login and the registration: named, or discovered.
-async fn endpoints(options: &Options, probe: &mut Probe) -> Result<Discovered, Undiscovered> {
+async fn endpoints(
+    options: &Options,
+    account: Option<&Account>,
+    probe: &mut Probe,
+) -> Result<Discovered, Undiscovered> {
     let registers = options.registration == Registration::Discover;
     let needs_login = options.login.is_none();
     let mut found = match discover(probe, needs_login).await {
@@ -249,7 +279,7 @@ async fn endpoints(options: &Options, probe: &mut Probe) -> Result<Discovered, U
         Err(_) if !needs_login && !registers => Discovered::default(),
         Err(error) if needs_login && !registers => {
             let mut found = Discovered::default();
-            habits::find(probe, options.accounts.first(), &mut found).await?;
+            habits::find(probe, account, &mut found).await?;
             if found.logins.is_empty() {
                 return Err(error);
             }
@@ -329,6 +359,8 @@ pub(crate) struct Session {
     pub(crate) registration: Option<Registered>,
     /// The key that signs the target's JWTs, if the operator gave it.
     pub(crate) jwt_key: Option<Secret>,
+    /// The word before the token, where it is not `Bearer`.
+    pub(crate) token_word: Option<String>,
     /// Where the operator says that tokens are.
     pub(crate) token: Option<TokenPlace>,
     /// What the operator said of signed requests.
@@ -427,6 +459,7 @@ impl Session {
             signing: None,
             registration,
             jwt_key: options.jwt_key.clone(),
+            token_word: None,
             token: options.token.clone(),
             signed: options.signed.clone(),
         })
@@ -660,7 +693,15 @@ impl Session {
             ..self.learned.login.clone()
         };
         let secret = account.password.expose();
-        Some(Request::login(&login, &account.name, secret))
+        Some(self.sent_along(Request::login(&login, &account.name, secret)))
+    }
+
+    /// A login with what its page wants sent back.
+    fn sent_along(&self, request: Request) -> Request {
+        match &self.along {
+            Some(along) => along.send_with(request),
+            None => request,
+        }
     }
 
     /// Tries wrong passwords on one name, all at once, each from its address.
@@ -688,15 +729,28 @@ impl Session {
             .collect())
     }
 
-    /// Sends wrong passwords of an account in a form that no client uses.
+    /// Sends so many wrong passwords of an account in one request.
     pub(crate) async fn wrong_as(
         &mut self,
         account: &Account,
+        passwords: u32,
         request: Request,
     ) -> Result<(Answer, Class), Stop> {
+        if self.failures_left(&account.name) < passwords {
+            return Err(Stop::Check(
+                "it needs more failures of an account than are allowed".into(),
+            ));
+        }
         let source = self.need_source()?;
+        let request = self.sent_along(request);
         let answer = self.probe.send(source, request).await?;
-        Ok(self.settle(Who::Own(account), &account.password, answer))
+        *self.failures.entry(account.name.clone()).or_default() += passwords;
+        Ok(self.note(&account.name, &account.password, answer))
+    }
+
+    /// Whether a name was made up here: what is done to its spelling is nobody else's name.
+    pub(crate) fn is_ours(&self, account: &Account) -> bool {
+        account.name.starts_with("dwtest-")
     }
 
     /// Registers an account, where that worked before; what it is answered is masked.
@@ -785,11 +839,7 @@ impl Session {
     }
 
     fn request(&self, name: &str, password: &Secret) -> Request {
-        let request = Request::login(&self.learned.login, name, password.expose());
-        match &self.along {
-            Some(along) => along.send_with(request),
-            None => request,
-        }
+        self.sent_along(Request::login(&self.learned.login, name, password.expose()))
     }
 
     /// Notes a wrong login. Counts failures in a row of test accounts, as lockouts do.

@@ -1,6 +1,9 @@
 //! What of a report is remembered, and what changed between two. Pure.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use doorwarden_scan::{Report, Severity};
 use serde::{Deserialize, Serialize};
@@ -16,6 +19,9 @@ pub struct Summary {
     pub accounts_a_day: Option<f64>,
     /// The faults, by check.
     pub findings: BTreeMap<String, Severity>,
+    /// Checks that could not decide.
+    #[serde(default)]
+    pub undecided: BTreeSet<String>,
     /// Why there was no scan, or none to its end.
     pub broken_off: Option<String>,
 }
@@ -42,6 +48,10 @@ impl Summary {
     pub fn of(report: &Report) -> Self {
         let score = report.score.as_ref();
         let findings = report.findings().into_iter();
+        let undecided = report
+            .verdicts
+            .iter()
+            .filter(|verdict| verdict.inconclusive);
         Self {
             score: score.map(|score| score.score),
             grade: score.map(|score| score.grade),
@@ -49,6 +59,7 @@ impl Summary {
             findings: findings
                 .filter_map(|finding| Some((finding.check.clone(), finding.severity?)))
                 .collect(),
+            undecided: undecided.map(|verdict| verdict.check.clone()).collect(),
             broken_off: report.aborted.clone(),
         }
     }
@@ -61,8 +72,8 @@ impl Summary {
         }
     }
 
-    /// What is different now; `None` where nothing is. What a scan that was broken off did not find
-    /// is not taken for mended.
+    /// What is different now; `None` where nothing is. What was not decided, or not found by a scan
+    /// that was broken off, is not taken for mended.
     pub fn change_to(&self, now: &Self) -> Option<Change> {
         let mut change = Change::default();
         for (check, severity) in &now.findings {
@@ -78,10 +89,9 @@ impl Summary {
             _ => {}
         }
         if now.broken_off.is_none() {
-            let gone = self
-                .findings
-                .keys()
-                .filter(|check| !now.findings.contains_key(*check));
+            let gone = self.findings.keys().filter(|check| {
+                !now.findings.contains_key(*check) && !now.undecided.contains(*check)
+            });
             change.fixed = gone.cloned().collect();
             let differs = self.grade != now.grade && self.broken_off.is_none();
             change.grade = differs.then_some([self.grade, now.grade]);
@@ -92,7 +102,14 @@ impl Summary {
     /// What the next scan is held against: after one that was broken off, what was known before it.
     pub fn carried_over(&self, before: &Self) -> Self {
         match self.broken_off {
-            None => self.clone(),
+            None => {
+                let known = before.findings.iter();
+                let open = known.filter(|(check, _)| self.undecided.contains(*check));
+                let mut carried = self.clone();
+                let open = open.map(|(check, severity)| (check.clone(), *severity));
+                carried.findings.extend(open);
+                carried
+            }
             Some(_) => Self {
                 broken_off: self.broken_off.clone(),
                 ..before.clone()
@@ -169,7 +186,7 @@ mod tests {
             findings: findings
                 .map(|(check, severity)| ((*check).into(), *severity))
                 .collect(),
-            broken_off: None,
+            ..Summary::default()
         }
     }
 
@@ -212,6 +229,16 @@ mod tests {
             "{mail}"
         );
         assert_eq!(now.change_to(&now), None);
+    }
+
+    #[test]
+    fn what_could_not_be_decided_is_not_fixed() {
+        let before = summary('C', &[("cookie-flags", Severity::Low)]);
+        let mut now = summary('C', &[]);
+        now.undecided.insert("cookie-flags".into());
+        assert_eq!(before.change_to(&now), None);
+        let carried = now.carried_over(&before);
+        assert_eq!(carried.change_to(&before), None);
     }
 
     #[test]

@@ -70,6 +70,7 @@ impl Runner {
                     let value = self.outputs.get(&format!("{step}.{name}")).cloned();
                     Some(value.unwrap_or_default())
                 }
+                ["github", "token"] => Some("of this run".into()),
                 ["github", "action_path"] => Some(self.action.display().to_string()),
                 ["runner", "temp"] => Some(self.temp.display().to_string()),
                 _ => None,

@@ -255,7 +255,29 @@ fn an_interrupt_ends_a_scan_with_what_it_knows() {
 }
 
 #[test]
-fn a_plan_sends_nothing() {
+fn a_plan_says_what_is_understood_and_tries_no_login() {
+    let naive = lab("naive");
+    let ran = run(&["scan", &naive.login.url(), "--plan"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for line in [
+        "login                    POST /login json:/username json:/password",
+        "password change          POST /password current_password new_password",
+        "one user's               GET /users/",
+        "administrator's          GET /admin/accounts",
+    ] {
+        assert!(ran.out.contains(line), "{line}: {}", ran.out);
+    }
+    assert_eq!(naive.login.attempts(), 0);
+    let elsewhere = run(&["scan", "http://192.0.2.1", "--plan"]);
+    assert_eq!(
+        elsewhere.code,
+        Some(2),
+        "a target that is not proven is not asked"
+    );
+}
+
+#[test]
+fn a_plan_needs_no_target() {
     let ran = run(&["scan", "http://127.0.0.1:1", "--account", "a:b", "--plan"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(

@@ -67,6 +67,12 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 }
 
 fn judge(facts: &LimitFacts, spray: Option<&(u32, String)>) -> Verdict {
+    if facts.bystander_refused {
+        return Verdict::inconclusive("everybody was refused; see limit-global");
+    }
+    if let Some(reason) = facts.blind {
+        return Verdict::inconclusive(reason);
+    }
     let arms = [&facts.account, &facts.pair, &facts.address]
         .into_iter()
         .flatten();

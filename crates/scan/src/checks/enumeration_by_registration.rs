@@ -60,10 +60,16 @@ fn judge(answers: &[Answer]) -> Verdict {
         return Verdict::inconclusive("it needs two test accounts");
     };
     let (taken, control) = (one.signature(), new.signature());
+    if !(200..400).contains(&new.status) {
+        let status = new.status;
+        return Verdict::inconclusive(format!(
+            "a new name can't be registered any more ({status})"
+        ));
+    }
     if taken == control {
         return Verdict::pass("Names that are taken and new ones are answered alike.");
     }
-    if taken != other.signature() || !(200..400).contains(&new.status) {
+    if taken != other.signature() {
         return Verdict::inconclusive("registrations are answered otherwise by themselves");
     }
     let evidence = Evidence::of(format!(
@@ -87,5 +93,6 @@ mod tests {
         assert!(matches!(judged([201, 201, 201]), Verdict::Pass(_)));
         assert!(matches!(judged([409, 429, 201]), Verdict::Skip { .. }));
         assert!(matches!(judged([409, 409, 429]), Verdict::Skip { .. }));
+        assert!(matches!(judged([429, 429, 429]), Verdict::Skip { .. }));
     }
 }

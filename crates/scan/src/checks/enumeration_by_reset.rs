@@ -88,7 +88,10 @@ fn judge(answers: &[Answer]) -> Verdict {
     if existing == absent {
         return match statuses[0] {
             404 => Verdict::not_applicable("the reset that was named is not there (404)"),
-            _ => Verdict::pass("Names that exist and names that don't are answered alike."),
+            200..400 => Verdict::pass("Names that exist and names that don't are answered alike."),
+            status => Verdict::inconclusive(format!(
+                "the reset refuses all alike ({status}); name it and its field with --reset"
+            )),
         };
     }
     let evidence = Evidence::of(format!(
@@ -111,6 +114,7 @@ mod tests {
         assert!(matches!(judged([202, 202, 404, 404]), Verdict::Find(_)));
         assert!(matches!(judged([202; 4]), Verdict::Pass(_)));
         for odd in [
+            [403; 4],
             [202, 404, 404, 404],
             [202, 202, 429, 429],
             [404; 4],

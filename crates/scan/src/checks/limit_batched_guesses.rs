@@ -65,12 +65,14 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         wrong[BATCH - 1] = account.password.clone();
         let mut refused = Vec::new();
         for ((how, request), (_, control)) in batches(&wrong).into_iter().zip(controls) {
-            let (answer, class) = session.wrong_as(&account, request).await?;
+            let (answer, class) = session
+                .wrong_as(&account, BATCH as u32 - 1, request)
+                .await?;
             if !gets_in(&answer, class) {
                 refused.push(how);
                 continue;
             }
-            let (other, class) = session.wrong_as(&account, control).await?;
+            let (other, class) = session.wrong_as(&account, BATCH as u32, control).await?;
             return Ok(judge(how, !gets_in(&other, class), [&answer, &other]));
         }
         Ok(match &refused[..] {

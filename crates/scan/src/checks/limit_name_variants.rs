@@ -16,7 +16,7 @@ pub(super) static CHECK: Check = Check {
           account as many limits as its name has spellings.",
     sends: "For the refused account: a right login, up to four spellings of its name \
             with its right password, and a right login again.",
-    max_requests: 6,
+    max_requests: 8,
     measures_limits: true,
     evidence: "The right login under the exact name is refused before (positive \
                control) and after it (negative control), while the other spelling \
@@ -45,6 +45,10 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         else {
             return Ok(limits::nothing_locked(&facts));
         };
+        if !session.is_ours(&account) {
+            let reason = "another spelling of a name that was given could be somebody else's; use --register";
+            return Ok(Verdict::inconclusive(reason));
+        }
         let logins = spellings(&account.name)
             .into_iter()
             .map(|(how, spelling)| (how, session.spelled(&account, &spelling)))

@@ -17,7 +17,7 @@ pub(super) static CHECK: Check = Check {
           before it, does not know the others that lead to the same code.",
     sends: "For what is refused: a right login, up to five other routes or forms, and \
             a right login again.",
-    max_requests: 7,
+    max_requests: 9,
     measures_limits: true,
     evidence: "The right login at the route itself is refused before (positive \
                control) and after it (negative control), while the other one logs in.",

@@ -46,7 +46,7 @@ pub(crate) struct Arm {
     pub(crate) tried: u32,
     /// The first try, from 1, that was answered otherwise than the ones before, and how.
     pub(crate) reaction: Option<(u32, String)>,
-    /// The answer that it was first, without what changes by itself.
+    /// The answer that it was next, without what changes by itself.
     pub(crate) refusal: Option<Signature>,
     /// Seconds, from Retry-After.
     pub(crate) retry_after: Option<u64>,
@@ -289,7 +289,7 @@ async fn address_arm(session: &mut Session, source: Source) -> Result<Arm, Stop>
 pub(crate) struct Detours {
     /// Whether the login was refused before.
     pub(crate) shut_before: bool,
-    /// The way that let it in, and whether it was refused again without.
+    /// The way that let it in, and whether it was refused without, let in, and refused once more.
     pub(crate) freed_by: Option<(String, bool)>,
     /// Ways that were tried.
     pub(crate) tried: usize,
@@ -326,15 +326,17 @@ async fn try_detours(
         }
         detours.tried += 1;
         let from = sources.pick(session)?;
-        let class = match session.right_as(from, account, request).await {
-            Ok((_, class)) => class,
-            Err(Stop::Unreachable(_)) => Class::Other,
-            Err(stop) => return Err(stop),
-        };
-        if class == Class::Right {
-            let from = sources.pick(session)?;
-            let again = !gets_in(session, from, account).await?;
-            detours.freed_by = Some((how, again));
+        if gets_in_as(session, from, account, request.clone()).await? {
+            // Twice, with a refusal after each: a bucket lets one through now and then by itself.
+            let mut pattern = Vec::new();
+            for way in [None, Some(request), None] {
+                let from = sources.pick(session)?;
+                pattern.push(match way {
+                    Some(request) => gets_in_as(session, from, account, request).await?,
+                    None => gets_in(session, from, account).await?,
+                });
+            }
+            detours.freed_by = Some((how, pattern == [false, true, false]));
         }
     }
     Ok(detours)
@@ -364,6 +366,20 @@ pub(crate) fn nothing_locked(facts: &LimitFacts) -> Verdict {
     facts
         .untold()
         .unwrap_or_else(|| Verdict::not_applicable("no limit was met that could be got around"))
+}
+
+/// The same by a request of another form.
+async fn gets_in_as(
+    session: &mut Session,
+    source: Source,
+    account: &Account,
+    request: Request,
+) -> Result<bool, Stop> {
+    match session.right_as(source, account, request).await {
+        Ok((_, class)) => Ok(class == Class::Right),
+        Err(Stop::Unreachable(_)) => Ok(false),
+        Err(stop) => Err(stop),
+    }
 }
 
 /// A right login; silence is a refusal here.
@@ -473,7 +489,8 @@ impl Series {
         self.confirmed = odd.is_some() && self.arm.reaction.is_some();
         match odd {
             None => self.arm.calm(),
-            Some(_) if self.confirmed => {}
+            // The first refusal may say what the attempt did, the next what is so.
+            Some(odd) if self.confirmed => self.arm.refusal = odd.refusal,
             Some(odd) => {
                 self.arm.reaction = Some((self.arm.tried, odd.how));
                 self.arm.retry_after = odd.retry_after;

@@ -6,7 +6,8 @@
 //! `doorwarden explain` prints are made from the same words.
 //!
 //! To add one: `cargo xtask new-check ID`, then a line in [`ALL`], whose order is the order they
-//! run in: what compares answers and times comes before what exhausts limits.
+//! run in: what uses the first token comes before what logs in again, and what compares answers and
+//! times before what exhausts limits.
 
 use futures_util::future::BoxFuture;
 
@@ -80,6 +81,9 @@ mod weak_password_accepted;
 /// All checks, in the order they run in.
 pub static ALL: [&Check; 56] = [
     &token_not_checked::CHECK,
+    &token_unbound::CHECK,
+    &admin_function_open::CHECK,
+    &other_users_object::CHECK,
     &jwt_unsigned_accepted::CHECK,
     &jwt_weak_secret::CHECK,
     &jwt_algorithm_confusion::CHECK,
@@ -91,22 +95,19 @@ pub static ALL: [&Check; 56] = [
     &jwt_no_id::CHECK,
     &jwt_sensitive_claims::CHECK,
     &jwt_symmetric::CHECK,
-    &token_predictable::CHECK,
     &token_in_url::CHECK,
     &token_response_cacheable::CHECK,
-    &token_unbound::CHECK,
     &cookie_flags::CHECK,
     &cors_credentials::CHECK,
     &introspection_open::CHECK,
-    &revocation_open::CHECK,
     &password_grant::CHECK,
     &plain_http::CHECK,
     &hsts_missing::CHECK,
+    &refresh_token_reuse::CHECK,
+    &token_predictable::CHECK,
+    &revocation_open::CHECK,
     &token_outlives_logout::CHECK,
     &token_outlives_password_change::CHECK,
-    &refresh_token_reuse::CHECK,
-    &other_users_object::CHECK,
-    &admin_function_open::CHECK,
     &signature_not_checked::CHECK,
     &signature_replay::CHECK,
     &signature_stale::CHECK,

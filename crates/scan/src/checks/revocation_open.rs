@@ -17,7 +17,7 @@ pub(super) static CHECK: Check = Check {
           even asked who they are.",
     sends: "A login, the revocation that the OpenAPI document names, and the \
             protected route after it.",
-    max_requests: 3,
+    max_requests: 4,
     measures_limits: false,
     evidence: "The token opened the route before (positive control) and is refused \
                after the revocation, which had no credentials (RFC 7009 section 2.1 \
@@ -49,8 +49,9 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         let Some(route) = session.found.revocation.clone() else {
             return Ok(Verdict::not_applicable("no revocation was found"));
         };
-        let Some(issued) = access::log_in(session).await? else {
-            return Ok(Verdict::inconclusive("a fresh login was given no token"));
+        let issued = match access::fresh(session, door).await? {
+            Ok(issued) => issued,
+            Err(reason) => return Ok(Verdict::inconclusive(reason)),
         };
         let token = issued.credential.token();
         let revoked = session

@@ -58,7 +58,8 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         let mut answers = Vec::new();
         for how in swaps(signed) {
             let said = signing::said(session, signed, 0);
-            let request = how.swap(signed, said);
+            let nobody = session.random_word();
+            let request = how.swap(signed, said, &nobody);
             let answer = session.ask(request).await?;
             answers.push((how.words(), door.opens(&answer)));
         }
@@ -92,7 +93,7 @@ impl Swap {
         }
     }
 
-    fn swap(self, signed: &Signed, mut said: Said) -> Request {
+    fn swap(self, signed: &Signed, mut said: Said, nobody: &str) -> Request {
         if self == Self::Cut {
             // A digit, so that what comes out is a time too.
             said.nonce.insert(0, '7');
@@ -105,7 +106,8 @@ impl Swap {
                 let path = format!("{}{mark}unsigned=1", request.path);
                 return request.at(&path);
             }
-            Self::User => said.user.push('x'),
+            // A name that nobody has: a real one's order would be carried out.
+            Self::User => said.user.push_str(nobody),
             Self::Cut => {
                 said.nonce.remove(0);
                 said.created = said.created * 10 + 7;
@@ -169,11 +171,11 @@ mod tests {
                 .find(|(n, _)| n == name)
                 .map(|(_, value)| value.clone())
         };
-        let cut = Swap::Cut.swap(&plain, said.clone());
+        let cut = Swap::Cut.swap(&plain, said.clone(), "n");
         assert_eq!(header(&cut, "x-t").as_deref(), Some("177"));
         assert_eq!(header(&cut, "x-n").as_deref(), Some("abc"));
         assert_eq!(swaps(&plain), [Swap::User, Swap::Cut]);
-        let query = Swap::Query.swap(&signed("rfc9421"), said);
+        let query = Swap::Query.swap(&signed("rfc9421"), said, "n");
         assert_eq!(query.path, "/signed?a=1&unsigned=1");
     }
 }

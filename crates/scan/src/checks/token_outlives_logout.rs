@@ -17,7 +17,7 @@ pub(super) static CHECK: Check = Check {
           fear that their token was taken.",
     sends: "A login, the logout that the OpenAPI document names or --logout says, and \
             the protected route after it.",
-    max_requests: 3,
+    max_requests: 4,
     measures_limits: false,
     evidence: "The logout answers 2xx or 3xx, and the route opens after it as it \
                opened for the own token before (positive control). No token and \
@@ -52,8 +52,9 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             let reason = "no logout was found; name it: --logout 'POST /logout'";
             return Ok(Verdict::not_applicable(reason));
         };
-        let Some(issued) = access::log_in(session).await? else {
-            return Ok(Verdict::inconclusive("a fresh login was given no token"));
+        let issued = match access::fresh(session, door).await? {
+            Ok(issued) => issued,
+            Err(reason) => return Ok(Verdict::inconclusive(reason)),
         };
         let request = Request::new(&logout.method, &logout.path);
         let left = session

@@ -3,7 +3,10 @@
 use futures_util::future::BoxFuture;
 
 use super::{Check, Standards, recipes};
-use crate::{Confidence, Evidence, Secret, Severity, Verdict, probe::Stop, scan::Session};
+use crate::{
+    Account, Confidence, Evidence, Secret, Severity, Verdict, learn::Class, probe::Stop,
+    scan::Session,
+};
 
 pub(super) static CHECK: Check = Check {
     id: "weak-password-accepted",
@@ -13,11 +16,11 @@ pub(super) static CHECK: Check = Check {
            top of all lists?",
     why: "A spray tries those first, and takes whoever was allowed to have one (SP \
           800-63B-4 section 3.1.1.2 requires a blocklist).",
-    sends: "Two registrations of invented names; only with --register.",
-    max_requests: 2,
+    sends: "Two registrations of invented names, and a right login of each that was taken; only with --register.",
+    max_requests: 4,
     measures_limits: false,
     evidence: "A random password is taken (control, from registering the test \
-               accounts), and the common one is answered alike.",
+               accounts), the common one is answered alike, and logs in.",
     false_alarms: "None: the account is made.",
     standards: Standards {
         owasp_api: &["API2:2023"],
@@ -52,7 +55,13 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         for common in COMMON {
             let (name, password) = (session.new_name(), Secret::new(common.into()));
             if let Some(answer) = session.register(&name, &password).await? {
-                let like_any = answer.signature().coarse() == usual.clone().coarse();
+                let mut like_any = answer.signature().coarse() == usual.clone().coarse();
+                if like_any {
+                    // An answer may look alike and refuse; whoever logs in has the password.
+                    let account = Account { name, password };
+                    let source = session.need_source()?;
+                    like_any = session.right(source, &account).await?.1 == Class::Right;
+                }
                 taken.push((common, like_any, answer.status));
             }
         }
