@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::{Check, Standards, limits, recipes};
-use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
+use crate::{Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
     id: "limit-name-variants",
@@ -54,7 +54,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             .map(|(how, spelling)| (how, session.spelled(&account, &spelling)))
             .collect();
         let detours = limits::detours(session, &account, source, logins).await?;
-        Ok(judge(&detours))
+        Ok(detours.judge("the name"))
     })
 }
 
@@ -76,37 +76,9 @@ fn spellings(name: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn judge(detours: &limits::Detours) -> Verdict {
-    detours.judge("the name", |how| {
-        Verdict::find(
-            Severity::High,
-            Confidence::High,
-            Evidence::of(format!("The refused account logs in with {how}."))
-                .exhibit("a right login of the refused account", "refused")
-                .exhibit(format!("the same with {how}"), "logged in")
-                .exhibit("the first again", "refused"),
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_spelling_that_gets_in_between_two_refusals_is_found() {
-        let judged = |shut, freed: Option<bool>| {
-            judge(&limits::Detours {
-                shut_before: shut,
-                freed_by: freed.map(|again| ("its name in capitals".into(), again)),
-                tried: 4,
-            })
-        };
-        assert!(matches!(judged(true, Some(true)), Verdict::Find(_)));
-        assert!(matches!(judged(true, None), Verdict::Pass(_)));
-        assert!(matches!(judged(false, None), Verdict::Skip { .. }));
-        assert!(matches!(judged(true, Some(false)), Verdict::Skip { .. }));
-    }
 
     #[test]
     fn a_name_has_other_spellings() {

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::{Check, Standards, limits, recipes};
-use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session};
+use crate::{Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
     id: "limit-route-variants",
@@ -58,7 +58,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         let as_form = session.as_form(&account);
         logins.extend(as_form.map(|request| ("a form instead of JSON".to_owned(), request)));
         let detours = limits::detours(session, &account, source, logins).await?;
-        Ok(judge(&detours))
+        Ok(detours.judge("the route"))
     })
 }
 
@@ -78,36 +78,9 @@ fn routes(path: &str) -> Vec<String> {
     all
 }
 
-fn judge(detours: &limits::Detours) -> Verdict {
-    detours.judge("the route", |how| {
-        Verdict::find(
-            Severity::High,
-            Confidence::High,
-            Evidence::of(format!("What is refused logs in by {how}."))
-                .exhibit("a right login that is refused", "refused")
-                .exhibit(format!("the same by {how}"), "logged in")
-                .exhibit("the first again", "refused"),
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_route_that_gets_in_between_two_refusals_is_found() {
-        let judged = |freed: Option<bool>| {
-            judge(&limits::Detours {
-                shut_before: true,
-                freed_by: freed.map(|again| ("the route /login/".into(), again)),
-                tried: 5,
-            })
-        };
-        assert!(matches!(judged(Some(true)), Verdict::Find(_)));
-        assert!(matches!(judged(Some(false)), Verdict::Skip { .. }));
-        assert!(matches!(judged(None), Verdict::Pass(_)));
-    }
 
     #[test]
     fn a_path_can_be_written_otherwise() {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::{
-    Account, Verdict,
+    Account, Confidence, Evidence, Severity, Verdict,
     answer::Signature,
     learn::Class,
     probe::{Source, Stop},
@@ -343,13 +343,19 @@ async fn try_detours(
 }
 
 impl Detours {
-    /// `what` was changed on the way; a way that is open is found in words of the check's own.
-    pub(crate) fn judge(&self, what: &str, find: impl Fn(&str) -> Verdict) -> Verdict {
+    /// `what` was written otherwise on the way.
+    pub(crate) fn judge(&self, what: &str) -> Verdict {
         match &self.freed_by {
             _ if !self.shut_before => {
                 Verdict::inconclusive("the refusal ended before another way could be tried")
             }
-            Some((how, true)) => find(how),
+            Some((how, true)) => {
+                let evidence = Evidence::of(format!("What is refused logs in with {how}."))
+                    .exhibit("a right login that is refused", "refused")
+                    .exhibit(format!("the same with {how}"), "logged in")
+                    .exhibit("both once more", "refused, logged in, and refused again");
+                Verdict::find(Severity::High, Confidence::High, evidence)
+            }
             Some((how, false)) => Verdict::inconclusive(format!(
                 "the refusal ended while {how} was tried, with or without it"
             )),
@@ -579,6 +585,22 @@ pub(super) mod tests {
             }));
         }
         series
+    }
+
+    #[test]
+    fn a_way_is_open_only_between_refusals() {
+        let judged = |shut_before, freed: Option<bool>| {
+            let detours = Detours {
+                shut_before,
+                freed_by: freed.map(|again| ("the route /login/".into(), again)),
+                tried: 4,
+            };
+            detours.judge("the route")
+        };
+        assert!(matches!(judged(true, Some(true)), Verdict::Find(_)));
+        assert!(matches!(judged(true, None), Verdict::Pass(_)));
+        assert!(matches!(judged(false, None), Verdict::Skip { .. }));
+        assert!(matches!(judged(true, Some(false)), Verdict::Skip { .. }));
     }
 
     #[test]
