@@ -22,13 +22,14 @@ pub(super) static CHECK: Check = Check {
           limited.",
     sends: "From a fresh address: as many wrong logins of invented names as the limit \
             allows but one, one right login, and up to three more wrong ones; where \
-            the address is refused before, the same once more with the smaller limit. \
-            Only where the limit that was measured is 22 or less.",
-    max_requests: 50,
+            the address is refused before, the same at most twice more with the smaller \
+            limit, and then the failures alone. Only where the limit that was \
+            measured is 22 or less.",
+    max_requests: 96,
     measures_limits: true,
     evidence: "The same failures without a right login between are refused (positive \
-               control, from the measurement of the limits); with one between, three \
-               more than the limit are not.",
+               control, from the measurement of the limits, or from a fresh address \
+               where the limit shrank); with one between, three more are not.",
     false_alarms: "A window that ends in between would look alike; it would have to \
                    end within the seconds that the check takes.",
     standards: Standards {
@@ -52,6 +53,9 @@ const LARGEST: u32 = 22;
 
 /// Failures after the right login: one reaches the limit, two go beyond it.
 const AFTER: u32 = 3;
+
+/// How often it is tried, with a smaller limit each time.
+const TRIES: u32 = 3;
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(async {
@@ -82,17 +86,47 @@ enum Met {
     Early(u32),
     /// The right login was refused.
     NotRight,
+    /// The limit grew between two series.
+    Grown,
     /// With a limit of so many, so many failures after the right login were answered as usual.
     After { most: u32, answered: u32 },
 }
 
 /// Once more with a smaller limit where the first was refused before it was reached: some limits
 /// shrink while a site is under pressure, as it is by then.
-async fn measure_again(session: &mut Session, most: u32) -> Result<Met, Stop> {
-    match measure(session, most).await? {
-        Met::Early(at) if at > 2 => measure(session, at - 1).await,
-        met => Ok(met),
+async fn measure_again(session: &mut Session, measured: u32) -> Result<Met, Stop> {
+    let mut most = measured;
+    let mut tries = 1;
+    loop {
+        let met = measure(session, most).await?;
+        let now = match met {
+            Met::Early(at) => at - 1,
+            Met::NotRight => most - 1,
+            // A limit that shrank may have grown back: without a right login it must still hold.
+            Met::After {
+                answered: AFTER, ..
+            } if most < measured && !is_refused_after(session, most - 1 + AFTER).await? => {
+                return Ok(Met::Grown);
+            }
+            Met::After { .. } | Met::Grown => return Ok(met),
+        };
+        if tries == TRIES || now < 3 {
+            return Ok(met);
+        }
+        (most, tries) = (now - 1, tries + 1);
     }
+}
+
+/// Whether a fresh address is refused within so many failures.
+async fn is_refused_after(session: &mut Session, failures: u32) -> Result<bool, Stop> {
+    let source = session.need_source()?;
+    let usual = fail(session, source).await?;
+    for _ in 1..failures {
+        if fail(session, source).await? != usual {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn measure(session: &mut Session, most: u32) -> Result<Met, Stop> {
@@ -133,6 +167,9 @@ fn judge(met: &Met) -> Verdict {
             Verdict::inconclusive("the address was refused before its limit was reached")
         }
         Met::NotRight => Verdict::inconclusive("a right login from the address was refused"),
+        Met::Grown => {
+            Verdict::inconclusive("the limit of an address changed while it was looked at")
+        }
         Met::After {
             most,
             answered: AFTER,
@@ -165,7 +202,7 @@ mod tests {
         assert!(matches!(after(3), Verdict::Find(_)));
         assert!(matches!(after(1), Verdict::Pass(_)));
         assert!(matches!(after(0), Verdict::Pass(_)));
-        for met in [Met::Early(4), Met::NotRight] {
+        for met in [Met::Early(4), Met::NotRight, Met::Grown] {
             assert!(matches!(
                 judge(&met),
                 Verdict::Skip {
