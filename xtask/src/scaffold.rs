@@ -79,6 +79,7 @@ pub(super) static CHECK: Check = Check {
     sends: "",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: false,
     evidence: "",
     false_alarms: "",
     standards: Standards {

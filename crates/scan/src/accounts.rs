@@ -1,6 +1,6 @@
 //! Accounts to test with: given by the operator, or registered here; and names that don't exist.
 
-use rand::{Rng, RngExt, seq::IndexedRandom};
+use rand::{Rng, RngExt, SeedableRng, seq::IndexedRandom};
 
 use crate::Secret;
 
@@ -60,6 +60,17 @@ impl<R: Rng> Inventor<R> {
         Self {
             rng,
             model: model.to_owned(),
+        }
+    }
+
+    /// Another one that invents names of the same form, and others than this one.
+    pub(crate) fn beside(&mut self) -> Self
+    where
+        R: SeedableRng,
+    {
+        Self {
+            rng: R::from_rng(&mut self.rng),
+            model: self.model.clone(),
         }
     }
 

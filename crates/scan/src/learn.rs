@@ -20,7 +20,7 @@ pub(crate) enum Class {
 }
 
 /// A login whose answers are understood.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Learned {
     pub(crate) login: Login,
     wrong: Signature,
@@ -31,7 +31,7 @@ pub(crate) struct Learned {
 }
 
 /// What all right answers share, whoever logs in.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct RightShape {
     status: u16,
     leads_to: Option<String>,

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -75,23 +75,36 @@ pub(crate) type OnProgress = Box<dyn Fn(Progress) + Send>;
 /// An address of this machine to send from; `None` is the system's choice.
 pub(crate) type Source = Option<IpAddr>;
 
+/// One hand on the door. Checks that run side by side have one each; budget, pace, health and the
+/// addresses that were used are the same for all.
 pub(crate) struct Probe {
-    target: Target,
-    clients: HashMap<Source, Client>,
-    budget: u32,
+    door: Arc<Door>,
+    doing: &'static str,
+    /// Whether 503 and slowness are what is being measured.
+    limits_expected: bool,
+    /// Requests sent by this hand.
     sent: u32,
+}
+
+/// What is the same for all hands.
+struct Door {
+    target: Target,
+    budget: u32,
     interval: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    clients: HashMap<Source, Client>,
+    sent: u32,
     next: Instant,
     loopback: bool,
     sources: Vec<IpAddr>,
     interrupted: Arc<AtomicBool>,
     on_progress: OnProgress,
-    doing: &'static str,
     faults: u32,
     slow: u32,
     usual: Option<Duration>,
-    /// Whether 503 and slowness are what is being measured.
-    limits_expected: bool,
     /// Requests kept back for tidying up.
     reserve: u32,
     /// The addresses that the target had when the scan began; it is asked nowhere else.
@@ -106,87 +119,118 @@ impl Probe {
         interrupted: Arc<AtomicBool>,
         on_progress: OnProgress,
     ) -> Self {
-        Self {
-            target: options.target.clone(),
+        let state = State {
             clients: HashMap::new(),
-            budget: options.budget,
             sent: 0,
-            interval: options.interval(),
             next: Instant::now(),
             loopback: options.target.is_loopback_v4() && loopback_has_many(),
             sources: networks(&options.sources),
             interrupted,
             on_progress,
-            doing: "",
             faults: 0,
             slow: 0,
             usual: None,
-            limits_expected: false,
             reserve: RESERVE.min(options.budget / 2),
             pinned: Vec::new(),
             used: HashSet::new(),
             side_effects: BTreeMap::new(),
+        };
+        Self {
+            door: Arc::new(Door {
+                target: options.target.clone(),
+                budget: options.budget,
+                interval: options.interval(),
+                state: Mutex::new(state),
+            }),
+            doing: "",
+            limits_expected: false,
+            sent: 0,
         }
     }
 
+    /// Another hand on the same door.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            door: Arc::clone(&self.door),
+            doing: self.doing,
+            limits_expected: self.limits_expected,
+            sent: 0,
+        }
+    }
+
+    /// The state; nobody holds it while waiting for anything.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.door
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn is_loopback(&self) -> bool {
-        self.target.is_loopback()
+        self.door.target.is_loopback()
     }
 
     /// The path and query of a URL, where it is on this target.
     pub(crate) fn path_on_target(&self, url: &str) -> Option<String> {
-        self.target.path_of(url)
+        self.door.target.path_of(url)
     }
 
     pub(crate) fn is_https(&self) -> bool {
-        self.target.is_https()
+        self.door.target.is_https()
     }
 
-    /// Requests sent.
+    /// Requests sent, in the whole scan.
     pub(crate) fn sent(&self) -> u32 {
+        self.state().sent
+    }
+
+    /// Requests sent by this hand.
+    pub(crate) fn sent_here(&self) -> u32 {
         self.sent
     }
 
     /// What the scan leaves behind on the target, each with how often.
-    pub(crate) fn side_effects(&self) -> impl Iterator<Item = (&str, u32)> {
-        self.side_effects
-            .iter()
-            .map(|(what, n)| (what.as_str(), *n))
+    pub(crate) fn side_effects(&self) -> BTreeMap<String, u32> {
+        self.state().side_effects.clone()
     }
 
-    pub(crate) fn note_side_effect(&mut self, what: &str) {
-        *self.side_effects.entry(what.to_owned()).or_default() += 1;
+    pub(crate) fn note_side_effect(&self, what: &str) {
+        let mut state = self.state();
+        *state.side_effects.entry(what.to_owned()).or_default() += 1;
     }
 
     pub(crate) fn doing(&mut self, doing: &'static str) {
         self.doing = doing;
-        self.report();
+        self.report(&self.state());
     }
 
     /// From now on, slowness is measured against this.
-    pub(crate) fn usual(&mut self, usual: Duration) {
-        self.usual = Some(usual);
+    pub(crate) fn usual(&self, usual: Duration) {
+        self.state().usual = Some(usual);
     }
 
     /// Resolves the target's name, once for the whole scan: what was proven is what is scanned.
-    pub(crate) async fn pin(&mut self) -> Result<(), Stop> {
+    pub(crate) async fn pin(&self) -> Result<(), Stop> {
         let unreachable = |error: std::io::Error| Stop::Unreachable(error.to_string());
-        self.pinned = match self.target.host_name() {
+        let target = &self.door.target;
+        let pinned = match target.host_name() {
             None => Vec::new(),
             // Never what a resolver might say of this name.
-            Some("localhost") => vec![SocketAddr::from(([127, 0, 0, 1], self.target.port()))],
+            Some("localhost") => vec![SocketAddr::from(([127, 0, 0, 1], target.port()))],
             Some(name) => {
-                let found = tokio::net::lookup_host((name, self.target.port())).await;
+                let found = tokio::net::lookup_host((name, target.port())).await;
                 found.map_err(unreachable)?.collect()
             }
         };
+        self.state().pinned = pinned;
         Ok(())
     }
 
     /// Sends from one address only from now on.
-    pub(crate) fn stay_home(&mut self) {
-        self.loopback = false;
-        self.sources.truncate(1);
+    pub(crate) fn stay_home(&self) {
+        let mut state = self.state();
+        state.loopback = false;
+        state.sources.truncate(1);
     }
 
     /// Whether limits are what is being measured: they may answer 503, or slowly.
@@ -196,31 +240,36 @@ impl Probe {
 
     /// Frees the requests that were kept back, also after an interrupt.
     pub(crate) fn tidy_up(&mut self) {
-        self.reserve = 0;
-        self.interrupted = Arc::default();
+        {
+            let mut state = self.state();
+            state.reserve = 0;
+            state.interrupted = Arc::default();
+        }
         self.expect_limits(true);
         self.doing("tidying up");
     }
 
     /// A source address that this scan has not used yet, from `random` bits; `None` when there is
     /// no choice of addresses (left).
-    pub(crate) fn fresh_source(&mut self, mut random: impl FnMut() -> u32) -> Option<Source> {
-        let fresh = if self.loopback {
+    pub(crate) fn fresh_source(&self, mut random: impl FnMut() -> u32) -> Option<Source> {
+        let mut state = self.state();
+        let fresh = if state.loopback {
             let any = std::iter::repeat_with(|| Some(crate::target::loopback_source(random())));
-            any.into_iter().find(|source| !self.used.contains(source))
+            any.into_iter().find(|source| !state.used.contains(source))
         } else {
-            let listed = self.sources.iter().map(|source| Some(*source));
+            let listed = state.sources.iter().map(|source| Some(*source));
             listed
                 .into_iter()
-                .find(|source| !self.used.contains(source))
+                .find(|source| !state.used.contains(source))
         }?;
-        self.used.insert(fresh);
+        state.used.insert(fresh);
         Some(fresh)
     }
 
     /// Whether there are enough sources to have a fresh one each time.
     pub(crate) fn has_sources(&self) -> bool {
-        self.loopback || self.sources.len() >= ENOUGH_SOURCES
+        let state = self.state();
+        state.loopback || state.sources.len() >= ENOUGH_SOURCES
     }
 
     /// A plain GET from the default address.
@@ -231,31 +280,52 @@ impl Probe {
     /// Sends one request, when budget, pace and the target's health allow it. Redirects are not
     /// followed.
     pub(crate) async fn send(&mut self, source: Source, request: Request) -> Result<Answer, Stop> {
-        self.wait_for_turn().await?;
-        self.sent += 1;
-        self.report();
+        self.wait_for_turn(1).await?;
         let client = self.client(source)?;
-        let answer = exchange(&client, &self.target, request).await?;
+        let answer = exchange(&client, &self.door.target, request).await?;
         self.watch_health(&answer)?;
         Ok(answer)
     }
 
-    async fn wait_for_turn(&mut self) -> Result<(), Stop> {
-        if self.sent + self.reserve >= self.budget {
-            return Err(Stop::Budget(self.budget));
+    /// Takes the next turn for so many requests, and waits for it; the pauses of all of them come
+    /// after it.
+    async fn wait_for_turn(&mut self, count: u32) -> Result<(), Stop> {
+        let Door {
+            budget, interval, ..
+        } = *self.door;
+        let turn = {
+            let mut state = self.state();
+            if state.sent + state.reserve + count > budget {
+                return Err(Stop::Budget(budget));
+            }
+            let now = Instant::now();
+            let earliest = now.checked_sub(interval).unwrap_or(now);
+            let turn = state.next.max(earliest);
+            state.next = turn + interval * count;
+            state.sent += count;
+            turn
+        };
+        let waited = self.sleep_until(turn).await;
+        if waited.is_err() {
+            self.state().sent -= count;
+            return waited;
         }
-        while self.next > Instant::now() {
-            if self.interrupted.load(Ordering::Relaxed) {
+        self.sent += count;
+        self.report(&self.state());
+        Ok(())
+    }
+
+    async fn sleep_until(&self, turn: Instant) -> Result<(), Stop> {
+        loop {
+            if self.state().interrupted.load(Ordering::Relaxed) {
                 return Err(Stop::Interrupted);
             }
-            let left = self.next.saturating_duration_since(Instant::now());
+            let left = turn.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
             tokio::time::sleep(left.min(Duration::from_millis(50))).await;
         }
-        if self.interrupted.load(Ordering::Relaxed) {
-            return Err(Stop::Interrupted);
-        }
-        self.next = self.next.max(Instant::now() - self.interval) + self.interval;
-        Ok(())
     }
 
     /// Sends two requests back to back, without the pause between them that would let a
@@ -267,9 +337,9 @@ impl Probe {
         second: Request,
     ) -> Result<(Answer, Answer), Stop> {
         let first = self.send(source, first).await?;
-        let turn = std::mem::replace(&mut self.next, Instant::now());
+        let turn = std::mem::replace(&mut self.state().next, Instant::now());
         let second = self.send(source, second).await?;
-        self.next = turn + self.interval;
+        self.state().next = turn + self.door.interval;
         Ok((first, second))
     }
 
@@ -279,19 +349,12 @@ impl Probe {
         &mut self,
         requests: Vec<(Source, Request)>,
     ) -> Result<Vec<Result<Answer, Stop>>, Stop> {
-        let count = requests.len() as u32;
-        if self.sent + self.reserve + count > self.budget {
-            return Err(Stop::Budget(self.budget));
-        }
-        self.wait_for_turn().await?;
+        self.wait_for_turn(requests.len() as u32).await?;
         let mut ready = Vec::new();
         for (source, request) in requests {
             ready.push((self.client(source)?, request));
         }
-        self.sent += count;
-        self.next += self.interval * count.saturating_sub(1);
-        self.report();
-        let target = &self.target;
+        let target = &self.door.target;
         let sent = ready
             .iter()
             .map(|(client, request)| exchange(client, target, request.clone()));
@@ -299,9 +362,11 @@ impl Probe {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    fn client(&mut self, source: Source) -> Result<Client, Stop> {
-        let source = source.or(self.sources.first().copied());
-        if let Some(client) = self.clients.get(&source) {
+    fn client(&self, source: Source) -> Result<Client, Stop> {
+        let target = &self.door.target;
+        let mut state = self.state();
+        let source = source.or(state.sources.first().copied());
+        if let Some(client) = state.clients.get(&source) {
             return Ok(client.clone());
         }
         let mut builder = Client::builder()
@@ -312,50 +377,51 @@ impl Probe {
             .pool_max_idle_per_host(1)
             .http1_only()
             .tcp_nodelay(true);
-        if let Some(name) = self.target.host_name() {
-            builder = builder.resolve_to_addrs(name, &self.pinned);
+        if let Some(name) = target.host_name() {
+            builder = builder.resolve_to_addrs(name, &state.pinned);
         }
         if let Some(address) = source {
             builder = builder.local_address(address);
         }
         // Reading the system's certificates takes longer than a request on loopback, for each address
         // anew, and http has no use for them.
-        if !self.target.is_https() {
+        if !target.is_https() {
             builder = builder.tls_certs_only([]);
         }
         let client = builder
             .build()
             .map_err(|error| Stop::Unreachable(words(&error)))?;
-        self.clients.insert(source, client.clone());
+        state.clients.insert(source, client.clone());
         Ok(client)
     }
 
-    fn watch_health(&mut self, answer: &Answer) -> Result<(), Stop> {
+    fn watch_health(&self, answer: &Answer) -> Result<(), Stop> {
         if self.limits_expected {
             return Ok(());
         }
-        self.faults = if answer.status >= 500 {
-            self.faults + 1
+        let mut state = self.state();
+        state.faults = if answer.status >= 500 {
+            state.faults + 1
         } else {
             0
         };
-        let late = self
+        let late = state
             .usual
             .is_some_and(|usual| answer.elapsed > usual * SLOWER + Duration::from_secs(1));
-        self.slow = if late { self.slow + 1 } else { 0 };
-        if self.faults >= FAULTS_IN_A_ROW {
+        state.slow = if late { state.slow + 1 } else { 0 };
+        if state.faults >= FAULTS_IN_A_ROW {
             return Err(Stop::Faults);
         }
-        if self.slow >= SLOW_IN_A_ROW {
+        if state.slow >= SLOW_IN_A_ROW {
             return Err(Stop::Slow);
         }
         Ok(())
     }
 
-    fn report(&self) {
-        (self.on_progress)(Progress {
-            requests: self.sent,
-            budget: self.budget,
+    fn report(&self, state: &State) {
+        (state.on_progress)(Progress {
+            requests: state.sent,
+            budget: self.door.budget,
             doing: self.doing,
         });
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use doorwarden_decision::{Login, Shape};
+use futures_util::stream::{self, StreamExt};
 use rand::rngs::StdRng;
 
 use crate::{
@@ -378,6 +379,9 @@ pub(crate) struct Registered {
 /// So many accounts give each role an account of its own.
 const ALL_ROLES: usize = 12;
 
+/// Checks that run at once, of those that may.
+const SIDE_BY_SIDE: usize = 4;
+
 /// Logins that learning takes.
 const LEARNING: u32 = 4;
 
@@ -467,35 +471,89 @@ impl Session {
 
     /// Runs the checks in their order. A stop ends the scan; the checks that did not run are
     /// skipped with its reason.
+    /// Neighbours that may run side by side do, a few at a time.
     async fn run(&mut self, checks: &[&'static Check]) -> (Vec<Judged>, Option<String>) {
         let mut ended: Option<String> = None;
         let mut judged = Vec::new();
-        for check in checks {
-            let before = self.probe.sent();
-            let verdict = match &ended {
-                Some(reason) => Verdict::inconclusive(reason.clone()),
-                None => {
-                    self.probe.doing(check.id);
-                    match (check.run)(self).await {
-                        Ok(verdict) => verdict,
-                        Err(Stop::Check(reason)) => Verdict::inconclusive(reason),
-                        // Others may need none, or fewer.
-                        Err(stop @ Stop::Budget(_)) => Verdict::inconclusive(stop.to_string()),
-                        Err(stop) => {
-                            ended = Some(stop.to_string());
-                            Verdict::inconclusive(stop.to_string())
-                        }
-                    }
+        for checks in checks.chunk_by(|one, next| one.side_by_side && next.side_by_side) {
+            let done: Vec<(Judged, Option<String>)> = match checks {
+                _ if ended.is_some() => Vec::new(),
+                [check] => vec![self.judge(check).await],
+                several => {
+                    let besides: Vec<_> = several
+                        .iter()
+                        .map(|check| {
+                            let mut session = self.beside();
+                            async move { session.judge(check).await }
+                        })
+                        .collect();
+                    stream::iter(besides).buffered(SIDE_BY_SIDE).collect().await
                 }
             };
-            let requests = self.probe.sent() - before;
-            judged.push(Judged {
-                check,
-                verdict,
-                requests,
-            });
+            for check in &checks[done.len()..] {
+                judged.push(Judged {
+                    check,
+                    verdict: Verdict::inconclusive(ended.clone().unwrap_or_default()),
+                    requests: 0,
+                });
+            }
+            for (one, end) in done {
+                judged.push(one);
+                ended = ended.or(end);
+            }
         }
         (judged, ended)
+    }
+
+    /// Runs one check; a stop that ends the scan comes back too.
+    async fn judge(&mut self, check: &'static Check) -> (Judged, Option<String>) {
+        let before = self.probe.sent_here();
+        self.probe.doing(check.id);
+        let mut ended = None;
+        let verdict = match (check.run)(self).await {
+            Ok(verdict) => verdict,
+            Err(Stop::Check(reason)) => Verdict::inconclusive(reason),
+            // Others may need none, or fewer.
+            Err(stop @ Stop::Budget(_)) => Verdict::inconclusive(stop.to_string()),
+            Err(stop) => {
+                ended = Some(stop.to_string());
+                Verdict::inconclusive(stop.to_string())
+            }
+        };
+        let judged = Judged {
+            check,
+            verdict,
+            requests: self.probe.sent_here() - before,
+        };
+        (judged, ended)
+    }
+
+    /// The same session for a check that runs beside others: it knows what this one knows, and what
+    /// it learns ends with it.
+    fn beside(&mut self) -> Self {
+        Self {
+            probe: self.probe.beside(),
+            inventor: self.inventor.beside(),
+            learned: self.learned.clone(),
+            along: self.along.clone(),
+            accounts: self.accounts.clone(),
+            unregistered: Vec::new(),
+            failures: self.failures.clone(),
+            most_failures: self.most_failures,
+            limits: None,
+            spray: None,
+            is_alone: self.is_alone,
+            found: self.found.clone(),
+            access: self.access.clone(),
+            locks: None,
+            long_passwords: None,
+            signing: None,
+            registration: self.registration.clone(),
+            jwt_key: self.jwt_key.clone(),
+            token_word: self.token_word.clone(),
+            token: self.token.clone(),
+            signed: self.signed.clone(),
+        }
     }
 
     /// Logs in rightly where an account has failed, so that no failures are left standing, with

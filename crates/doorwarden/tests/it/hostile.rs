@@ -261,3 +261,78 @@ fn nothing_that_the_operator_keeps_secret_is_shown() {
         assert!(!ran.out.is_empty(), "{format}: {}", ran.err);
     }
 }
+
+/// What asks with the token that is there already runs side by side, a few at a time; logins don't.
+#[test]
+fn only_what_harms_nobody_runs_side_by_side() {
+    use std::sync::{Arc, Mutex};
+
+    /// Requests under way, and the most there were, of the protected route and of the login.
+    #[derive(Default)]
+    struct Busy([(u32, u32); 2]);
+    let busy = Arc::new(Mutex::new(Busy::default()));
+    let seen = Arc::clone(&busy);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, busy) = (stream.unwrap(), Arc::clone(&seen));
+            std::thread::spawn(move || {
+                let mut request = [0; 8192];
+                let mut n = 0;
+                // The head and, of a login, the body.
+                while n < request.len() {
+                    n += match stream.read(&mut request[n..]) {
+                        Ok(0) | Err(_) => break,
+                        Ok(more) => more,
+                    };
+                    let text = String::from_utf8_lossy(&request[..n]);
+                    if text.ends_with("\r\n\r\n") && text.starts_with("GET") || text.ends_with('}')
+                    {
+                        break;
+                    }
+                }
+                let text = String::from_utf8_lossy(&request[..n]).into_owned();
+                let login = text.starts_with("POST /login ");
+                let of = usize::from(login);
+                {
+                    let (now, most) = &mut busy.lock().unwrap().0[of];
+                    *now += 1;
+                    *most = (*most).max(*now);
+                }
+                std::thread::sleep(std::time::Duration::from_millis(if login { 0 } else { 60 }));
+                let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmVk";
+                let answer = if login && text.contains("a right password") {
+                    http("200 OK", "", &format!("{{\"access_token\":\"{token}\"}}"))
+                } else if text.starts_with("GET /me ") && text.contains(token) {
+                    http("200 OK", "", "{\"me\":1}")
+                } else {
+                    http("401 Unauthorized", "", "{\"error\":\"no\"}")
+                };
+                busy.lock().unwrap().0[of].0 -= 1;
+                let _ = stream.write_all(&answer);
+            });
+        }
+    });
+    let ran = scan(
+        &url,
+        &[
+            LOGIN[0],
+            LOGIN[1],
+            "--protected",
+            "/me",
+            "--check",
+            "jwt-unsigned-accepted",
+            "--check",
+            "jwt-key-injection",
+            "--check",
+            "cors-credentials",
+            "--check",
+            "login-unlimited",
+        ],
+    );
+    assert!(matches!(ran.code, Some(0 | 1)), "{}", ran.err);
+    let [(_, asked), (_, logins)] = busy.lock().unwrap().0;
+    assert!((2..=4).contains(&asked), "{asked} at once");
+    assert_eq!(logins, 1);
+}

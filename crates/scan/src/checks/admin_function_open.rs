@@ -18,6 +18,7 @@ pub(super) static CHECK: Check = Check {
             Nothing is changed: only GET is sent.",
     max_requests: 6,
     measures_limits: false,
+    side_by_side: true,
     evidence: "Without a token the route refuses (negative control); with that of an \
                ordinary account it answers 2xx.",
     false_alarms: "A test account that is an administrator makes everything look \

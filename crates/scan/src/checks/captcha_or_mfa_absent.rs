@@ -20,6 +20,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing of its own: it reads what the other checks were answered.",
     max_requests: 0,
     measures_limits: true,
+    side_by_side: false,
     evidence: "A right login from an address that was never used hands out the token \
                at once, and no refusal names a challenge.",
     false_alarms: "Accounts may have a second factor that the test accounts did not \

@@ -21,6 +21,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing: it reads the answer to the own login.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The flags of the cookie that a right login sets and a wrong one does \
                not.",
     false_alarms: "Browsers take a missing SameSite as Lax, mostly. Secure is not \

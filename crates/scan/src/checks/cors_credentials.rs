@@ -18,6 +18,7 @@ pub(super) static CHECK: Check = Check {
     sends: "One request with the own token and an invented Origin.",
     max_requests: 1,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The answer repeats the invented origin in Access-Control-Allow-Origin \
                and says Access-Control-Allow-Credentials: true. A star with \
                credentials is refused by browsers and not counted.",

@@ -25,6 +25,7 @@ pub(super) static CHECK: Check = Check {
            random order, with the same wrong password.",
     max_requests: 9,
     measures_limits: false,
+    side_by_side: false,
     evidence: "All existing names answer alike, all absent names answer alike (the absent-absent \
            control), and the two differ. Names, numbers and long random words in answers are \
            masked first.",

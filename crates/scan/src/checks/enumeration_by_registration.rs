@@ -16,6 +16,7 @@ pub(super) static CHECK: Check = Check {
             of a new name; only with --register.",
     max_requests: 3,
     measures_limits: false,
+    side_by_side: false,
     evidence: "New names are answered alike (control, from registering the test \
                accounts and once more); the taken ones are not.",
     false_alarms: "Where people choose a name that others see, it has to be told that \

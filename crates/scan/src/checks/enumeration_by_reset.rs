@@ -20,6 +20,7 @@ pub(super) static CHECK: Check = Check {
             says. The test accounts may get a mail each.",
     max_requests: 4,
     measures_limits: false,
+    side_by_side: false,
     evidence: "Accounts that exist are answered alike, absent ones too (controls), \
                and the two differ. Times are not compared: a mail that is sent within \
                the request shows there, and is left to a reader.",

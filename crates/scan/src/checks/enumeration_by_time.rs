@@ -24,11 +24,13 @@ pub(super) static CHECK: Check = Check {
            answered faster more often than a coin allows?",
     why: "A login that hashes only for accounts that exist tells them apart in milliseconds, \
            whatever its words.",
-    sends: "Up to 20 pairs of a test account and an invented name, 10 pairs of a used and a fresh \
-            invented name as a control, a first request on each new connection, and a right \
-            login where an account's failures would run long.",
-    max_requests: 76,
+    sends: "Up to 20 pairs of a test account and an invented name, or 32 where it leans one way, \
+            half as many pairs of a used and a fresh invented name as a control, a first request \
+            on each new connection, and a right login where an account's failures would run \
+            long. Where it is the only check, 76 pairs.",
+    max_requests: 122,
     measures_limits: false,
+    side_by_side: false,
     evidence: "The sign of each difference is a fair coin if existence does not matter, whatever \
            drift and spikes the network has. The e-value of the signs bounds false alarms at \
            any stopping time (Ville); at 1,000 the odds are 1 in 1,000. A finding also needs an \
@@ -59,15 +61,19 @@ quantum_ms = 100   # failed answers leave at multiples of this that follow the s
 const THRESHOLD: f64 = 1000.0;
 /// Pairs at the most.
 const PAIRS: u32 = 20;
+/// So many more where it leans one way: an e-value may be looked at whenever one likes.
+const PAIRS_MORE: u32 = 12;
 /// The same where the whole budget is this check's: with `--check enumeration-by-time`.
-const PAIRS_ALONE: u32 = 60;
-/// A control pair follows every second pair.
+const PAIRS_ALONE: u32 = 76;
+/// A control pair follows every second pair; where there are many, every fourth.
 const CONTROL_EVERY: u32 = 2;
+const CONTROL_EVERY_ALONE: u32 = 4;
 /// From here on it leans too much to pass, where the difference is one that matters; once in ten at most where
 /// nothing is (Ville).
 const LEANS: f64 = 10.0;
 /// Pairs from one address, so that an address's limit is not met; a connection each.
 const PAIRS_PER_SOURCE: u32 = 2;
+const PAIRS_PER_SOURCE_ALONE: u32 = 3;
 /// Shifts below this are not reported, however sure.
 const LEAST_SHIFT_MS: f64 = 1.0;
 /// The control may differ by so much without meaning anything.
@@ -112,11 +118,20 @@ async fn measure(session: &mut Session, facts: &mut Facts) -> Result<(), Stop> {
     let mut twins: Vec<Invented> = pool.iter().map(|_| session.nobody()).collect();
     let mut used = session.nobody();
     let mut line: Option<(Source, Signature)> = None;
-    for pair in 0..facts.planned {
-        if facts.found() || facts.is_hopeless() {
+    let alone = session.is_alone;
+    let (every, per_source) = if alone {
+        (CONTROL_EVERY_ALONE, PAIRS_PER_SOURCE_ALONE)
+    } else {
+        (CONTROL_EVERY, PAIRS_PER_SOURCE)
+    };
+    for pair in 0.. {
+        if !alone && facts.leans() {
+            facts.planned = PAIRS + PAIRS_MORE;
+        }
+        if pair == facts.planned || facts.found() || facts.is_hopeless() {
             break;
         }
-        if line.is_none() || (pair % PAIRS_PER_SOURCE == 0 && session.probe.has_sources()) {
+        if line.is_none() || (pair % per_source == 0 && session.probe.has_sources()) {
             line = Some(warm_up(session).await?);
         }
         let Some((source, usual)) = line.clone() else {
@@ -137,7 +152,7 @@ async fn measure(session: &mut Session, facts: &mut Facts) -> Result<(), Stop> {
         let [existing, absent] = pair_of(session, source, account, &twins[place], &usual).await?;
         facts.existing.push(existing);
         facts.absent.push(absent);
-        if pair % CONTROL_EVERY == 1 {
+        if pair % every == 1 {
             if facts.control.len() % CONTROLS_PER_NAME == CONTROLS_PER_NAME - 1 {
                 used = session.nobody();
             }
@@ -269,6 +284,11 @@ impl Facts {
         let left = self.planned.saturating_sub(differences.len() as u32);
         let best = e_value(slower + left, faster).max(e_value(slower, faster + left));
         best < THRESHOLD
+    }
+
+    /// Whether one side is slower too often to pass, and not often enough for a finding.
+    fn leans(&self) -> bool {
+        e_of(&self.differences()) >= LEANS
     }
 
     fn found(&self) -> bool {

@@ -16,6 +16,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing: it reads the answer to the own login.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The header of the answer to a right login; a max-age of 0 counts as \
                none. Over http it says nothing and is passed over.",
     false_alarms: "A host that is on the browsers' preload list needs no header; it \

@@ -20,6 +20,7 @@ pub(super) static CHECK: Check = Check {
             to /introspect; and garbage, where that was told active.",
     max_requests: 2,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The own token is told active (positive control) and garbage is not \
                (negative control), both without credentials. RFC 7662 section 2.1 \
                requires authorization.",

@@ -26,6 +26,7 @@ pub(super) static CHECK: Check = Check {
             scanner's own account.",
     max_requests: 5,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The forged token is answered like the own one (positive control), \
                while no token, garbage and the own token with one character changed \
                are not (negative controls).",

@@ -22,6 +22,7 @@ pub(super) static CHECK: Check = Check {
             the key, as jwt-expired-accepted does.",
     max_requests: 5,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The own claims signed anew are accepted (positive control); the same \
                with one claim changed are accepted too. No token and garbage are \
                refused (negative controls). Only claims that the own token has are \

@@ -19,6 +19,7 @@ pub(super) static CHECK: Check = Check {
             DOORWARDEN_JWT_KEY.",
     max_requests: 2,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The own claims signed anew are accepted (positive control: the key is \
                the right one); the same with an end that has come are accepted too. \
                No token and garbage are refused (negative controls).",

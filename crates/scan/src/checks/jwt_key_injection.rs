@@ -24,6 +24,7 @@ pub(super) static CHECK: Check = Check {
             tried on loopback targets only.",
     max_requests: 4,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The forged token is answered like the own one (positive control), \
                while no token, garbage and the own token with one character changed \
                are not (negative controls). For jku and x5u it is enough that the \

@@ -17,6 +17,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing: it reads the token of the scanner's own login.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The claims iat and exp of the own token.",
     false_alarms: "A token that is looked up at each request, and can so be ended \
                    early, may live longer.",

@@ -17,6 +17,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing: it reads the token of the scanner's own login.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The claims of the own token, as they were issued.",
     false_alarms: "An application may end tokens by a list of its own; with one the \
                    finding is still true of the token.",

@@ -18,6 +18,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing: it reads the token of the scanner's own login.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: true,
     evidence: "Names and forms of the own token's claims; values are not shown.",
     false_alarms: "A claim may be called so and hold something harmless; the finding \
                    names it.",

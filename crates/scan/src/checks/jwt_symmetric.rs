@@ -17,6 +17,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing: it reads the token of the scanner's own login.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The header of the own token.",
     false_alarms: "It is information and lowers no score.",
     standards: Standards {

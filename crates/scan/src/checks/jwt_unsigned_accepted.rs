@@ -18,6 +18,7 @@ pub(super) static CHECK: Check = Check {
             the route of the controls.",
     max_requests: 5,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The forged token is answered like the own one (the positive control), \
                while no token, garbage and the own token with one character changed \
                are not (the negative ones).",

@@ -17,6 +17,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing: it reads the token of the scanner's own login.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The key verifies the signature of the own token: certain, and without \
                a request.",
     false_alarms: "None: a key either verifies the signature or does not. A pass says \

@@ -21,6 +21,7 @@ pub(super) static CHECK: Check = Check {
             where one gets in, the same again with four random ones.",
     max_requests: 5,
     measures_limits: false,
+    side_by_side: false,
     evidence: "Alone, the right password logs in; the list with it gets in or hands out a token \
                (positive); the same list without it does not (negative control).",
     false_alarms: "Applications that look at the first or the last of a list only are \

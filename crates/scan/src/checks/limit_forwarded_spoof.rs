@@ -24,6 +24,7 @@ pub(super) static CHECK: Check = Check {
            203.0.113.0/24.",
     max_requests: 14,
     measures_limits: true,
+    side_by_side: false,
     evidence: "The login is refused without the header (before and after: the negative controls) \
            and gets in with it. Right logins only, so no further failures are counted.",
     false_alarms: "A refusal that ends by itself between the two requests; the control afterwards \

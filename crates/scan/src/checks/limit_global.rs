@@ -21,6 +21,7 @@ pub(super) static CHECK: Check = Check {
            untouched account from fresh addresses. Sends nothing of its own.",
     max_requests: 0,
     measures_limits: true,
+    side_by_side: false,
     evidence: "The right login got in at the start of the scan (positive control) and was refused \
            after failures of others, from an address that had sent nothing yet.",
     false_alarms: "Addresses that look like many here and like one to the target (behind a proxy that \

@@ -20,6 +20,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
     max_requests: 0,
     measures_limits: true,
+    side_by_side: false,
     evidence: "Three arms in one run: one account from fresh addresses (not limited), one account \
            from one address (limited), fresh accounts from one address (limited). The address \
            is fresh when the account's key is tested, so that no limit masks another.",

@@ -20,6 +20,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
     max_requests: 0,
     measures_limits: true,
+    side_by_side: false,
     evidence: "Fresh random names with random passwords from one address (not limited, and a right \
            login from there still gets in), against one account from fresh addresses (limited).",
     false_alarms: "A limit of more than 32 failures an address is taken for none; one that counts only \

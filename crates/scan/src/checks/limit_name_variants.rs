@@ -18,6 +18,7 @@ pub(super) static CHECK: Check = Check {
             with its right password, and a right login again.",
     max_requests: 8,
     measures_limits: true,
+    side_by_side: false,
     evidence: "The right login under the exact name is refused before (positive \
                control) and after it (negative control), while the other spelling \
                logs in.",

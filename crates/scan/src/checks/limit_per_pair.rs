@@ -20,6 +20,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
     max_requests: 0,
     measures_limits: true,
+    side_by_side: false,
     evidence: "All three arms in one run: one account from one address is limited; the same with \
            fresh addresses is not; fresh accounts from one address are not.",
     false_alarms: "Limits above twelve failures for an account or 32 for an address are taken for none.",

@@ -23,6 +23,7 @@ pub(super) static CHECK: Check = Check {
             account. Only for limits of 12 or less.",
     max_requests: locks::MAX_REQUESTS,
     measures_limits: true,
+    side_by_side: false,
     evidence: "One after the other, as many are answered as the limit allows \
                (positive control, from the measurement of the limits); together, at \
                least two more.",

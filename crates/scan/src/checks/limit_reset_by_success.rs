@@ -27,6 +27,7 @@ pub(super) static CHECK: Check = Check {
             measured is 22 or less.",
     max_requests: 96,
     measures_limits: true,
+    side_by_side: false,
     evidence: "The same failures without a right login between are refused (positive \
                control, from the measurement of the limits, or from a fresh address \
                where the limit shrank); with one between, three more are not.",

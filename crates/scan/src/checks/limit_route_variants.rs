@@ -19,6 +19,7 @@ pub(super) static CHECK: Check = Check {
             a right login again.",
     max_requests: 9,
     measures_limits: true,
+    side_by_side: false,
     evidence: "The right login at the route itself is refused before (positive \
                control) and after it (negative control), while the other one logs in.",
     false_alarms: "None is known: whoever logs in at the other route has got around \

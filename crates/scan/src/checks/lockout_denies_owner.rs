@@ -21,6 +21,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing of its own: it judges the measurement of the limits.",
     max_requests: 0,
     measures_limits: true,
+    side_by_side: false,
     evidence: "The right login was accepted before the failures (positive control), \
                and an account that never failed is accepted after them, from another \
                fresh address (negative control).",

@@ -20,6 +20,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing of its own: it judges the burst of limit-race.",
     max_requests: 0,
     measures_limits: true,
+    side_by_side: false,
     evidence: "The account that exists is refused after so many failures (positive \
                control, from the measurement of the limits); the name that nobody has \
                is not, or in other words.",

@@ -23,6 +23,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Up to five malformed logins of invented names.",
     max_requests: 5,
     measures_limits: false,
+    side_by_side: false,
     evidence: "A 5xx that comes again when the same is sent once more, or words of a \
                stack trace or a database in the answer. Well-formed wrong logins \
                answered otherwise (negative control, learned at the start).",

@@ -23,6 +23,7 @@ pub(super) static CHECK: Check = Check {
            address. The other limit checks judge the same measurement.",
     max_requests: 0,
     measures_limits: true,
+    side_by_side: false,
     evidence: "A finding needs both: no answer that differs from two wrong logins learned at the \
            start of the run (the negative control), and a right login that still gets in (the \
            positive control). So a limit that refuses in silence is seen.",

@@ -6,7 +6,7 @@
 //! `doorwarden explain` prints are made from the same words.
 //!
 //! To add one: `cargo xtask new-check ID`, then a line in [`ALL`], whose order is the order they
-//! run in: what uses the first token comes before what logs in again, and what compares answers and
+//! run in, but for neighbours that run side by side: what uses the first token comes before what logs in again, and what compares answers and
 //! times before what exhausts limits.
 
 use futures_util::future::BoxFuture;
@@ -164,6 +164,9 @@ pub struct Check {
     pub max_requests: u32,
     /// Whether it judges the measurement of the limits, which is made once for all that do.
     pub measures_limits: bool,
+    /// Whether it may run beside its neighbours that may too: it asks with the token that is there
+    /// already, makes no login fail, and compares no times.
+    pub side_by_side: bool,
     /// What a finding rests on, and its controls.
     pub evidence: &'static str,
     /// What could make it wrong.
@@ -312,6 +315,11 @@ mod tests {
                 check.remedy,
             ];
             assert!(words.iter().all(|words| !words.is_empty()), "{}", check.id);
+            assert!(
+                !(check.side_by_side && check.measures_limits),
+                "{}",
+                check.id
+            );
             assert!(!check.standards.cwe.is_empty(), "{}", check.id);
         }
     }

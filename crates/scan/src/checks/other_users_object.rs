@@ -25,6 +25,7 @@ pub(super) static CHECK: Check = Check {
             token, with the scanner's, and without one.",
     max_requests: 6,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The own token reads the own object and the other token the other \
                (positive controls), no token reads it not (negative control), and the \
                scanner's token is answered like the other one's, with the other's \

@@ -15,6 +15,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing: it reads the OpenAPI document.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: true,
     evidence: "A security scheme of type oauth2 with a flow password, or Swagger \
                2.0's flow: password.",
     false_alarms: "FastAPI's tutorial declares it for a login of the application's \

@@ -21,6 +21,7 @@ pub(super) static CHECK: Check = Check {
             only with --register.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: false,
     evidence: "A random password of 20 characters is taken (control, from registering \
                the test accounts), one of the same characters and more of them is \
                not.",

@@ -22,6 +22,7 @@ pub(super) static CHECK: Check = Check {
             password-length-capped judges too; only with --register.",
     max_requests: long_passwords::MAX_REQUESTS,
     measures_limits: false,
+    side_by_side: false,
     evidence: "The whole password gets in (positive control), one that differs at the \
                tenth character does not (negative control), and one that differs \
                after the 72nd does.",

@@ -14,6 +14,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing: it looks at the target.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The scheme of the target that was named. Loopback carries nothing over \
                a network, and is passed over.",
     false_alarms: "A network that only a proxy with TLS reaches is better scanned \

@@ -23,6 +23,7 @@ pub(super) static CHECK: Check = Check {
             document names or --refresh says.",
     max_requests: 2,
     measures_limits: false,
+    side_by_side: false,
     evidence: "The first exchange gives a new access token (positive control); the \
                second gives one as well.",
     false_alarms: "A short grace for clients that lost an answer is common; it is \

@@ -20,6 +20,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing of its own: it judges the measurement of the limits.",
     max_requests: 0,
     measures_limits: true,
+    side_by_side: false,
     evidence: "The answers of the arms that met a limit.",
     false_alarms: "A limit that refuses in silence has no Retry-After by intent, and \
                    is not counted.",

@@ -19,6 +19,7 @@ pub(super) static CHECK: Check = Check {
             protected route after it.",
     max_requests: 4,
     measures_limits: false,
+    side_by_side: false,
     evidence: "The token opened the route before (positive control) and is refused \
                after the revocation, which had no credentials (RFC 7009 section 2.1 \
                has the client authenticate).",

@@ -19,6 +19,7 @@ pub(super) static CHECK: Check = Check {
             use as controls.",
     max_requests: signing::MAX_REQUESTS,
     measures_limits: false,
+    side_by_side: false,
     evidence: "Rightly signed requests are answered (positive control, twice); a \
                finding is a wrong one that is answered alike.",
     false_alarms: "None is known.",

@@ -18,6 +18,7 @@ pub(super) static CHECK: Check = Check {
             request, twice.",
     max_requests: 2,
     measures_limits: false,
+    side_by_side: false,
     evidence: "Rightly signed requests are answered (positive control, twice), and \
                without a signature and with a wrong one they are refused (negative \
                controls); the second of two equal ones is answered like the first.",

@@ -16,6 +16,7 @@ pub(super) static CHECK: Check = Check {
             (--signing) and gives the key in DOORWARDEN_SIGNING_KEY. One request.",
     max_requests: 1,
     measures_limits: false,
+    side_by_side: false,
     evidence: "Rightly signed requests are answered (positive control, twice), and \
                without a signature and with a wrong one they are refused (negative \
                controls); one with a time of an hour ago is answered alike.",

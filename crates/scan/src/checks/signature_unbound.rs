@@ -26,6 +26,7 @@ pub(super) static CHECK: Check = Check {
             requests.",
     max_requests: 3,
     measures_limits: false,
+    side_by_side: false,
     evidence: "Rightly signed requests are answered (positive control, twice), and \
                without a signature and with a wrong one they are refused (negative \
                controls); a right signature under other words is answered alike.",

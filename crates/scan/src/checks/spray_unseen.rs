@@ -23,6 +23,7 @@ pub(super) static CHECK: Check = Check {
            test account), and three right logins as controls.",
     max_requests: 15,
     measures_limits: false,
+    side_by_side: false,
     evidence: "Positive control: the sprayed password logs its own account in before. Finding: no \
            answer differed, and it still does so afterwards. Control for a limit that shuts \
            everybody: a right login of another account gets in.",

@@ -16,6 +16,7 @@ pub(super) static CHECK: Check = Check {
     sends: "One request with the own token in the query.",
     max_requests: 1,
     measures_limits: false,
+    side_by_side: true,
     evidence: "It is answered like the own token in its header; no token and garbage \
                are not.",
     false_alarms: "None is known. RFC 6750 section 2.3 allows it and says not to; RFC \

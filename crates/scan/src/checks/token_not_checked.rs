@@ -23,6 +23,7 @@ pub(super) static CHECK: Check = Check {
             three routes the own token, none, garbage and the changed one.",
     max_requests: access::MAX_REQUESTS,
     measures_limits: false,
+    side_by_side: false,
     evidence: "A finding rests on the answer to the own token (asked twice) as the \
                positive control. Without a token: the same status, headers and body \
                on a route that is declared protected. Garbage or a changed token: the \

@@ -19,6 +19,7 @@ pub(super) static CHECK: Check = Check {
             the protected route after it.",
     max_requests: 4,
     measures_limits: false,
+    side_by_side: false,
     evidence: "The logout answers 2xx or 3xx, and the route opens after it as it \
                opened for the own token before (positive control). No token and \
                garbage are refused (negative controls).",

@@ -21,6 +21,7 @@ pub(super) static CHECK: Check = Check {
             password. Only with an account that the scan registered itself.",
     max_requests: 5,
     measures_limits: false,
+    side_by_side: false,
     evidence: "The token opens the route before the change (positive control), the \
                new password logs in afterwards (the change was made), and the token \
                opens the route still. No token and garbage are refused (negative \

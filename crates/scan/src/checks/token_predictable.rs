@@ -16,6 +16,7 @@ pub(super) static CHECK: Check = Check {
     sends: "A right login beside the one of the controls.",
     max_requests: 1,
     measures_limits: false,
+    side_by_side: false,
     evidence: "The positions in which two tokens differ, each worth the bits of the \
                alphabet that is seen; under 64 bits it is a finding. OWASP asks for \
                64 bits of entropy at least.",

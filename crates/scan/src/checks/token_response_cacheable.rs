@@ -21,6 +21,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Nothing: it reads the answer to the own login.",
     max_requests: 0,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The header Cache-Control of the answer to a right login whose body \
                holds a token (RFC 6749 section 5.1).",
     false_alarms: "Answers to POST are rarely stored; where they are not, the finding \

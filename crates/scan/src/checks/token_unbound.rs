@@ -17,6 +17,7 @@ pub(super) static CHECK: Check = Check {
     sends: "The protected route from an address that was not used before.",
     max_requests: 1,
     measures_limits: false,
+    side_by_side: true,
     evidence: "The token opens the route from another address as it did from the \
                first (positive control); no token and garbage are refused (negative \
                controls).",

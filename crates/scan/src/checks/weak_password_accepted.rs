@@ -19,6 +19,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Two registrations of invented names, and a right login of each that was taken; only with --register.",
     max_requests: 4,
     measures_limits: false,
+    side_by_side: false,
     evidence: "A random password is taken (control, from registering the test \
                accounts), the common one is answered alike, and logs in.",
     false_alarms: "None: the account is made.",

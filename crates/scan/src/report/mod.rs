@@ -278,6 +278,7 @@ fn side_effects(session: &Session) -> Vec<String> {
     let counted = session
         .probe
         .side_effects()
+        .into_iter()
         .map(|(what, n)| format!("{n} {what}"));
     let failing = session
         .left_failing()
