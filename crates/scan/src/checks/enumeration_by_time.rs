@@ -24,11 +24,11 @@ pub(super) static CHECK: Check = Check {
            answered faster more often than a coin allows?",
     why: "A login that hashes only for accounts that exist tells them apart in milliseconds, \
            whatever its words.",
-    sends: "Up to 20 pairs of a test account and an invented name, or 32 where it leans one way, \
-            half as many pairs of a used and a fresh invented name as a control, a first request \
-            on each new connection, and a right login where an account's failures would run \
-            long. Where it is the only check, 76 pairs.",
-    max_requests: 122,
+    sends: "Up to 20 pairs of a test account and an invented name, 10 pairs of a used and a fresh \
+            invented name as a control, a first request on each new connection, and a right \
+            login where an account's failures would run long. Where it is the only check, 76 \
+            pairs.",
+    max_requests: 76,
     measures_limits: false,
     side_by_side: false,
     evidence: "The sign of each difference is a fair coin if existence does not matter, whatever \
@@ -61,8 +61,6 @@ quantum_ms = 100   # failed answers leave at multiples of this that follow the s
 const THRESHOLD: f64 = 1000.0;
 /// Pairs at the most.
 const PAIRS: u32 = 20;
-/// So many more where it leans one way: an e-value may be looked at whenever one likes.
-const PAIRS_MORE: u32 = 12;
 /// The same where the whole budget is this check's: with `--check enumeration-by-time`.
 const PAIRS_ALONE: u32 = 76;
 /// A control pair follows every second pair; where there are many, every fourth.
@@ -118,17 +116,13 @@ async fn measure(session: &mut Session, facts: &mut Facts) -> Result<(), Stop> {
     let mut twins: Vec<Invented> = pool.iter().map(|_| session.nobody()).collect();
     let mut used = session.nobody();
     let mut line: Option<(Source, Signature)> = None;
-    let alone = session.is_alone;
-    let (every, per_source) = if alone {
+    let (every, per_source) = if session.is_alone {
         (CONTROL_EVERY_ALONE, PAIRS_PER_SOURCE_ALONE)
     } else {
         (CONTROL_EVERY, PAIRS_PER_SOURCE)
     };
-    for pair in 0.. {
-        if !alone && facts.leans() {
-            facts.planned = PAIRS + PAIRS_MORE;
-        }
-        if pair == facts.planned || facts.found() || facts.is_hopeless() {
+    for pair in 0..facts.planned {
+        if facts.found() || facts.is_hopeless() {
             break;
         }
         if line.is_none() || (pair % per_source == 0 && session.probe.has_sources()) {
@@ -284,11 +278,6 @@ impl Facts {
         let left = self.planned.saturating_sub(differences.len() as u32);
         let best = e_value(slower + left, faster).max(e_value(slower, faster + left));
         best < THRESHOLD
-    }
-
-    /// Whether one side is slower too often to pass, and not often enough for a finding.
-    fn leans(&self) -> bool {
-        e_of(&self.differences()) >= LEANS
     }
 
     fn found(&self) -> bool {
