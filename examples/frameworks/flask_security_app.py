@@ -12,6 +12,11 @@ app = Flask(__name__)
 app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY", "change-me-in-production-change-me")
 app.config["SECURITY_PASSWORD_SALT"] = "146585145368132386173505678016728509634"
 app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{os.environ['DATABASE']}"
+if "REGISTERABLE" in os.environ:
+    app.config["SECURITY_REGISTERABLE"] = True
+    app.config["SECURITY_SEND_REGISTER_EMAIL"] = False
+    # The names are at example.org, which no name server knows.
+    app.config["SECURITY_EMAIL_VALIDATOR_ARGS"] = {"check_deliverability": False}
 
 db = SQLAlchemy(app)
 fsqla.FsModels.set_db_info(db)

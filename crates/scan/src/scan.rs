@@ -166,7 +166,8 @@ fn beside(options: &Options) -> u32 {
     };
     let registering = match options.registration {
         Registration::None => 0,
-        _ => REGISTERED as u32,
+        // The first twice, with the page between, where it wants something sent back.
+        _ => REGISTERED as u32 + 2,
     };
     // Twice, with the login's page between, where it wants something sent back.
     let learning = 2 * LEARNING + 1;
@@ -372,6 +373,8 @@ pub(crate) struct Session {
 #[derive(Clone, Debug)]
 pub(crate) struct Registered {
     endpoint: Login,
+    /// What the registration's page wants sent back.
+    along: Option<Along>,
     /// How it answers a name that nobody has.
     pub(crate) usual: Signature,
 }
@@ -817,14 +820,13 @@ impl Session {
         name: &str,
         password: &Secret,
     ) -> Result<Option<Answer>, Stop> {
-        let Some(endpoint) = self
-            .registration
-            .as_ref()
-            .map(|known| known.endpoint.clone())
-        else {
+        let Some(known) = &self.registration else {
             return Ok(None);
         };
-        let request = Request::login(&endpoint, name, password.expose());
+        let mut request = Request::login(&known.endpoint, name, password.expose());
+        if let Some(along) = &known.along {
+            request = along.send_with(request);
+        }
         let mut answer = self.probe.send(None, request).await?;
         answer.echoes = echoes(&self.accounts, name, password);
         if (200..400).contains(&answer.status) {
@@ -1000,10 +1002,17 @@ const REGISTERED_EFFECT: &str = "accounts named dwtest-… registered; they are 
 
 /// Whether names are mail addresses there.
 fn takes_mail(registration: &Login) -> bool {
-    let (Shape::Json { account, .. } | Shape::Form { account, .. }) = &registration.shape else {
-        return false;
+    let field = match &registration.shape {
+        Shape::Json { account, .. } | Shape::Form { account, .. } => account.as_str(),
+        // What stands before the name's place, back to the field before it.
+        Shape::Body(body) => body
+            .split("{{account}}")
+            .next()
+            .and_then(|before| before.rsplit(['{', ',', '&', '(']).next())
+            .unwrap_or_default(),
+        Shape::Basic => "",
     };
-    account.to_lowercase().contains("mail")
+    field.to_lowercase().contains("mail")
 }
 
 /// Registers accounts: of each two names, a coin decides which exists, so that a difference between
@@ -1016,6 +1025,7 @@ async fn register(
     probe.doing("registering test accounts");
     let (mut accounts, mut unregistered) = (Vec::new(), Vec::new());
     let mut usual: Option<Signature> = None;
+    let mut along: Option<Along> = None;
     while accounts.len() < REGISTERED {
         let mut pair = [inventor.name(), inventor.name()];
         if inventor.coin() {
@@ -1024,7 +1034,17 @@ async fn register(
         let [name, other] = pair;
         let password = inventor.password();
         let request = Request::login(registration, &name, password.expose());
-        let mut answer = probe.send(None, request).await?;
+        let sent = match &along {
+            Some(along) => along.send_with(request.clone()),
+            None => request.clone(),
+        };
+        let mut answer = probe.send(None, sent).await?;
+        if accounts.is_empty() && (400..500).contains(&answer.status) {
+            along = page::along(probe, &registration.path).await?;
+            if let Some(along) = &along {
+                answer = probe.send(None, along.send_with(request)).await?;
+            }
+        }
         answer.echoes = echoes(&[], &name, &password);
         let signature = answer.signature();
         let as_usual = usual
@@ -1046,6 +1066,7 @@ async fn register(
     }
     let registered = usual.map(|usual| Registered {
         endpoint: registration.clone(),
+        along,
         usual,
     });
     Ok((accounts, unregistered, registered))

@@ -27,17 +27,19 @@ struct Framework {
 
 const APPS: &str = "examples/frameworks";
 
-fn uvicorn(python: &Path, address: SocketAddr) -> Command {
+fn uvicorn(python: &Path, address: SocketAddr, app: &str) -> Command {
     let mut command = Command::new(python.join("uvicorn"));
-    command.args([
-        "--app-dir",
-        APPS,
-        "fastapi_users_app:app",
-        "--log-level",
-        "warning",
-    ]);
+    command.args(["--app-dir", APPS, app, "--log-level", "warning"]);
     command.args(["--port", &address.port().to_string()]);
     command
+}
+
+fn fastapi_users_app(python: &Path, address: SocketAddr) -> Command {
+    uvicorn(python, address, "fastapi_users_app:app")
+}
+
+fn strawberry_app(python: &Path, address: SocketAddr) -> Command {
+    uvicorn(python, address, "strawberry_app:app")
 }
 
 fn gunicorn(python: &Path, address: SocketAddr, app: &str) -> Command {
@@ -82,7 +84,7 @@ fn fastapi_users() {
     // validate_password is empty; forgot-password answers 202 to all.
     Framework {
         name: "fastapi_users",
-        serve: uvicorn,
+        serve: fastapi_users_app,
         environment: &[],
         seeded: None,
         scan: &["--register"],
@@ -129,6 +131,39 @@ fn flask_security_too() {
             "cookie-flags",
             "token-outlives-logout",
             "enumeration-by-answer",
+            "spray-unseen",
+            "login-unlimited",
+            "captcha-or-mfa-absent",
+        ],
+        login: "POST /login json:/email json:/password",
+    }
+    .play();
+}
+
+#[test]
+fn flask_security_registers_by_its_page() {
+    // The registration wants the page's token too, and the password twice; it tells that a name is
+    // taken, and the length is all it asks of a password.
+    Framework {
+        name: "flask_security_registers",
+        serve: flask_security,
+        environment: &[("REGISTERABLE", "1")],
+        seeded: None,
+        scan: &[
+            "--register",
+            r#"POST /register body:{"email":"{{account}}","password":"{{password}}","password_confirm":"{{password}}"}"#,
+            "--login",
+            "POST /login json:/email json:/password",
+            "--protected",
+            "/me",
+            "--token",
+            "cookie:session",
+        ],
+        found: &[
+            "cookie-flags",
+            "enumeration-by-answer",
+            "enumeration-by-registration",
+            "weak-password-accepted",
             "spray-unseen",
             "login-unlimited",
             "captcha-or-mfa-absent",
@@ -231,6 +266,30 @@ fn express_with_passport() {
             "login-input-errors",
         ],
         login: "POST /login json:/username json:/password",
+    }
+    .play();
+}
+
+#[test]
+fn graphql_by_strawberry() {
+    // Its schema names the mutation; a refusal is a 200 with errors. Unknown names are hashed for.
+    // Aliases bring no guesses: a mutation that may not be null fails the whole request, and those
+    // after it don't run. Tokens have jti and exp, signed by HS256; no Cache-Control.
+    Framework {
+        name: "strawberry",
+        serve: strawberry_app,
+        environment: &[],
+        seeded: None,
+        scan: &[],
+        found: &[
+            "jwt-symmetric",
+            "token-response-cacheable",
+            "token-unbound",
+            "spray-unseen",
+            "login-unlimited",
+            "captcha-or-mfa-absent",
+        ],
+        login: r#"POST /graphql body:{"query":"mutation { login(username: \"{{account}}\", password: \"{{password}}\") { accessToken } }"}"#,
     }
     .play();
 }
