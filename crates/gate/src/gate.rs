@@ -400,6 +400,13 @@ impl Ticket {
             .map_or(0.0, |pending| pending.verdict.suspicion)
     }
 
+    /// Whether the attempt comes from a device on which its account has logged in before.
+    pub fn is_known(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|pending| pending.attempt.device.is_some())
+    }
+
     /// Ends the attempt. After a right login that was not stepped up there is a token to give to
     /// the device.
     pub async fn settle(mut self, outcome: Outcome, now: Timestamp) -> Option<String> {

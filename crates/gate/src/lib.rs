@@ -11,6 +11,7 @@
 
 mod asn;
 mod clock;
+mod deadline;
 mod events;
 mod gate;
 pub mod http;
@@ -21,10 +22,12 @@ mod store;
 
 pub use asn::{AsnTable, InvalidTable};
 pub use clock::now;
+pub use deadline::{Deadline, UnderWay};
 pub use events::{AttemptEvent, Caught, Ended, Event, EventSink, Retroacted, Turned};
 pub use gate::{Admission, Asked, Denial, Gate, Parts, Ticket};
 pub use keyring::{Keyring, NoRandomness, Secret};
 pub(crate) use metrics::Metrics;
+pub use popularity::is_popular;
 pub use store::{Away, MemoryStore, NotRestored, Outage, SharedCounters, SharedStore, Store};
 
 /// Locks: shuttle's where its interleavings are tested.

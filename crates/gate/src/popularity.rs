@@ -33,6 +33,11 @@ pub(crate) fn rank(password: &Password) -> Option<u32> {
     }
 }
 
+/// Whether a password is in the lists, as it is or with capitals and leet.
+pub fn is_popular(password: &Password) -> bool {
+    rank(password).is_some()
+}
+
 #[cfg(not(feature = "shuttle"))]
 #[cfg(test)]
 mod tests {

@@ -269,6 +269,16 @@ pub struct FailureForm {
     pub(crate) quantum: Duration,
 }
 
+impl FailureForm {
+    /// The answer itself.
+    pub(crate) fn response(&self) -> http::Response<crate::Body> {
+        let mut response = http::Response::new(crate::full(self.body.clone()));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers.clone();
+        response
+    }
+}
+
 /// As written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]

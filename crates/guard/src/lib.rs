@@ -5,8 +5,6 @@
 //! proxy.rs    a login goes through the gate, everything else streams through untouched
 //! login.rs    admit -> forward -> outcome -> settle -> the answer
 //! outcome.rs  what the application's answer means
-//! uniform.rs  one form and one deadline for every failed login
-//! device.rs   device tokens as cookies and headers
 //! admin.rs    figures and retroacted logins, on an address of its own
 //! hop.rs      headers that end at a proxy, framing that is refused
 //! upgrade.rs  WebSocket and other tunnels
@@ -14,14 +12,12 @@
 
 mod admin;
 mod config;
-mod device;
 mod hop;
 mod login;
 mod outcome;
 mod path;
 mod proxy;
 mod server;
-mod uniform;
 mod upgrade;
 
 pub use config::{Config, FailureForm, ProtectedLogin, Scope, StoreUrl, Upstream};

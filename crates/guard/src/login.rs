@@ -9,8 +9,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use doorwarden_decision::{Decision, Outcome};
 use doorwarden_gate::{
-    Admission, Asked, Denial, Ticket,
+    Admission, Asked, Deadline, Denial, Ticket,
     http::{
+        device::Tokens,
         credentials::{Place, Unreadable, UnreadableTemplate},
         refusal,
     },
@@ -27,11 +28,9 @@ use tokio::time::timeout;
 
 use crate::{
     Body, BoxError, FailureForm, OutcomeRule, ProtectedLogin,
-    device::Tokens,
     full,
     path::Route,
     proxy::{Proxy, StepUp, pass_on, refuse},
-    uniform::Deadline,
 };
 
 /// A login's body is a name and a password; this is room for a large form around them.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// A JSON value without duplicate keys. RFC 8259 §4 leaves their meaning open: the application
 /// behind might take the other password than the one that was counted here.
-pub(super) struct Unambiguous(pub(super) Value);
+pub struct Unambiguous(pub Value);
 
 /// What [`Unambiguous`] says of a duplicate; the only custom error that it has.
 pub(super) const DUPLICATE: &str = "duplicate key";

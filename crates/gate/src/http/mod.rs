@@ -2,5 +2,8 @@
 
 pub mod client_addr;
 pub mod credentials;
+pub mod device;
 mod json;
 pub mod refusal;
+
+pub use json::Unambiguous;

@@ -1,5 +1,4 @@
-//! One form and one deadline for every failed login, so that neither the answer nor its time
-//! tells which accounts exist.
+//! One deadline for every failed login, so that its time does not tell which accounts exist.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,9 +7,6 @@ use std::{
 };
 
 use doorwarden_decision::Outcome;
-use http::Response;
-
-use crate::{Body, FailureForm, full};
 
 /// Right logins whose times are remembered, however long ago: each has hashed a password, which is
 /// the slow path, and guessing makes none.
@@ -30,20 +26,10 @@ const UNKNOWN: Duration = Duration::from_millis(400);
 /// No failed login waits longer than this for others that are slow.
 const LONGEST: Duration = Duration::from_secs(5);
 
-impl FailureForm {
-    /// The answer itself.
-    pub(crate) fn response(&self) -> Response<Body> {
-        let mut response = Response::new(full(self.body.clone()));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers.clone();
-        response
-    }
-}
-
 /// When failed answers leave: at a multiple of a quantum that follows the slow path, which is the
 /// password hash of an account that exists. A fast answer waits for it. Random padding would
 /// average out; a deadline does not.
-pub(crate) struct Deadline {
+pub struct Deadline {
     quantum: Duration,
     seen: Mutex<Seen>,
 }
@@ -61,14 +47,15 @@ struct Seen {
 }
 
 /// A verification under way; ends when dropped.
-pub(crate) struct UnderWay<'a> {
+pub struct UnderWay<'a> {
     deadline: &'a Deadline,
     id: u64,
     started: Instant,
 }
 
 impl Deadline {
-    pub(crate) fn new(quantum: Duration, now: Instant) -> Self {
+    /// A deadline of this quantum, which has seen nothing yet.
+    pub fn new(quantum: Duration, now: Instant) -> Self {
         Self {
             quantum,
             seen: Mutex::new(Seen {
@@ -83,7 +70,7 @@ impl Deadline {
     }
 
     /// Notes that a password is about to be verified.
-    pub(crate) fn begin(&self, now: Instant) -> UnderWay<'_> {
+    pub fn begin(&self, now: Instant) -> UnderWay<'_> {
         let mut seen = self.seen();
         let id = seen.next;
         seen.next += 1;
@@ -110,8 +97,8 @@ impl Deadline {
 }
 
 impl UnderWay<'_> {
-    /// Notes the application's answer.
-    pub(crate) fn answered(&self, outcome: Outcome, now: Instant) {
+    /// Notes that the verification has ended.
+    pub fn answered(&self, outcome: Outcome, now: Instant) {
         let elapsed = now.saturating_duration_since(self.started).min(LONGEST);
         let mut seen = self.deadline.seen();
         seen.under_way.remove(&self.id);
@@ -126,7 +113,7 @@ impl UnderWay<'_> {
     }
 
     /// Waits until a failed answer may leave.
-    pub(crate) async fn hold(&self, elapsed: Duration) {
+    pub async fn hold(&self, elapsed: Duration) {
         loop {
             let leaves = self.started + self.deadline.after(elapsed, Instant::now());
             if leaves <= Instant::now() {

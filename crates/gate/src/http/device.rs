@@ -18,14 +18,15 @@ const MOST_TOKENS: usize = 4;
 
 /// The tokens that came with a request.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens {
-    pub(crate) tokens: Vec<String>,
+pub struct Tokens {
+    /// As they came, unchecked.
+    pub tokens: Vec<String>,
     by_header: bool,
 }
 
 impl Tokens {
     /// Those in the cookie and the header; what can't be a token is passed over.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         let cookies = headers.get_all(COOKIE).iter();
         let cookies = cookies.filter_map(|value| value.to_str().ok());
         let ours = cookies
@@ -49,7 +50,7 @@ impl Tokens {
     }
 
     /// Gives the device its new token, in front of those of other accounts.
-    pub(crate) fn give(&self, token: &str, headers: &mut HeaderMap) {
+    pub fn give(&self, token: &str, headers: &mut HeaderMap) {
         // A renewed token begins like the one it replaces: with the same device.
         const DEVICE_CHARS: usize = 10;
         let others = self.tokens.iter().map(String::as_str);
