@@ -34,7 +34,7 @@ pub(super) static CHECK: Check = Check {
     evidence: "The sign of each difference is a fair coin if existence does not matter, whatever \
            drift and spikes the network has. The e-value of the signs bounds false alarms at \
            any stopping time (Ville); at 1,000 the odds are 1 in 1,000. A finding also needs an \
-           estimated shift (Hodges-Lehmann) of at least 1 ms and three times the control's. \
+           estimated shift (Hodges-Lehmann) of at least 0.5 ms and three times the control's. \
            Otherwise it says what shift these pairs would have found; that is no promise that \
            there is none.",
     false_alarms: "At most 1 in 1,000 by the signs alone. Limits shift times, so an answer that is \
