@@ -16,9 +16,11 @@ const COMMENTED: &str = include_str!("doorwarden.toml");
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    pub(crate) guard: doorwarden_guard::Config,
+    pub(crate) guard: Option<doorwarden_guard::Config>,
     #[serde(default)]
-    pub(crate) policy: Policy,
+    pub(crate) serve: Option<doorwarden_serve::Config>,
+    #[serde(default)]
+    pub(crate) policy: Option<Policy>,
 }
 
 /// Reads a configuration; a mistake is told with its line and column.
@@ -74,11 +76,11 @@ mod tests {
     #[test]
     fn the_commented_file_is_valid_and_says_the_defaults() {
         let config: Config = toml::from_str(COMMENTED).unwrap();
-        assert_eq!(config.policy, Policy::default());
+        assert_eq!(config.policy, Some(Policy::default()));
         // With its comments taken away too: each commented field is a real one.
         let uncommented = |line: &str| line.strip_prefix("#: ").unwrap_or(line).to_owned();
         let all: Vec<String> = COMMENTED.lines().map(uncommented).collect();
         let config: Config = toml::from_str(&all.join("\n")).unwrap();
-        assert_eq!(config.policy, Policy::default());
+        assert_eq!(config.policy, Some(Policy::default()));
     }
 }

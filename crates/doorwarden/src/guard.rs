@@ -80,8 +80,9 @@ fn explain_policy(config: Option<PathBuf>) -> Result<u8, Failure> {
     let policy = match config {
         Some(path) => config::read(&path)?.policy,
         None if Path::new(config::FILE).exists() => config::read(Path::new(config::FILE))?.policy,
-        None => Policy::default(),
-    };
+        None => None,
+    }
+    .unwrap_or_default();
     print!("{}", policy.explain());
     Ok(0)
 }
@@ -144,15 +145,22 @@ fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> 
             Policy::default(),
         ),
         (path, upstream) => {
-            let read = config::read(&path.unwrap_or_else(|| config::FILE.into()))?;
-            let mut guard = read.guard;
+            let path = path.unwrap_or_else(|| config::FILE.into());
+            let read = config::read(&path)?;
+            let missing = || {
+                Failure::usage(format!(
+                    "{} has no section [guard]; `doorwarden init --output -` prints one",
+                    path.display()
+                ))
+            };
+            let mut guard = read.guard.ok_or_else(missing)?;
             if let Some(upstream) = upstream {
                 guard.upstream = upstream;
             }
             if !logins.is_empty() {
                 guard.login = logins;
             }
-            (guard, read.policy)
+            (guard, read.policy.unwrap_or_default())
         }
     };
     if config.login.is_empty() {

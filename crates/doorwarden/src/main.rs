@@ -14,8 +14,10 @@ mod operator;
 mod policy;
 mod progress;
 mod scan;
+mod serve;
 mod sim;
 mod state;
+mod token;
 mod watch;
 
 use std::process::ExitCode;
@@ -45,6 +47,18 @@ enum Command {
     Watch(Box<watch::Args>),
     /// Stand in front of an application and close its logins
     Guard(guard::Args),
+    /// Serve logins and tokens, for applications that have none of their own
+    Serve(serve::Args),
+    /// The accounts of `doorwarden serve`
+    Users(serve::UsersArgs),
+    /// The sessions of its accounts
+    Sessions(serve::SessionsArgs),
+    /// The clients of its endpoints under /oauth
+    Clients(serve::ClientsArgs),
+    /// The keys that sign its tokens
+    Keys(serve::KeysArgs),
+    /// Look at tokens, of whatever issuer
+    Token(token::Args),
     /// Play attackers, people and rival defences against the code that ships
     Sim(sim::Args),
     /// Write a commented doorwarden.toml
@@ -86,6 +100,12 @@ fn main() -> ExitCode {
         Command::Scan(args) => run(scan::scan(*args)),
         Command::Watch(args) => run(watch::watch(*args)),
         Command::Guard(args) => guard::guard(args),
+        Command::Serve(args) => run(serve::serve(args)),
+        Command::Users(args) => run(serve::users(args)),
+        Command::Sessions(args) => run(serve::sessions(args)),
+        Command::Clients(args) => run(serve::clients(args)),
+        Command::Keys(args) => run(serve::keys(args)),
+        Command::Token(args) => token::token(args),
         Command::Sim(args) => sim::sim(args),
         Command::Init(args) => config::init(&args),
         Command::Explain(args) => explain::explain(&args),

@@ -146,6 +146,11 @@ fn secret(config: &Config) -> Result<Secret, Failure> {
     let Some(folder) = &config.state else {
         return Secret::generate().map_err(Failure::aborted);
     };
+    secret_in(folder)
+}
+
+/// The secret of a directory, which is made where there is none.
+pub(crate) fn secret_in(folder: &Path) -> Result<Secret, Failure> {
     let path = folder.join("secret");
     if path.exists() {
         return read_secret(&path);
@@ -165,10 +170,15 @@ fn secret(config: &Config) -> Result<Secret, Failure> {
     Ok(Secret::new(bytes))
 }
 
-fn read_secret(path: &Path) -> Result<Secret, Failure> {
+pub(crate) fn read_secret(path: &Path) -> Result<Secret, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("failed to read {shown}: {error}")))?;
+    parse_secret(&text, &shown.to_string())
+}
+
+/// A secret of 64 hexadecimal digits; `shown` says where it came from.
+pub(crate) fn parse_secret(text: &str, shown: &str) -> Result<Secret, Failure> {
     let digits = text.trim().as_bytes();
     let pairs = digits.chunks_exact(2).map(|pair| {
         let pair = std::str::from_utf8(pair).ok()?;

@@ -11,8 +11,8 @@ use doorwarden_decision::{Decision, Outcome};
 use doorwarden_gate::{
     Admission, Asked, Deadline, Denial, Ticket,
     http::{
-        device::Tokens,
         credentials::{Place, Unreadable, UnreadableTemplate},
+        device::Tokens,
         refusal,
     },
     now,
@@ -27,8 +27,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use crate::{
-    Body, BoxError, FailureForm, OutcomeRule, ProtectedLogin,
-    full,
+    Body, BoxError, FailureForm, OutcomeRule, ProtectedLogin, full,
     path::Route,
     proxy::{Proxy, StepUp, pass_on, refuse},
 };

@@ -1,0 +1,87 @@
+//! `doorwarden token verify`.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use doorwarden_serve::jwt::{Algorithm, Expected, Jwks, verify};
+
+use crate::Failure;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Verify one token strictly; exit with 0 when it is valid, with 1 and why when it is not
+    Verify(Verify),
+}
+
+#[derive(clap::Args)]
+struct Verify {
+    /// The keys: a JWKS (RFC 7517), or one JWK
+    #[arg(long)]
+    jwks: PathBuf,
+    /// The algorithm, and no other: HS256, RS256, PS256, ES256, EdDSA …
+    #[arg(long)]
+    alg: Algorithm,
+    /// The audience that the token has to name
+    #[arg(long)]
+    aud: Option<String>,
+    /// The issuer that it has to have
+    #[arg(long)]
+    iss: Option<String>,
+    /// Its type, such as at+jwt
+    #[arg(long)]
+    typ: Option<String>,
+    /// The time, in seconds since 1970 [default: now]
+    #[arg(long)]
+    at: Option<u64>,
+    /// The token [default: read from the standard input]
+    token: Option<String>,
+}
+
+/// More than a token ever is.
+const MOST_INPUT: u64 = 1 << 20;
+
+pub(crate) fn token(args: Args) -> Result<u8, Failure> {
+    let Command::Verify(args) = args.command;
+    let shown = args.jwks.display();
+    let text = fs::read_to_string(&args.jwks)
+        .map_err(|error| Failure::usage(format!("failed to read {shown}: {error}")))?;
+    let keys = Jwks::parse(&text).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
+    let token = match args.token {
+        Some(token) => token,
+        None => {
+            let mut token = String::new();
+            let read = io::stdin().take(MOST_INPUT).read_to_string(&mut token);
+            read.map_err(|error| Failure::usage(format!("failed to read a token: {error}")))?;
+            // The line's end is the shell's and not the token's.
+            token.trim_end_matches(['\r', '\n']).to_owned()
+        }
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let expected = Expected {
+        algorithm: args.alg,
+        audience: args.aud.as_deref(),
+        issuer: args.iss.as_deref(),
+        typ: args.typ.as_deref(),
+        now: args.at.unwrap_or(now.map_or(0, |now| now.as_secs())),
+    };
+    match verify(&token, &keys, &expected) {
+        Ok(_) => {
+            println!("valid");
+            Ok(0)
+        }
+        Err(invalid) => {
+            println!("not valid: {invalid}");
+            Ok(1)
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! DPoP (RFC 9449): a token that only the holder of a key can use.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use http::HeaderMap;
+use serde_json::Value;
+
+use crate::{
+    jwt::{self, Algorithm, Expected, Jwks},
+    tokens::sha256,
+};
+
+/// How old a proof may be, in seconds (RFC 9449 §11.1 asks for "a relatively brief period").
+const OLDEST: i64 = 60;
+
+/// Proofs that are remembered, so that each is used once; over this many within their minute, proofs
+/// are refused.
+const REMEMBERED: usize = 1 << 16;
+
+/// The algorithms of proofs.
+pub(crate) const ALGORITHMS: [Algorithm; 5] = [
+    Algorithm::ES256,
+    Algorithm::EdDSA,
+    Algorithm::RS256,
+    Algorithm::PS256,
+    Algorithm::ES384,
+];
+
+/// Why a proof is none; clients are told `invalid_dpop_proof`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoProof {
+    #[error("there is more than one DPoP header")]
+    Several,
+    #[error("the proof is not valid: {0}")]
+    Invalid(String),
+    #[error("the proof was used before")]
+    Replayed,
+}
+
+/// Proofs of the last minutes.
+#[derive(Default)]
+pub(crate) struct Proofs(Mutex<HashMap<Vec<u8>, i64>>);
+
+/// What a proof is for.
+pub(crate) struct Use<'a> {
+    pub(crate) method: &'a str,
+    /// The URL without query and fragment.
+    pub(crate) url: &'a str,
+    /// The access token that it comes with.
+    pub(crate) token: Option<&'a str>,
+    pub(crate) now: i64,
+}
+
+impl Proofs {
+    /// The thumbprint of the key that a request proves; `None` where it has no proof.
+    pub(crate) fn check(
+        &self,
+        headers: &HeaderMap,
+        used: &Use<'_>,
+    ) -> Result<Option<String>, NoProof> {
+        let mut proofs = headers.get_all("dpop").iter();
+        let Some(proof) = proofs.next() else {
+            return Ok(None);
+        };
+        if proofs.next().is_some() {
+            return Err(NoProof::Several);
+        }
+        let invalid = |reason: &str| NoProof::Invalid(reason.to_owned());
+        let proof = proof.to_str().map_err(|_| invalid("it is no ASCII"))?;
+        let header = jwt::header(proof).ok_or_else(|| invalid("it is no JWT"))?;
+        let algorithm: Option<Algorithm> = header
+            .get("alg")
+            .and_then(Value::as_str)
+            .and_then(|name| name.parse().ok());
+        let algorithm = algorithm.filter(|one| ALGORITHMS.contains(one));
+        let algorithm = algorithm
+            .ok_or_else(|| invalid("its algorithm is not one of those in the metadata"))?;
+        let mut key = header
+            .get("jwk")
+            .cloned()
+            .ok_or_else(|| invalid("its header has no jwk"))?;
+        if ["d", "p", "q", "dp", "dq", "qi", "k"]
+            .iter()
+            .any(|private| key.get(private).is_some())
+        {
+            return Err(invalid("its jwk is a private key"));
+        }
+        let thumbprint =
+            jwt::thumbprint(&key).ok_or_else(|| invalid("its jwk is not understood"))?;
+        if let Some(members) = key.as_object_mut() {
+            // What the key says it is for is not what is asked here.
+            members.retain(|name, _| !["kid", "use", "key_ops", "alg"].contains(&name.as_str()));
+        }
+        let keys = Jwks::parse(&key.to_string()).map_err(|error| invalid(&error.to_string()))?;
+        let expected = Expected {
+            algorithm,
+            audience: None,
+            issuer: None,
+            typ: Some("dpop+jwt"),
+            now: used.now.max(0) as u64,
+        };
+        let verified =
+            jwt::verify(proof, &keys, &expected).map_err(|error| invalid(&error.to_string()))?;
+        let claims = verified.claims.unwrap_or_default();
+        let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
+        if text("htm") != Some(used.method) {
+            return Err(invalid("htm is not the request's method"));
+        }
+        let url = text("htu").and_then(|url| url.split(['?', '#']).next());
+        if !url.is_some_and(|url| same_url(url, used.url)) {
+            return Err(invalid("htu is not the request's URL"));
+        }
+        let issued = claims
+            .get("iat")
+            .and_then(Value::as_f64)
+            .ok_or_else(|| invalid("it has no iat"))?;
+        if issued < (used.now - OLDEST) as f64 {
+            return Err(invalid("it is too old (iat)"));
+        }
+        if let Some(token) = used.token
+            && text("ath") != Some(BASE64.encode(sha256(token)).as_str())
+        {
+            return Err(invalid("ath is not the access token's hash"));
+        }
+        let id = text("jti")
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| invalid("it has no jti"))?;
+        self.once(sha256(&format!("{thumbprint} {id}")), used.now)?;
+        Ok(Some(thumbprint))
+    }
+
+    fn once(&self, id: Vec<u8>, now: i64) -> Result<(), NoProof> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= REMEMBERED {
+            seen.retain(|_, ends| *ends >= now);
+        }
+        let ends = now + OLDEST + jwt::LEEWAY as i64;
+        if seen.len() >= REMEMBERED || seen.insert(id, ends).is_some_and(|ends| ends >= now) {
+            return Err(NoProof::Replayed);
+        }
+        Ok(())
+    }
+}
+
+/// Whether two URLs are the same after normalising (RFC 9449 §4.3 note).
+fn same_url(one: &str, other: &str) -> bool {
+    let parse = |url: &str| url::Url::parse(url).ok();
+    parse(one).is_some_and(|one| Some(one) == parse(other))
+}

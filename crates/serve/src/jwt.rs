@@ -1,0 +1,474 @@
+//! JSON Web Tokens (RFC 7519), signed and strictly verified.
+//!
+//! One algorithm is expected, and the caller says which (RFC 8725 §3.1). A key that says what it is
+//! for is used for nothing else. Keys that a token brings along (`jwk`, `jku`, `x5c`, `x5u`) are not
+//! looked at. What is encoded ambiguously is refused: padding, bits that don't count, members that
+//! stand twice.
+
+use std::fmt;
+
+use aws_lc_rs::{
+    hmac,
+    rsa::PublicKeyComponents,
+    signature::{self, UnparsedPublicKey, VerificationAlgorithm},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use doorwarden_gate::http::Unambiguous;
+use serde_json::{Map, Value};
+
+/// How far clocks may differ, in seconds. RFC 8725 leaves it open; ours run on one machine or by NTP.
+pub const LEEWAY: u64 = 5;
+
+/// Longer tokens are not looked at; ours take under 1 kB.
+const LONGEST: usize = 16 * 1024;
+
+/// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "their names are the standard's")]
+pub enum Algorithm {
+    HS256,
+    HS384,
+    HS512,
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    ES512,
+    EdDSA,
+}
+
+/// An algorithm that is not supported, or none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "failed to read the algorithm `{0}`; HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA are supported"
+)]
+pub struct UnknownAlgorithm(String);
+
+impl Algorithm {
+    const ALL: [Self; 13] = [
+        Self::HS256,
+        Self::HS384,
+        Self::HS512,
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::ES512,
+        Self::EdDSA,
+    ];
+
+    /// Whether who can verify can sign too.
+    pub fn is_symmetric(self) -> bool {
+        matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
+    }
+
+    /// The key type (`kty`) and, where it has one, the curve (`crv`).
+    fn kind(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::HS256 | Self::HS384 | Self::HS512 => ("oct", None),
+            Self::RS256 | Self::RS384 | Self::RS512 => ("RSA", None),
+            Self::PS256 | Self::PS384 | Self::PS512 => ("RSA", None),
+            Self::ES256 => ("EC", Some("P-256")),
+            Self::ES384 => ("EC", Some("P-384")),
+            Self::ES512 => ("EC", Some("P-521")),
+            Self::EdDSA => ("OKP", Some("Ed25519")),
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl std::str::FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        let known = Self::ALL
+            .into_iter()
+            .find(|known| known.to_string() == name);
+        known.ok_or_else(|| UnknownAlgorithm(name.escape_debug().to_string()))
+    }
+}
+
+/// Why a token is not valid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// It is no JWT in compact form, or one that could be read in two ways.
+    #[error("it is not three parts of strict Base64url, of which the first is a JSON object: {0}")]
+    Malformed(&'static str),
+    /// The header names another algorithm, or none.
+    #[error("its header says another algorithm than {0}")]
+    Algorithm(Algorithm),
+    /// The header wants something that is not understood (RFC 7515 §4.1.11).
+    #[error("its header makes something critical (crit)")]
+    Critical,
+    /// No key fits.
+    #[error("no key fits: {0}")]
+    NoKey(&'static str),
+    /// The signature is not that key's.
+    #[error("its signature is not right")]
+    Signature,
+    /// A claim or the type is not what is expected.
+    #[error("{0}")]
+    Claim(String),
+}
+
+/// What a token has to be.
+#[derive(Clone, Debug)]
+pub struct Expected<'a> {
+    /// Its algorithm, and no other.
+    pub algorithm: Algorithm,
+    /// Its audience, one of `aud`.
+    pub audience: Option<&'a str>,
+    /// Its issuer (`iss`).
+    pub issuer: Option<&'a str>,
+    /// Its type (`typ`), without regard to case and to `application/` (RFC 7515 §4.1.9).
+    pub typ: Option<&'a str>,
+    /// The time, in seconds since 1970.
+    pub now: u64,
+}
+
+/// A token whose signature is right.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verified {
+    /// Its header.
+    pub header: Map<String, Value>,
+    /// Its claims; `None` where the payload is no JSON object, which only a token of which nothing
+    /// is expected may be.
+    pub claims: Option<Map<String, Value>>,
+}
+
+/// Public keys, or secrets (RFC 7517 §5).
+#[derive(Clone, Debug, Default)]
+pub struct Jwks(Vec<Jwk>);
+
+/// Why a document is no JWKS.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "failed to read the keys: {0}; it takes a JSON object with `keys` (RFC 7517 §5), or one key"
+)]
+pub struct NoKeys(String);
+
+#[derive(Clone)]
+struct Jwk {
+    members: Map<String, Value>,
+}
+
+impl fmt::Debug for Jwk {
+    /// A key may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Jwk({:?})", self.text("kid"))
+    }
+}
+
+impl Jwks {
+    /// Reads a set of keys, or one key.
+    pub fn parse(text: &str) -> Result<Self, NoKeys> {
+        let read: Result<Unambiguous, _> = serde_json::from_str(text);
+        let Unambiguous(document) = read.map_err(|error| NoKeys(error.to_string()))?;
+        let keys = match document {
+            Value::Object(mut set) if set.contains_key("keys") => set.remove("keys"),
+            Value::Object(key) => Some(Value::Array(vec![Value::Object(key)])),
+            _ => None,
+        };
+        let Some(Value::Array(keys)) = keys else {
+            return Err(NoKeys("there is no list of keys".into()));
+        };
+        let keys = keys.into_iter().map(|key| match key {
+            Value::Object(members) => Ok(Jwk { members }),
+            _ => Err(NoKeys("a key is no object".into())),
+        });
+        Ok(Self(keys.collect::<Result<_, _>>()?))
+    }
+}
+
+impl Jwk {
+    fn text(&self, member: &str) -> Option<&str> {
+        self.members.get(member)?.as_str()
+    }
+
+    fn bytes(&self, member: &str) -> Option<Vec<u8>> {
+        BASE64.decode(self.text(member)?).ok()
+    }
+
+    /// Whether the key may verify signatures of this algorithm, by what it says of itself.
+    fn is_for(&self, algorithm: Algorithm) -> bool {
+        let (kty, crv) = algorithm.kind();
+        let says = |member: &str, wanted: &str| {
+            let said = self.members.get(member);
+            said.is_none_or(|said| said.as_str() == Some(wanted))
+        };
+        let operations = self.members.get("key_ops");
+        let verifies = operations.is_none_or(|operations| {
+            let listed = operations.as_array();
+            listed.is_some_and(|listed| listed.iter().any(|one| one.as_str() == Some("verify")))
+        });
+        self.text("kty") == Some(kty)
+            && crv.is_none_or(|crv| self.text("crv") == Some(crv))
+            && says("alg", &algorithm.to_string())
+            && says("use", "sig")
+            && verifies
+    }
+
+    /// Whether the signature is this key's; `None` where the key itself is no good.
+    fn verifies(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> Option<bool> {
+        let rsa = |parameters: &'static signature::RsaParameters| {
+            let (n, e) = (self.bytes("n")?, self.bytes("e")?);
+            let key = PublicKeyComponents { n, e };
+            Some(key.verify(parameters, signed, signature).is_ok())
+        };
+        let ec = |kind: &'static dyn VerificationAlgorithm, width: usize| {
+            let (x, y) = (self.bytes("x")?, self.bytes("y")?);
+            if x.len() != width || y.len() != width {
+                return None;
+            }
+            let point = [&[4][..], &x, &y].concat();
+            let key = UnparsedPublicKey::new(kind, point);
+            Some(key.verify(signed, signature).is_ok())
+        };
+        // RFC 7518 §3.2: a key of at least the hash's size.
+        let secret = |kind: hmac::Algorithm| {
+            let secret = zeroize::Zeroizing::new(self.bytes("k")?);
+            let long = secret.len() >= kind.digest_algorithm().output_len();
+            long.then(|| hmac::verify(&hmac::Key::new(kind, &secret), signed, signature).is_ok())
+        };
+        match algorithm {
+            Algorithm::HS256 => secret(hmac::HMAC_SHA256),
+            Algorithm::HS384 => secret(hmac::HMAC_SHA384),
+            Algorithm::HS512 => secret(hmac::HMAC_SHA512),
+            Algorithm::RS256 => rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
+            Algorithm::RS384 => rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
+            Algorithm::RS512 => rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
+            Algorithm::PS256 => rsa(&signature::RSA_PSS_2048_8192_SHA256),
+            Algorithm::PS384 => rsa(&signature::RSA_PSS_2048_8192_SHA384),
+            Algorithm::PS512 => rsa(&signature::RSA_PSS_2048_8192_SHA512),
+            Algorithm::ES256 => ec(&signature::ECDSA_P256_SHA256_FIXED, 32),
+            Algorithm::ES384 => ec(&signature::ECDSA_P384_SHA384_FIXED, 48),
+            Algorithm::ES512 => ec(&signature::ECDSA_P521_SHA512_FIXED, 66),
+            Algorithm::EdDSA => {
+                let key = UnparsedPublicKey::new(&signature::ED25519, self.bytes("x")?);
+                Some(key.verify(signed, signature).is_ok())
+            }
+        }
+    }
+}
+
+/// Verifies a token: its form, its algorithm, its signature by one of the keys, its times, and what
+/// else is expected.
+pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Verified, Invalid> {
+    let parts = Parts::of(token)?;
+    if parts.header.get("alg").and_then(Value::as_str) != Some(&expected.algorithm.to_string()) {
+        return Err(Invalid::Algorithm(expected.algorithm));
+    }
+    if parts.header.contains_key("crit") {
+        return Err(Invalid::Critical);
+    }
+    let kid = match parts.header.get("kid") {
+        None => None,
+        Some(Value::String(kid)) => Some(kid.as_str()),
+        Some(_) => return Err(Invalid::Malformed("kid is no text")),
+    };
+    let named = |key: &&Jwk| kid.is_none_or(|kid| key.text("kid").is_none_or(|own| own == kid));
+    let mut fitting = keys
+        .0
+        .iter()
+        .filter(named)
+        .filter(|key| key.is_for(expected.algorithm))
+        .peekable();
+    if fitting.peek().is_none() {
+        return Err(Invalid::NoKey(
+            "of that id, type, algorithm and use there is none",
+        ));
+    }
+    let mut usable = false;
+    let mut right = false;
+    for key in fitting {
+        let verified = key.verifies(
+            expected.algorithm,
+            parts.signed.as_bytes(),
+            &parts.signature,
+        );
+        usable |= verified.is_some();
+        right |= verified == Some(true);
+    }
+    if !usable {
+        return Err(Invalid::NoKey(
+            "its members are not complete, or it is too short",
+        ));
+    }
+    if !right {
+        return Err(Invalid::Signature);
+    }
+    let claims = parts.claims()?;
+    check(&parts.header, claims.as_ref(), expected)?;
+    Ok(Verified {
+        header: parts.header,
+        claims,
+    })
+}
+
+/// A token taken apart, of which nothing is verified.
+struct Parts<'a> {
+    header: Map<String, Value>,
+    signed: &'a str,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a str) -> Result<Self, Invalid> {
+        if token.len() > LONGEST {
+            return Err(Invalid::Malformed("it is longer than 16 kB"));
+        }
+        let mut parts = token.split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Invalid::Malformed("it has not three parts"));
+        };
+        let signed = &token[..header.len() + 1 + payload.len()];
+        let decode = |part: &str| {
+            let decoded = BASE64.decode(part);
+            decoded.map_err(|_| Invalid::Malformed("a part is no Base64url without padding"))
+        };
+        let header: Result<Unambiguous, _> = serde_json::from_slice(&decode(header)?);
+        let Ok(Unambiguous(Value::Object(header))) = header else {
+            return Err(Invalid::Malformed(
+                "the header is no JSON object with each member once",
+            ));
+        };
+        Ok(Self {
+            header,
+            signed,
+            payload: decode(payload)?,
+            signature: decode(signature)?,
+        })
+    }
+
+    /// The claims; `None` where the payload is no JSON object at all.
+    fn claims(&self) -> Result<Option<Map<String, Value>>, Invalid> {
+        match serde_json::from_slice::<Unambiguous>(&self.payload) {
+            Ok(Unambiguous(Value::Object(claims))) => Ok(Some(claims)),
+            Ok(_) => Ok(None),
+            // What is JSON but for a member that stands twice is a trap.
+            Err(_) if serde_json::from_slice::<Value>(&self.payload).is_ok() => {
+                Err(Invalid::Malformed("a claim stands twice"))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+fn check(
+    header: &Map<String, Value>,
+    claims: Option<&Map<String, Value>>,
+    expected: &Expected<'_>,
+) -> Result<(), Invalid> {
+    if let Some(wanted) = expected.typ {
+        let plain = |typ: &str| {
+            let typ = typ.to_ascii_lowercase();
+            typ.strip_prefix("application/")
+                .map_or(typ.clone(), str::to_owned)
+        };
+        let typ = header.get("typ").and_then(Value::as_str);
+        if typ.map(plain) != Some(plain(wanted)) {
+            return Err(Invalid::Claim(format!(
+                "its type (typ) is not {}",
+                wanted.escape_debug()
+            )));
+        }
+    }
+    let Some(claims) = claims else {
+        let expects = expected.audience.is_some() || expected.issuer.is_some();
+        return match expects || expected.typ.is_some() {
+            true => Err(Invalid::Claim(
+                "its payload is no JSON object, so it has no claims".into(),
+            )),
+            false => Ok(()),
+        };
+    };
+    let seconds = |claim: &'static str| match claims.get(claim) {
+        None => Ok(None),
+        Some(value) => match value.as_f64() {
+            Some(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(Some(seconds)),
+            _ => Err(Invalid::Claim(format!("{claim} is no time"))),
+        },
+    };
+    let (now, leeway) = (expected.now as f64, LEEWAY as f64);
+    if seconds("exp")?.is_some_and(|end| now >= end + leeway) {
+        return Err(Invalid::Claim("it has expired (exp)".into()));
+    }
+    if seconds("nbf")?.is_some_and(|begin| now + leeway < begin) {
+        return Err(Invalid::Claim("it is not valid yet (nbf)".into()));
+    }
+    if seconds("iat")?.is_some_and(|issued| now + leeway < issued) {
+        return Err(Invalid::Claim("it was issued in the future (iat)".into()));
+    }
+    if let Some(issuer) = expected.issuer
+        && claims.get("iss").and_then(Value::as_str) != Some(issuer)
+    {
+        return Err(Invalid::Claim(format!(
+            "its issuer (iss) is not {}",
+            issuer.escape_debug()
+        )));
+    }
+    if let Some(audience) = expected.audience {
+        let named = match claims.get("aud") {
+            Some(Value::String(one)) => one == audience,
+            Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(audience)),
+            _ => false,
+        };
+        if !named {
+            let shown = audience.escape_debug();
+            return Err(Invalid::Claim(format!("its audience (aud) is not {shown}")));
+        }
+    }
+    Ok(())
+}
+
+/// The header and claims of a token as they are signed.
+pub(crate) fn unsigned(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| BASE64.encode(value.to_string());
+    format!("{}.{}", part(header), part(claims))
+}
+
+/// The token of these and a signature of them.
+pub(crate) fn signed(unsigned: String, signature: &[u8]) -> String {
+    format!("{unsigned}.{}", BASE64.encode(signature))
+}
+
+/// The header of a token of which nothing is verified yet.
+pub(crate) fn header(token: &str) -> Option<Map<String, Value>> {
+    Parts::of(token).ok().map(|parts| parts.header)
+}
+
+/// The thumbprint of a public key (RFC 7638 §3): SHA-256 of its required members in order.
+pub(crate) fn thumbprint(jwk: &Value) -> Option<String> {
+    let members: &[&str] = match jwk["kty"].as_str()? {
+        "RSA" => &["e", "kty", "n"],
+        "EC" => &["crv", "kty", "x", "y"],
+        "OKP" => &["crv", "kty", "x"],
+        _ => return None,
+    };
+    let mut canonical = Map::new();
+    for member in members {
+        canonical.insert(
+            (*member).to_owned(),
+            Value::String(jwk[member].as_str()?.to_owned()),
+        );
+    }
+    let text = Value::Object(canonical).to_string();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    Some(BASE64.encode(digest))
+}

@@ -1,0 +1,325 @@
+//! Keys that sign tokens: made here, sealed in the database, published before they sign, and kept until
+//! the last token that they signed has ended.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_lc_rs::{
+    encoding::AsDer,
+    rand::SystemRandom,
+    rsa::{KeyPair as RsaKey, KeySize},
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+    },
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+
+use crate::{
+    jwt::{self, Algorithm, Jwks},
+    seal::{Seal, Unsealable},
+    store::{Store, StoreError},
+};
+
+/// How long a key is published before it signs, in seconds: twice what a JWKS may be cached for.
+pub(crate) const PUBLISHED_BEFORE: i64 = 2 * JWKS_MAX_AGE;
+
+/// How long a JWKS may be cached, in seconds.
+pub(crate) const JWKS_MAX_AGE: i64 = 300;
+
+/// What keys can't do.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Sealing.
+    #[error(transparent)]
+    Seal(#[from] Unsealable),
+    /// It could not be made or read.
+    #[error("failed to make or read a signing key ({0}); `doorwarden keys rotate` makes a new one")]
+    Key(Algorithm),
+    /// Tokens are not signed by such algorithms.
+    #[error("failed to use {0} for tokens; RS256, ES256 and EdDSA sign")]
+    Unsuitable(Algorithm),
+}
+
+/// One key, and when it signs.
+struct Key {
+    kid: String,
+    algorithm: Algorithm,
+    pair: Pair,
+    public: Value,
+    signs: i64,
+    retired: Option<i64>,
+}
+
+enum Pair {
+    Rsa(RsaKey),
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+}
+
+impl Pair {
+    fn read(algorithm: Algorithm, pkcs8: &[u8]) -> Option<Self> {
+        match algorithm {
+            Algorithm::RS256 => RsaKey::from_pkcs8(pkcs8).ok().map(Self::Rsa),
+            Algorithm::ES256 => {
+                let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8);
+                key.ok().map(Self::Ec)
+            }
+            Algorithm::EdDSA => Ed25519KeyPair::from_pkcs8(pkcs8).ok().map(Self::Ed),
+            _ => None,
+        }
+    }
+
+    /// A new key in PKCS#8.
+    fn made(algorithm: Algorithm) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        match algorithm {
+            Algorithm::RS256 => {
+                let key = RsaKey::generate(KeySize::Rsa2048).ok()?;
+                Some(key.as_der().ok()?.as_ref().to_vec())
+            }
+            Algorithm::ES256 => {
+                let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
+                Some(key.ok()?.as_ref().to_vec())
+            }
+            Algorithm::EdDSA => Some(
+                Ed25519KeyPair::generate_pkcs8(&random)
+                    .ok()?
+                    .as_ref()
+                    .to_vec(),
+            ),
+            _ => None,
+        }
+    }
+
+    fn sign(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        match self {
+            Self::Rsa(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &random, text, &mut signature)
+                    .ok()?;
+                Some(signature)
+            }
+            Self::Ec(key) => Some(key.sign(&random, text).ok()?.as_ref().to_vec()),
+            Self::Ed(key) => Some(key.sign(text).as_ref().to_vec()),
+        }
+    }
+
+    /// The public key as a JWK (RFC 7517, RFC 8037), without its id.
+    fn public(&self) -> Value {
+        let number = |bytes: &[u8]| BASE64.encode(bytes);
+        match self {
+            Self::Rsa(key) => {
+                let public = key.public_key();
+                let (n, e) = (public.modulus(), public.exponent());
+                json!({
+                    "kty": "RSA",
+                    "n": number(n.big_endian_without_leading_zero()),
+                    "e": number(e.big_endian_without_leading_zero()),
+                })
+            }
+            Self::Ec(key) => {
+                let point = key.public_key().as_ref();
+                json!({"kty": "EC", "crv": "P-256", "x": number(&point[1..33]), "y": number(&point[33..])})
+            }
+            Self::Ed(key) => {
+                json!({"kty": "OKP", "crv": "Ed25519", "x": number(key.public_key().as_ref())})
+            }
+        }
+    }
+}
+
+/// The keys that a server knows; the database's, as of the last look.
+pub(crate) struct Keys(RwLock<Arc<Vec<Key>>>);
+
+impl Keys {
+    /// Reads the keys; makes the first one.
+    pub(crate) async fn load(
+        store: &Store,
+        seal: &Seal,
+        algorithm: Algorithm,
+        now: i64,
+    ) -> Result<Self, KeyError> {
+        let keys = Self(RwLock::default());
+        keys.reload(store, seal).await?;
+        let has_one = keys
+            .all()
+            .iter()
+            .any(|key| key.algorithm == algorithm && key.retired.is_none());
+        if !has_one {
+            // Nobody has fetched a key yet, so the first signs at once; another's successor waits.
+            let signs = if keys.all().is_empty() {
+                now
+            } else {
+                now + PUBLISHED_BEFORE
+            };
+            add(store, seal, algorithm, now, signs, None).await?;
+            keys.reload(store, seal).await?;
+        }
+        Ok(keys)
+    }
+
+    /// Reads the keys again: another process may have rotated them.
+    pub(crate) async fn reload(&self, store: &Store, seal: &Seal) -> Result<(), KeyError> {
+        let rows = store.read(rows).await?;
+        let mut read = Vec::new();
+        for (kid, algorithm, sealed, public, signs, retired) in rows {
+            let algorithm: Algorithm = algorithm
+                .parse()
+                .map_err(|_| KeyError::Key(Algorithm::RS256))?;
+            let pkcs8 = seal.open(&format!("key {kid}"), &sealed)?;
+            let pair = Pair::read(algorithm, &pkcs8).ok_or(KeyError::Key(algorithm))?;
+            let public = serde_json::from_str(&public).map_err(|_| KeyError::Key(algorithm))?;
+            read.push(Key {
+                kid,
+                algorithm,
+                pair,
+                public,
+                signs,
+                retired,
+            });
+        }
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
+        Ok(())
+    }
+
+    fn all(&self) -> Arc<Vec<Key>> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Signs claims under the key whose turn it is.
+    pub(crate) fn sign(&self, typ: &str, claims: &Value, now: i64) -> Option<String> {
+        let keys = self.all();
+        let turn = keys
+            .iter()
+            .filter(|key| key.signs <= now && key.retired.is_none_or(|end| now < end));
+        let key = turn.max_by_key(|key| key.signs)?;
+        let header = json!({"typ": typ, "alg": key.algorithm.to_string(), "kid": key.kid});
+        let unsigned = jwt::unsigned(&header, claims);
+        let signature = key.pair.sign(unsigned.as_bytes())?;
+        Some(jwt::signed(unsigned, &signature))
+    }
+
+    /// The public keys, as a JWKS.
+    pub(crate) fn public(&self, now: i64) -> Value {
+        let keys = self.all();
+        let there = keys
+            .iter()
+            .filter(|key| key.retired.is_none_or(|end| now < end));
+        let keys: Vec<Value> = there.map(|key| key.public.clone()).collect();
+        json!({"keys": keys})
+    }
+
+    /// The same, to verify with, and the algorithm of the key that a token names.
+    pub(crate) fn to_verify(&self, token: &str, now: i64) -> Option<(Jwks, Algorithm)> {
+        let header = jwt::header(token)?;
+        let kid = header.get("kid")?.as_str()?;
+        let keys = self.all();
+        let key = keys
+            .iter()
+            .find(|key| key.kid == kid && key.retired.is_none_or(|end| now < end))?;
+        let jwks = Jwks::parse(&key.public.to_string()).ok()?;
+        Some((jwks, key.algorithm))
+    }
+
+    /// The algorithms that tokens are signed by.
+    pub(crate) fn algorithms(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .all()
+            .iter()
+            .map(|key| key.algorithm.to_string())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+type Row = (String, String, Vec<u8>, String, i64, Option<i64>);
+
+fn rows(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+    let mut query = connection.prepare_cached(
+        "SELECT kid, algorithm, sealed, public, signs, retired FROM keys ORDER BY signs",
+    )?;
+    let row = |row: &rusqlite::Row<'_>| {
+        Ok((
+            row.get(0)?,
+            row.get(1)?,
+            row.get(2)?,
+            row.get(3)?,
+            row.get(4)?,
+            row.get(5)?,
+        ))
+    };
+    query.query_map([], row)?.collect()
+}
+
+/// Makes a key and retires the others at a time.
+async fn add(
+    store: &Store,
+    seal: &Seal,
+    algorithm: Algorithm,
+    now: i64,
+    signs: i64,
+    others_end: Option<i64>,
+) -> Result<String, KeyError> {
+    let signing = matches!(
+        algorithm,
+        Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA
+    );
+    if !signing {
+        return Err(KeyError::Unsuitable(algorithm));
+    }
+    // Making an RSA key takes a fraction of a second.
+    let made = tokio::task::spawn_blocking(move || Pair::made(algorithm))
+        .await
+        .ok()
+        .flatten();
+    let pkcs8 = zeroize::Zeroizing::new(made.ok_or(KeyError::Key(algorithm))?);
+    let pair = Pair::read(algorithm, &pkcs8).ok_or(KeyError::Key(algorithm))?;
+    let mut public = pair.public();
+    let kid = jwt::thumbprint(&public).ok_or(KeyError::Key(algorithm))?;
+    public["kid"] = kid.clone().into();
+    public["alg"] = algorithm.to_string().into();
+    public["use"] = "sig".into();
+    let sealed = seal.seal(&format!("key {kid}"), &pkcs8)?;
+    let named = kid.clone();
+    store
+        .write(move |connection| {
+            if let Some(end) = others_end {
+                connection.execute("UPDATE keys SET retired = ?1 WHERE retired IS NULL", [end])?;
+                connection.execute("DELETE FROM keys WHERE retired < ?1", [now])?;
+            }
+            connection.execute(
+                "INSERT INTO keys (kid, algorithm, sealed, public, created, signs) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![kid, algorithm.to_string(), sealed, public.to_string(), now, signs],
+            )
+        })
+        .await?;
+    Ok(named)
+}
+
+/// Makes the next key: published now, signing when every cache has it, and the last until then. The
+/// ones before it end when the last token that they signed has.
+pub(crate) async fn rotate(
+    store: &Store,
+    seal: &Seal,
+    algorithm: Algorithm,
+    token_seconds: i64,
+    now: i64,
+) -> Result<String, KeyError> {
+    let signs = now + PUBLISHED_BEFORE;
+    add(
+        store,
+        seal,
+        algorithm,
+        now,
+        signs,
+        Some(signs + token_seconds),
+    )
+    .await
+}

@@ -1,0 +1,101 @@
+//! A login and token service.
+//!
+//! ```text
+//! server.rs         listens, hands each request to its route, ends gracefully
+//! routes/           one file for each group of routes
+//! login.rs          who somebody is: each way to prove it, through the door
+//! door.rs           admit -> Entry: the right to look up one account and to check one secret
+//! hashing.rs        where passwords are hashed: bounded, in memory that is used again
+//! passwords.rs      hashes of ours and of others, and what a password may be
+//! tokens.rs         access, refresh and page tokens, and the sessions they descend from
+//! jwt.rs, keys.rs   JWTs, strictly; the keys that sign them
+//! dpop.rs           tokens that only the holder of a key can use
+//! second_factor.rs  codes by time and recovery codes
+//! users.rs          accounts, by name only for whoever holds an Entry
+//! store.rs          SQLite: one thread writes, in groups
+//! admin.rs          what an operator does, by command line or API
+//! ```
+
+pub mod admin;
+mod config;
+mod door;
+mod dpop;
+mod hashing;
+pub mod jwt;
+mod keys;
+mod login;
+mod mail;
+mod passwords;
+mod routes;
+mod seal;
+mod second_factor;
+mod server;
+mod store;
+mod tokens;
+mod users;
+
+use std::{
+    fmt::Display,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use doorwarden_gate::http::client_addr::Proxies;
+use rusqlite::params;
+
+pub use config::{Config, ConfigError, Profile};
+pub use keys::KeyError;
+pub use passwords::{Cost, Stored, UnknownHash};
+pub use seal::Unsealable;
+pub use server::{Server, StartError};
+pub use store::StoreError;
+
+/// Receives what an operator should read: one line each, without secrets.
+pub type Complain = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// All that routes share.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    pub(crate) door: door::Door,
+    pub(crate) hashing: hashing::Hashing,
+    pub(crate) keys: keys::Keys,
+    pub(crate) mailer: Arc<mail::Mailer>,
+    pub(crate) proofs: dpop::Proofs,
+    pub(crate) proxies: Proxies,
+    pub(crate) seal: seal::Seal,
+    pub(crate) store: store::Store,
+    pub(crate) complain: Complain,
+}
+
+impl App {
+    /// The time, in seconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        now()
+    }
+
+    /// Notes what happened, for whoever asks later. No secrets and no names: the user's id.
+    pub(crate) fn audit(&self, event: &'static str, user: Option<&str>, detail: serde_json::Value) {
+        let (at, user) = (self.now(), user.map(str::to_owned));
+        self.store.post(move |connection| {
+            let insert = "INSERT INTO audit (at, event, user, detail) VALUES (?1, ?2, ?3, ?4)";
+            connection
+                .prepare_cached(insert)?
+                .execute(params![at, event, user, detail.to_string()])
+                .map(drop)
+        });
+    }
+
+    /// Tells the operator.
+    pub(crate) fn complain(&self) -> impl Fn(&dyn Display) + Send + 'static {
+        let complain = Arc::clone(&self.complain);
+        move |error| complain(&error.to_string().escape_debug().to_string())
+    }
+}
+
+/// The time, in seconds since 1970.
+pub(crate) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_secs() as i64)
+}

@@ -1,0 +1,104 @@
+//! Who calls, by the token that comes with a request.
+
+use axum::{extract::FromRequestParts, response::Response};
+use http::{
+    HeaderValue, StatusCode,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
+    request::Parts,
+};
+
+use super::{Shared, problem};
+use crate::{
+    App, Profile,
+    dpop::Use,
+    tokens::{Caller, Session},
+    users::User,
+};
+
+/// A user who is logged in, and how.
+pub(crate) struct Signed {
+    pub(crate) user: User,
+    pub(crate) session: Session,
+    /// The token's own id and end, where it is a JWT.
+    pub(crate) caller: Caller,
+}
+
+/// The refusal of a token (RFC 6750 §3): the same for every cause.
+pub(super) fn unauthorized(scheme: &'static str) -> Response {
+    let mut response = problem(
+        StatusCode::UNAUTHORIZED,
+        "Log in first, and send the token that you get.",
+    );
+    response
+        .headers_mut()
+        .insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+    response
+}
+
+/// The caller of a request, by its `Authorization`.
+pub(super) async fn caller(app: &App, parts: &Parts) -> Result<Caller, Response> {
+    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Err(unauthorized("Bearer"));
+    };
+    if values.next().is_some() {
+        return Err(problem(
+            StatusCode::BAD_REQUEST,
+            "There is more than one Authorization header.",
+        ));
+    }
+    let said = value.to_str().ok().and_then(|value| value.split_once(' '));
+    let Some((scheme, token)) = said else {
+        return Err(unauthorized("Bearer"));
+    };
+    let bearer = scheme.eq_ignore_ascii_case("bearer");
+    if !bearer && !scheme.eq_ignore_ascii_case("dpop") {
+        return Err(unauthorized("Bearer"));
+    }
+    let token = token.trim();
+    // What pages are logged in by is their cookie's alone.
+    if token.starts_with(crate::tokens::PAGE) {
+        return Err(unauthorized("Bearer"));
+    }
+    let found = app.whose(token).await.map_err(|error| app.failed(&error))?;
+    let caller = found.ok_or_else(|| unauthorized("Bearer error=\"invalid_token\""))?;
+    match caller.bound() {
+        None if bearer && app.config.profile != Profile::Strict => Ok(caller),
+        None => Err(unauthorized("DPoP error=\"invalid_token\"")),
+        Some(bound) => {
+            let url = format!("{}{}", app.issuer, parts.uri.path());
+            let used = Use {
+                method: parts.method.as_str(),
+                url: &url,
+                token: Some(token),
+                now: app.now(),
+            };
+            let proven = app.proofs.check(&parts.headers, &used);
+            let proven = proven.map_err(|_| unauthorized("DPoP error=\"invalid_dpop_proof\""))?;
+            if bearer || proven.as_deref() != Some(bound) {
+                return Err(unauthorized("DPoP error=\"invalid_token\""));
+            }
+            Ok(caller)
+        }
+    }
+}
+
+impl FromRequestParts<Shared> for Signed {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Response> {
+        let mut caller = caller(app, parts).await?;
+        match (caller.user.take(), caller.session.take()) {
+            (Some(user), Some(session)) => Ok(Self {
+                user,
+                session,
+                caller,
+            }),
+            // A client's own token is nobody's.
+            _ => Err(problem(
+                StatusCode::FORBIDDEN,
+                "This is a client's token, and the route is for users.",
+            )),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Logging in, registering, and new passwords.
+
+use axum::{extract::State, response::Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
+use serde_json::json;
+
+use super::{Fields, Shared, Signed, json, problem};
+use crate::{
+    App, Profile,
+    door::From,
+    dpop::{NoProof, Use},
+    login::Login,
+};
+
+/// The key that a request to a token endpoint proves, where it proves one.
+pub(super) fn bound(app: &App, headers: &HeaderMap, path: &str) -> Result<Option<String>, NoProof> {
+    let url = format!("{}{path}", app.issuer);
+    let used = Use {
+        method: "POST",
+        url: &url,
+        token: None,
+        now: app.now(),
+    };
+    let bound = app.proofs.check(headers, &used)?;
+    if bound.is_none() && app.config.profile == Profile::Strict {
+        return Err(NoProof::Invalid(
+            "this server issues tokens only to clients that send one".into(),
+        ));
+    }
+    Ok(bound)
+}
+
+fn no_proof(error: &NoProof) -> Response {
+    json(
+        StatusCode::BAD_REQUEST,
+        &json!({"error": "invalid_dpop_proof", "error_description": error.to_string()}),
+    )
+}
+
+/// What every failed login is answered, by form or by JSON.
+pub(super) fn wrong() -> Response {
+    let mut response = problem(StatusCode::UNAUTHORIZED, "Name, password or code is wrong.");
+    response
+        .headers_mut()
+        .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// What a login that ended is answered.
+pub(super) async fn ended(app: &App, login: Login, from: &From, bound: Option<String>) -> Response {
+    let (mut response, device) = match login {
+        Login::Wrong => return wrong(),
+        Login::SecondFactor(token, device) => {
+            let waits = json!({
+                "error": "mfa_required",
+                "error_description": "The password is right; POST /mfa/totp or /mfa/recovery with mfa_token and code.",
+                "mfa_token": token.expose(),
+                "methods": ["totp", "recovery"],
+            });
+            (json(StatusCode::FORBIDDEN, &waits), device)
+        }
+        Login::In(proven, device) => match app.begin(&proven, None, &from.device, bound).await {
+            Ok(issued) => (json(StatusCode::OK, &issued.json()), device),
+            Err(error) => return app.failed(&error),
+        },
+    };
+    if let Some(device) = device {
+        from.tokens.give(&device, response.headers_mut());
+    }
+    response
+}
+
+/// `POST /login`: username and password, as a form (as FastAPI's OAuth2PasswordRequestForm sends it) or
+/// as JSON. No OAuth grant: the application's own login.
+pub(super) async fn login(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    from: From,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let (name, password) = (fields.need("username")?, fields.need("password")?);
+    let bound = bound(&app, &headers, "/login").map_err(|error| no_proof(&error))?;
+    let login = app.log_in("POST /login", name, password, &from).await?;
+    Ok(ended(&app, login, &from, bound).await)
+}
+
+/// `POST /register`: the same answer whether or not the name was free.
+pub(super) async fn register(
+    State(app): State<Shared>,
+    from: From,
+    fields: Fields,
+) -> Result<Response, Response> {
+    if !app.config.registration {
+        return Err(problem(
+            StatusCode::FORBIDDEN,
+            "Accounts are made by the operator here.",
+        ));
+    }
+    let (name, password) = (fields.need("username")?, fields.need("password")?);
+    let mail = fields.get("mail").map(str::to_owned);
+    app.register(name, password, mail, &from).await?;
+    Ok(json(
+        StatusCode::ACCEPTED,
+        &json!({"detail": "If the name was free, it is yours now: log in."}),
+    ))
+}
+
+/// `POST /password/change`: ends all sessions, this one too.
+pub(super) async fn change(
+    State(app): State<Shared>,
+    from: From,
+    signed: Signed,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let (old, new) = (fields.need("old_password")?, fields.need("new_password")?);
+    changed(&app, &signed.user, old, new, &from).await?;
+    Ok(json(
+        StatusCode::OK,
+        &json!({"detail": "The password is changed; log in with the new one."}),
+    ))
+}
+
+/// Changes a password, when the old one is right.
+pub(super) async fn changed(
+    app: &App,
+    user: &crate::users::User,
+    old: &str,
+    new: &str,
+    from: &From,
+) -> Result<(), Response> {
+    const ROUTE: &str = "POST /password/change";
+    let fits = app.fits(new, &user.name, user.totp.is_some());
+    fits.map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))?;
+    if !app.password_is_right(ROUTE, user, old, from).await? {
+        return Err(problem(StatusCode::FORBIDDEN, "The old password is wrong."));
+    }
+    app.set_password(ROUTE, user, new, from).await
+}
+
+/// `POST /password/reset`: the same answer whether or not there is such an account.
+pub(super) async fn ask_reset(
+    State(app): State<Shared>,
+    from: From,
+    fields: Fields,
+) -> Result<Response, Response> {
+    app.ask_reset(fields.need("username")?, &from).await?;
+    Ok(json(
+        StatusCode::ACCEPTED,
+        &json!({"detail": "If there is such an account with a mail address, a mail is on its way."}),
+    ))
+}
+
+/// `POST /password/reset/confirm`.
+pub(super) async fn reset(
+    State(app): State<Shared>,
+    from: From,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let (token, password) = (fields.need("token")?, fields.need("password")?);
+    if app.reset(token, password, &from).await? {
+        Ok(json(
+            StatusCode::OK,
+            &json!({"detail": "The password is changed; log in with the new one."}),
+        ))
+    } else {
+        Err(problem(
+            StatusCode::BAD_REQUEST,
+            "The token is not valid, was used, or is too old.",
+        ))
+    }
+}

@@ -1,0 +1,112 @@
+//! What a user sees of their own, and logging out.
+
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{Shared, Signed, json, problem};
+use crate::tokens;
+
+/// `GET /me`.
+pub(super) async fn me(signed: Signed) -> Response {
+    let user = signed.user;
+    json(
+        StatusCode::OK,
+        &json!({
+            "sub": user.id,
+            "username": user.name,
+            "mail": user.mail,
+            "admin": user.admin,
+            "second_factor": user.totp.is_some(),
+            "created": user.created,
+        }),
+    )
+}
+
+/// `GET /me/sessions`.
+pub(super) async fn sessions(
+    State(app): State<Shared>,
+    signed: Signed,
+) -> Result<Response, Response> {
+    let (now, user) = (app.now(), signed.user.id);
+    let sessions = app
+        .store
+        .read(move |connection| tokens::of_user(connection, &user, now))
+        .await;
+    let sessions = sessions.map_err(|error| app.failed(&error))?;
+    let listed: Vec<Value> = sessions
+        .iter()
+        .map(|one| session(one, &signed.session.id))
+        .collect();
+    Ok(json(StatusCode::OK, &Value::Array(listed)))
+}
+
+pub(super) fn session(one: &tokens::Session, current: &str) -> Value {
+    json!({
+        "id": one.id,
+        "device": one.device,
+        "created": one.created,
+        "used": one.used,
+        "expires": one.expires,
+        "current": one.id == current,
+    })
+}
+
+/// `DELETE /me/sessions/{id}`.
+pub(super) async fn end_session(
+    State(app): State<Shared>,
+    signed: Signed,
+    Path(id): Path<String>,
+) -> Result<Response, Response> {
+    let (now, user) = (app.now(), signed.user.id);
+    let ending = app.store.write(move |connection| {
+        let own = tokens::live(connection, &id, now)?.filter(|session| session.user == user);
+        own.map_or(Ok(0), |session| tokens::end(connection, &session.id, now))
+    });
+    match ending.await.map_err(|error| app.failed(&error))? {
+        0 => Err(problem(
+            StatusCode::NOT_FOUND,
+            "There is no such session of yours.",
+        )),
+        _ => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}
+
+/// `POST /logout`: ends the session that the token descends from.
+pub(super) async fn logout(
+    State(app): State<Shared>,
+    signed: Signed,
+) -> Result<Response, Response> {
+    let (now, id) = (app.now(), signed.session.id);
+    let ending = app
+        .store
+        .write(move |connection| tokens::end(connection, &id, now));
+    ending.await.map_err(|error| app.failed(&error))?;
+    let of = |claim: &str| signed.caller.claims.get(claim);
+    if let (Some(jti), Some(end)) = (
+        of("jti").and_then(Value::as_str),
+        of("exp").and_then(Value::as_i64),
+    ) {
+        let revoking = app.revoke_id(jti.to_owned(), end).await;
+        revoking.map_err(|error| app.failed(&error))?;
+    }
+    app.audit("logout", Some(&signed.user.id), json!({}));
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST /logout/all`: ends all sessions of the user.
+pub(super) async fn logout_all(
+    State(app): State<Shared>,
+    signed: Signed,
+) -> Result<Response, Response> {
+    let (now, user) = (app.now(), signed.user.id.clone());
+    let ending = app
+        .store
+        .write(move |connection| tokens::end_all(connection, &user, now));
+    ending.await.map_err(|error| app.failed(&error))?;
+    app.audit("logout-everywhere", Some(&signed.user.id), json!({}));
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,346 @@
+//! The routes, one file for each group, and what they share: fields, answers, callers.
+
+mod administration;
+mod authorize;
+mod credentials;
+mod health;
+mod me;
+mod oauth;
+mod openapi;
+mod pages;
+mod second_factor;
+mod well_known;
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Request},
+    middleware,
+    response::Response,
+    routing::{delete, get, post},
+};
+use doorwarden_gate::http::{Unambiguous, device::Tokens, refusal};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+        STRICT_TRANSPORT_SECURITY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    },
+    request::Parts,
+};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::{App, door::From};
+
+pub(crate) use authorize::Signed;
+
+/// Bodies hold a few fields.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// Fields of one body, and the longest name of one.
+const MOST_FIELDS: usize = 32;
+
+type Shared = Arc<App>;
+
+/// All routes.
+pub(crate) fn all(app: Arc<App>) -> Router {
+    let https = app.issuer.starts_with("https://");
+    Router::new()
+        .route("/login", post(credentials::login))
+        .route("/register", post(credentials::register))
+        .route("/password/change", post(credentials::change))
+        .route("/password/reset", post(credentials::ask_reset))
+        .route("/password/reset/confirm", post(credentials::reset))
+        .route("/logout", post(me::logout))
+        .route("/logout/all", post(me::logout_all))
+        .route("/me", get(me::me))
+        .route("/me/sessions", get(me::sessions))
+        .route("/me/sessions/{id}", delete(me::end_session))
+        .route("/mfa/totp", post(second_factor::totp))
+        .route("/mfa/recovery", post(second_factor::recovery))
+        .route("/mfa/totp/enroll", post(second_factor::enroll))
+        .route("/mfa/totp/confirm", post(second_factor::confirm))
+        .route("/mfa/totp/remove", post(second_factor::remove))
+        .route("/oauth/token", post(oauth::token))
+        .route("/oauth/introspect", post(oauth::introspect))
+        .route("/oauth/revoke", post(oauth::revoke))
+        .route("/.well-known/jwks.json", get(well_known::jwks))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(well_known::metadata),
+        )
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(openapi::page))
+        .merge(administration::routes())
+        .merge(pages::routes())
+        .fallback(nowhere)
+        .method_not_allowed_fallback(not_so)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::map_response(move |response| {
+            hardened(response, https)
+        }))
+        .with_state(app)
+}
+
+async fn nowhere() -> Response {
+    problem(
+        StatusCode::NOT_FOUND,
+        "There is nothing here; GET /openapi.json says what there is.",
+    )
+}
+
+async fn not_so() -> Response {
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This route takes another method.",
+    )
+}
+
+/// Headers of every answer (OWASP's REST and HTTP headers cheat sheets); a route's own stay.
+async fn hardened(mut response: Response, https: bool) -> Response {
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    };
+    set(CACHE_CONTROL, "no-store");
+    set(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(REFERRER_POLICY, "no-referrer");
+    set(
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    );
+    if https {
+        set(
+            STRICT_TRANSPORT_SECURITY,
+            "max-age=63072000; includeSubDomains",
+        );
+    }
+    response
+}
+
+/// A problem document (RFC 9457).
+pub(crate) fn problem(status: StatusCode, detail: &str) -> Response {
+    refusal::refused(status, detail).map(Body::from)
+}
+
+/// What should not happen.
+pub(crate) fn broken() -> Response {
+    problem(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Something is broken here; the operator has been told.",
+    )
+}
+
+/// Too much is under way.
+pub(crate) fn busy() -> Response {
+    let mut response = problem(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too many people log in at once. Try again in a moment.",
+    );
+    let headers = response.headers_mut();
+    headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("2"));
+    response
+}
+
+/// JSON.
+pub(crate) fn json(status: StatusCode, value: &Value) -> Response {
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The fields of a form or of a JSON object, each once, each a text. Wiped when they are dropped.
+pub(crate) struct Fields(BTreeMap<String, Zeroizing<String>>);
+
+impl Fields {
+    /// A field that has to be there.
+    pub(crate) fn need(&self, name: &str) -> Result<&str, Response> {
+        let missing = || {
+            problem(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &format!("The field `{name}` is missing."),
+            )
+        };
+        self.get(name).ok_or_else(missing)
+    }
+
+    /// A field that is there and not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(|value| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn of_form(body: &[u8]) -> Result<Self, &'static str> {
+        std::str::from_utf8(body).map_err(|_| "The body is no UTF-8.")?;
+        Self::of(
+            url::form_urlencoded::parse(body)
+                .map(|(name, value)| Ok((name.into_owned(), value.into_owned()))),
+        )
+    }
+
+    fn of_json(body: &[u8]) -> Result<Self, &'static str> {
+        let read: Result<Unambiguous, _> = serde_json::from_slice(body);
+        let Ok(Unambiguous(Value::Object(object))) = read else {
+            return Err("The body is no JSON object in which each member stands once.");
+        };
+        Self::of(
+            object
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| match value {
+                    Value::String(text) => Ok((name, text)),
+                    _ => Err("A field is no text."),
+                }),
+        )
+    }
+
+    fn of(
+        pairs: impl Iterator<Item = Result<(String, String), &'static str>>,
+    ) -> Result<Self, &'static str> {
+        let mut fields = BTreeMap::new();
+        for pair in pairs {
+            let (name, value) = pair?;
+            let value = Zeroizing::new(value);
+            if value.contains('\0') {
+                return Err("A field has a character that no text has (U+0000).");
+            }
+            if fields.insert(name, value).is_some() {
+                return Err("A field stands twice.");
+            }
+            if fields.len() > MOST_FIELDS {
+                return Err("There are too many fields.");
+            }
+        }
+        Ok(Self(fields))
+    }
+}
+
+/// What a body is written in.
+fn is_form(parts: &Parts) -> Option<bool> {
+    let kind = parts.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let kind = kind.split(';').next()?.trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "application/x-www-form-urlencoded" => Some(true),
+        "application/json" => Some(false),
+        _ => None,
+    }
+}
+
+impl FromRequest<Shared> for Fields {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &Shared) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let Some(is_form) = is_form(&parts) else {
+            let detail =
+                "The body has to be application/json or application/x-www-form-urlencoded.";
+            return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        };
+        let request = Request::from_parts(parts, body);
+        let body = Bytes::from_request(request, state).await;
+        let body = body.map_err(|error| {
+            problem(
+                error.status(),
+                "The body is longer than 16 kB, or broke off.",
+            )
+        })?;
+        let fields = if is_form {
+            Self::of_form(&body)
+        } else {
+            Self::of_json(&body)
+        };
+        fields.map_err(|reason| problem(StatusCode::BAD_REQUEST, reason))
+    }
+}
+
+/// The fields of a form; nothing else is taken (RFC 6749 §3.2: parameters once).
+pub(crate) struct Form(pub(crate) Fields);
+
+impl FromRequest<Shared> for Form {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &Shared) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        if is_form(&parts) != Some(true) {
+            return Err(oauth::error(
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "the body has to be a form",
+            ));
+        }
+        let body = Bytes::from_request(Request::from_parts(parts, body), state).await;
+        let body = body.map_err(|error| {
+            problem(
+                error.status(),
+                "The body is longer than 16 kB, or broke off.",
+            )
+        })?;
+        let fields = Fields::of_form(&body);
+        fields
+            .map(Self)
+            .map_err(|reason| oauth::error(StatusCode::BAD_REQUEST, "invalid_request", reason))
+    }
+}
+
+impl FromRequestParts<Shared> for From {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Response> {
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|peer| peer.0.ip());
+        let client = app.proxies.client(peer.ok_or_else(broken)?, &parts.headers);
+        let agent = parts
+            .headers
+            .get(USER_AGENT)
+            .and_then(|agent| agent.to_str().ok());
+        Ok(Self {
+            client,
+            tokens: Tokens::of(&parts.headers),
+            device: device(agent.unwrap_or_default()),
+        })
+    }
+}
+
+/// A device in words: what a person recognises in a list of their own.
+fn device(agent: &str) -> String {
+    let of = |known: &[(&str, &str)]| {
+        let found = known.iter().find(|(mark, _)| agent.contains(mark));
+        found.map(|(_, name)| (*name).to_owned())
+    };
+    let browser = of(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+        ("python", "Python"),
+    ]);
+    let system = of(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => "an unknown device".to_owned(),
+    }
+}

@@ -1,0 +1,707 @@
+//! Pages for people: made here, without scripts.
+//!
+//! A session is a cookie that scripts can't read and other sites can't send (`HttpOnly`,
+//! `SameSite=Strict`). Beside that, a form that another site sends is refused by its `Sec-Fetch-Site`
+//! and `Origin`, so that nobody is logged in as somebody else either.
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{FromRequestParts, RawQuery, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, ORIGIN, SET_COOKIE},
+    request::Parts,
+};
+
+use super::{Fields, Shared, credentials, problem, second_factor};
+use crate::{
+    App,
+    door::From,
+    login::{ENROLL_SECONDS, Factor, Login, Proven},
+    second_factor as factors,
+    tokens::{self, Caller, Session},
+    users::User,
+};
+
+pub(super) fn routes() -> Router<Shared> {
+    let forms = Router::new()
+        .route("/account", get(account))
+        .route("/account/login", get(login_page).post(log_in))
+        .route("/account/second-factor", post(second_half))
+        .route("/account/register", get(register_page).post(register))
+        .route("/account/forgot", get(forgot_page).post(forgot))
+        .route("/account/reset", get(reset_page).post(reset))
+        .route("/account/password", post(change))
+        .route("/account/factor", post(enroll))
+        .route("/account/factor/confirm", post(confirm))
+        .route("/account/factor/remove", post(remove))
+        .route("/account/sessions/end", post(end_session))
+        .route("/account/logout", post(log_out))
+        .layer(middleware::from_fn(only_own));
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/account") }))
+        .route("/style.css", get(style))
+        .merge(forms)
+}
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// A page.
+pub(super) fn shown(status: StatusCode, page: &impl Template) -> Response {
+    let Ok(html) = page.render() else {
+        return super::broken();
+    };
+    let mut response = Response::new(html.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}
+
+async fn style() -> Response {
+    let mut response = Response::new(include_str!("../../templates/style.css").into());
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/css; charset=utf-8"),
+    );
+    headers.insert(
+        http::header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=3600"),
+    );
+    response
+}
+
+/// Lets forms of these pages through, and nobody else's (Fetch Metadata; where a browser is too old for
+/// it, Origin).
+async fn only_own(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let own = match text("sec-fetch-site") {
+        Some(site) => matches!(site, "same-origin" | "none"),
+        None => match (headers.get(ORIGIN), text("host")) {
+            (None, _) => true,
+            (Some(origin), Some(host)) => {
+                let origin = origin.to_str().unwrap_or_default();
+                origin
+                    .split_once("://")
+                    .is_some_and(|(_, authority)| authority == host)
+            }
+            (Some(_), None) => false,
+        },
+    };
+    if request.method() == Method::POST && !own {
+        return problem(StatusCode::FORBIDDEN, "The form comes from another site.");
+    }
+    next.run(request).await
+}
+
+/// The session's cookie: where there is TLS, one that no other host can set (RFC 6265bis §4.1.3.2).
+fn cookie_name(app: &App) -> &'static str {
+    if app.issuer.starts_with("https://") {
+        "__Host-session"
+    } else {
+        "session"
+    }
+}
+
+fn set_cookie(app: &App, headers: &mut HeaderMap, value: &str, seconds: i64) {
+    let secure = if app.issuer.starts_with("https://") {
+        "; Secure"
+    } else {
+        ""
+    };
+    let name = cookie_name(app);
+    let cookie =
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        headers.append(SET_COOKIE, cookie);
+    }
+}
+
+/// Somebody who is logged in at the pages.
+struct Visitor {
+    user: User,
+    session: Session,
+}
+
+impl FromRequestParts<Shared> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Response> {
+        let prefix = format!("{}=", cookie_name(app));
+        let cookies = parts
+            .headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let token = cookies
+            .flat_map(|value| value.split(';'))
+            .find_map(|pair| pair.trim().strip_prefix(&prefix));
+        let login = || Redirect::to("/account/login").into_response();
+        let token = token
+            .filter(|token| token.starts_with(tokens::PAGE))
+            .ok_or_else(login)?;
+        match app.whose(token).await.map_err(|error| app.failed(&error))? {
+            Some(Caller {
+                user: Some(user),
+                session: Some(session),
+                ..
+            }) => Ok(Self { user, session }),
+            _ => Err(login()),
+        }
+    }
+}
+
+/// What an answer of the API says, for a page.
+async fn words(response: Response) -> (StatusCode, String) {
+    let status = response.status();
+    let body = axum::body::to_bytes(response.into_body(), 64 * 1024)
+        .await
+        .unwrap_or_default();
+    let read: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let said = read["detail"]
+        .as_str()
+        .or(read["error_description"].as_str());
+    (
+        status,
+        said.unwrap_or("Something is broken here.").to_owned(),
+    )
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage<'a> {
+    said: &'a str,
+    name: &'a str,
+    registers: bool,
+}
+
+fn login_form(app: &App, status: StatusCode, said: &str, name: &str) -> Response {
+    shown(
+        status,
+        &LoginPage {
+            said,
+            name,
+            registers: app.config.registration,
+        },
+    )
+}
+
+async fn login_page(State(app): State<Shared>) -> Response {
+    login_form(&app, StatusCode::OK, "", "")
+}
+
+async fn log_in(State(app): State<Shared>, from: From, fields: Fields) -> Response {
+    let (name, password) = (
+        fields.get("username").unwrap_or_default(),
+        fields.get("password").unwrap_or_default(),
+    );
+    if name.is_empty() || password.is_empty() {
+        return login_form(
+            &app,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Name and password are both needed.",
+            name,
+        );
+    }
+    match app
+        .log_in("POST /account/login", name, password, &from)
+        .await
+    {
+        Ok(Login::Wrong) => login_form(
+            &app,
+            StatusCode::UNAUTHORIZED,
+            "Name or password is wrong.",
+            "",
+        ),
+        Ok(Login::SecondFactor(token, device)) => {
+            let mut response = shown(
+                StatusCode::OK,
+                &FactorPage {
+                    said: "",
+                    token: token.expose(),
+                },
+            );
+            if let Some(device) = device {
+                from.tokens.give(&device, response.headers_mut());
+            }
+            response
+        }
+        Ok(Login::In(proven, device)) => entered(&app, &proven, device, &from).await,
+        Err(refused) => refusal(&app, refused).await,
+    }
+}
+
+/// A refusal of the gate on the login's page, with its headers.
+async fn refusal(app: &App, refused: Response) -> Response {
+    let retry = refused.headers().get(http::header::RETRY_AFTER).cloned();
+    let (status, said) = words(refused).await;
+    let mut response = login_form(app, status, &said, "");
+    if let Some(retry) = retry {
+        response
+            .headers_mut()
+            .insert(http::header::RETRY_AFTER, retry);
+    }
+    response
+}
+
+async fn entered(app: &App, proven: &Proven, device: Option<String>, from: &From) -> Response {
+    match app.begin_page(proven, &from.device).await {
+        Ok(token) => {
+            let mut response = Redirect::to("/account").into_response();
+            set_cookie(
+                app,
+                response.headers_mut(),
+                token.expose(),
+                app.config.session(),
+            );
+            if let Some(device) = device {
+                from.tokens.give(&device, response.headers_mut());
+            }
+            response
+        }
+        Err(error) => app.failed(&error),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "factor.html")]
+struct FactorPage<'a> {
+    said: &'a str,
+    token: &'a str,
+}
+
+async fn second_half(State(app): State<Shared>, from: From, fields: Fields) -> Response {
+    let (token, code) = (
+        fields.get("mfa_token").unwrap_or_default(),
+        fields.get("code").unwrap_or_default().trim(),
+    );
+    let factor = if code.len() == 6 {
+        Factor::Totp
+    } else {
+        Factor::Recovery
+    };
+    match app.second_factor(token, factor, code, &from).await {
+        Ok(Login::In(proven, device)) => entered(&app, &proven, device, &from).await,
+        Ok(_) => shown(
+            StatusCode::UNAUTHORIZED,
+            &FactorPage {
+                said: "The code is wrong, was used, or you took longer than five minutes.",
+                token,
+            },
+        ),
+        Err(refused) => refusal(&app, refused).await,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "register.html")]
+struct RegisterPage<'a> {
+    said: &'a str,
+    done: bool,
+    name: &'a str,
+    least: usize,
+}
+
+fn register_form(app: &App, status: StatusCode, said: &str, done: bool, name: &str) -> Response {
+    shown(
+        status,
+        &RegisterPage {
+            said,
+            done,
+            name,
+            least: app.config.least_password(false),
+        },
+    )
+}
+
+async fn register_page(State(app): State<Shared>) -> Response {
+    register_form(&app, StatusCode::OK, "", false, "")
+}
+
+async fn register(State(app): State<Shared>, from: From, fields: Fields) -> Response {
+    let (name, password) = (
+        fields.get("username").unwrap_or_default(),
+        fields.get("password").unwrap_or_default(),
+    );
+    if !app.config.registration {
+        return register_form(
+            &app,
+            StatusCode::FORBIDDEN,
+            "Accounts are made by the operator here.",
+            false,
+            "",
+        );
+    }
+    match app
+        .register(name, password, fields.get("mail").map(str::to_owned), &from)
+        .await
+    {
+        Ok(()) => register_form(
+            &app,
+            StatusCode::ACCEPTED,
+            "If the name was free, it is yours now.",
+            true,
+            name,
+        ),
+        Err(refused) => {
+            let (status, said) = words(refused).await;
+            register_form(&app, status, &said, false, name)
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "forgot.html")]
+struct ForgotPage<'a> {
+    said: &'a str,
+}
+
+async fn forgot_page() -> Response {
+    shown(StatusCode::OK, &ForgotPage { said: "" })
+}
+
+async fn forgot(State(app): State<Shared>, from: From, fields: Fields) -> Response {
+    let name = fields.get("username").unwrap_or_default();
+    let (status, said) = match app.ask_reset(name, &from).await {
+        Ok(()) => (
+            StatusCode::ACCEPTED,
+            "If there is such an account with a mail address, a mail is on its way.".to_owned(),
+        ),
+        Err(refused) => words(refused).await,
+    };
+    shown(status, &ForgotPage { said: &said })
+}
+
+#[derive(Template)]
+#[template(path = "reset.html")]
+struct ResetPage<'a> {
+    said: &'a str,
+    token: &'a str,
+    done: bool,
+}
+
+async fn reset_page(RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    let token = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token");
+    let token = token
+        .map(|(_, token)| token.into_owned())
+        .unwrap_or_default();
+    shown(
+        StatusCode::OK,
+        &ResetPage {
+            said: "",
+            token: &token,
+            done: false,
+        },
+    )
+}
+
+async fn reset(State(app): State<Shared>, from: From, fields: Fields) -> Response {
+    let (token, password) = (
+        fields.get("token").unwrap_or_default(),
+        fields.get("password").unwrap_or_default(),
+    );
+    let (status, said, done) = match app.reset(token, password, &from).await {
+        Ok(true) => (
+            StatusCode::OK,
+            "The password is changed. All sessions have ended.".to_owned(),
+            true,
+        ),
+        Ok(false) => (
+            StatusCode::BAD_REQUEST,
+            "The link is not valid, was used, or is too old.".to_owned(),
+            false,
+        ),
+        Err(refused) => {
+            let (status, said) = words(refused).await;
+            (status, said, false)
+        }
+    };
+    shown(
+        status,
+        &ResetPage {
+            said: &said,
+            token,
+            done,
+        },
+    )
+}
+
+/// A session in the account's list.
+struct Row {
+    id: String,
+    device: String,
+    since: String,
+    current: bool,
+}
+
+/// A factor that is being set up.
+struct Enrolling {
+    secret: String,
+    link: String,
+    picture: String,
+    token: String,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    said: String,
+    name: String,
+    mail: String,
+    factor: bool,
+    enrolling: Option<Enrolling>,
+    codes: Vec<String>,
+    sessions: Vec<Row>,
+    least: usize,
+}
+
+/// How long ago, in words.
+fn ago(seconds: i64) -> String {
+    let of =
+        |count: i64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
+    match seconds {
+        ..60 => "just now".to_owned(),
+        60..3600 => of(seconds / 60, "minute"),
+        3600..86_400 => of(seconds / 3600, "hour"),
+        _ => of(seconds / 86_400, "day"),
+    }
+}
+
+async fn account_page(
+    app: &App,
+    visitor: &Visitor,
+    status: StatusCode,
+    said: &str,
+    enrolling: Option<Enrolling>,
+    codes: Vec<String>,
+) -> Response {
+    let (now, id) = (app.now(), visitor.user.id.clone());
+    let read = app.store.read(move |connection| {
+        let factor = crate::users::by_id(connection, &id)?.is_some_and(|user| user.totp.is_some());
+        Ok((factor, tokens::of_user(connection, &id, now)?))
+    });
+    let (factor, sessions) = match read.await {
+        Ok(read) => read,
+        Err(error) => return app.failed(&error),
+    };
+    let row = |session: Session| Row {
+        current: session.id == visitor.session.id,
+        since: ago(now - session.created),
+        device: session.device,
+        id: session.id,
+    };
+    let page = AccountPage {
+        said: said.to_owned(),
+        name: visitor.user.name.clone(),
+        mail: visitor.user.mail.clone().unwrap_or_default(),
+        factor,
+        enrolling,
+        codes,
+        sessions: sessions.into_iter().map(row).collect(),
+        least: app.config.least_password(factor),
+    };
+    shown(status, &page)
+}
+
+async fn account(State(app): State<Shared>, visitor: Visitor) -> Response {
+    account_page(&app, &visitor, StatusCode::OK, "", None, Vec::new()).await
+}
+
+async fn said(app: &App, visitor: &Visitor, refused: Response) -> Response {
+    let (status, said) = words(refused).await;
+    account_page(app, visitor, status, &said, None, Vec::new()).await
+}
+
+async fn change(
+    State(app): State<Shared>,
+    from: From,
+    visitor: Visitor,
+    fields: Fields,
+) -> Response {
+    let of = |name: &str| fields.get(name).unwrap_or_default();
+    match credentials::changed(
+        &app,
+        &visitor.user,
+        of("old_password"),
+        of("new_password"),
+        &from,
+    )
+    .await
+    {
+        Ok(()) => login_form(
+            &app,
+            StatusCode::OK,
+            "The password is changed; log in with the new one.",
+            &visitor.user.name,
+        ),
+        Err(refused) => said(&app, &visitor, refused).await,
+    }
+}
+
+async fn enroll(
+    State(app): State<Shared>,
+    from: From,
+    visitor: Visitor,
+    fields: Fields,
+) -> Response {
+    let password = fields.get("password").unwrap_or_default();
+    match begin_enrolling(&app, &visitor.user, password, &from).await {
+        Ok(enrolling) => {
+            account_page(
+                &app,
+                &visitor,
+                StatusCode::OK,
+                "",
+                Some(enrolling),
+                Vec::new(),
+            )
+            .await
+        }
+        Err(refused) => said(&app, &visitor, refused).await,
+    }
+}
+
+async fn begin_enrolling(
+    app: &App,
+    user: &User,
+    password: &str,
+    from: &From,
+) -> Result<Enrolling, Response> {
+    if !app
+        .password_is_right("POST /account/factor", user, password, from)
+        .await?
+    {
+        return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
+    }
+    let secret = factors::secret().map_err(|_| super::broken())?;
+    let sealed = app
+        .seal
+        .seal(&factors::purpose(&user.id), &secret)
+        .map_err(|error| app.failed(&error))?;
+    let token = app
+        .wait_for("enroll", user, Some(sealed), ENROLL_SECONDS)
+        .await?;
+    let (secret, link) = factors::shown(&secret, "Doorwarden", &user.name);
+    let picture = picture(&link).ok_or_else(super::broken)?;
+    Ok(Enrolling {
+        secret,
+        link,
+        picture,
+        token: token.expose().to_owned(),
+    })
+}
+
+/// A QR code as SVG.
+fn picture(text: &str) -> Option<String> {
+    let code = qrcode::QrCode::new(text).ok()?;
+    let svg = code
+        .render::<qrcode::render::svg::Color<'_>>()
+        .min_dimensions(220, 220)
+        .build();
+    svg.find("<svg").map(|at| svg[at..].to_owned())
+}
+
+async fn confirm(
+    State(app): State<Shared>,
+    from: From,
+    visitor: Visitor,
+    fields: Fields,
+) -> Response {
+    let of = |name: &str| fields.get(name).unwrap_or_default();
+    match second_factor::confirmed(
+        &app,
+        &visitor.user,
+        of("enroll_token"),
+        of("code").trim(),
+        &from,
+    )
+    .await
+    {
+        Ok(codes) => {
+            account_page(
+                &app,
+                &visitor,
+                StatusCode::OK,
+                "The second factor is set up.",
+                None,
+                codes,
+            )
+            .await
+        }
+        Err(refused) => said(&app, &visitor, refused).await,
+    }
+}
+
+async fn remove(
+    State(app): State<Shared>,
+    from: From,
+    visitor: Visitor,
+    fields: Fields,
+) -> Response {
+    let of = |name: &str| fields.get(name).unwrap_or_default();
+    match second_factor::removed(
+        &app,
+        &visitor.user,
+        of("password"),
+        of("code").trim(),
+        &from,
+    )
+    .await
+    {
+        Ok(()) => {
+            account_page(
+                &app,
+                &visitor,
+                StatusCode::OK,
+                "The second factor is removed.",
+                None,
+                Vec::new(),
+            )
+            .await
+        }
+        Err(refused) => said(&app, &visitor, refused).await,
+    }
+}
+
+async fn end_session(State(app): State<Shared>, visitor: Visitor, fields: Fields) -> Response {
+    let (now, user, id) = (
+        app.now(),
+        visitor.user.id.clone(),
+        fields.get("id").unwrap_or_default().to_owned(),
+    );
+    let ending = app.store.write(move |connection| {
+        let own = tokens::live(connection, &id, now)?.filter(|session| session.user == user);
+        own.map_or(Ok(0), |session| tokens::end(connection, &session.id, now))
+    });
+    match ending.await {
+        Ok(_) => Redirect::to("/account").into_response(),
+        Err(error) => app.failed(&error),
+    }
+}
+
+async fn log_out(State(app): State<Shared>, visitor: Visitor, fields: Fields) -> Response {
+    let (now, id, user) = (app.now(), visitor.session.id, visitor.user.id);
+    let everywhere = fields.get("everywhere").is_some();
+    let ending = app.store.write(move |connection| match everywhere {
+        true => tokens::end_all(connection, &user, now),
+        false => tokens::end(connection, &id, now),
+    });
+    if let Err(error) = ending.await {
+        return app.failed(&error);
+    }
+    let mut response = Redirect::to("/account/login").into_response();
+    set_cookie(&app, response.headers_mut(), "", 0);
+    response
+}

@@ -1,0 +1,200 @@
+//! The second factor: using it, getting one, giving it up.
+
+use axum::{extract::State, response::Response};
+use http::{HeaderMap, StatusCode};
+use serde_json::json;
+
+use super::{Fields, Shared, Signed, broken, credentials, json, problem};
+use crate::{
+    door::From,
+    login::{ENROLL_SECONDS, Factor},
+    second_factor,
+};
+
+async fn factor(
+    app: Shared,
+    headers: HeaderMap,
+    from: From,
+    fields: Fields,
+    factor: Factor,
+    path: &'static str,
+) -> Result<Response, Response> {
+    let (token, code) = (fields.need("mfa_token")?, fields.need("code")?);
+    let bound = credentials::bound(&app, &headers, path).map_err(|error| {
+        let body = json!({"error": "invalid_dpop_proof", "error_description": error.to_string()});
+        json(StatusCode::BAD_REQUEST, &body)
+    })?;
+    let login = app.second_factor(token, factor, code, &from).await?;
+    Ok(credentials::ended(&app, login, &from, bound).await)
+}
+
+/// `POST /mfa/totp`: the token of a login and a code.
+pub(super) async fn totp(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    from: From,
+    fields: Fields,
+) -> Result<Response, Response> {
+    factor(app, headers, from, fields, Factor::Totp, "/mfa/totp").await
+}
+
+/// `POST /mfa/recovery`: the token of a login and a recovery code, which is used up.
+pub(super) async fn recovery(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    from: From,
+    fields: Fields,
+) -> Result<Response, Response> {
+    factor(
+        app,
+        headers,
+        from,
+        fields,
+        Factor::Recovery,
+        "/mfa/recovery",
+    )
+    .await
+}
+
+/// `POST /mfa/totp/enroll`: a secret for an authenticator, for whoever knows the password.
+pub(super) async fn enroll(
+    State(app): State<Shared>,
+    from: From,
+    signed: Signed,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let password = fields.need("password")?;
+    if !app
+        .password_is_right("POST /mfa/totp/enroll", &signed.user, password, &from)
+        .await?
+    {
+        return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
+    }
+    let secret = second_factor::secret().map_err(|_| broken())?;
+    let sealed = app
+        .seal
+        .seal(&second_factor::purpose(&signed.user.id), &secret);
+    let sealed = sealed.map_err(|error| app.failed(&error))?;
+    let token = app
+        .wait_for("enroll", &signed.user, Some(sealed), ENROLL_SECONDS)
+        .await?;
+    let (base32, link) = second_factor::shown(&secret, "Doorwarden", &signed.user.name);
+    Ok(json(
+        StatusCode::OK,
+        &json!({"secret": base32, "otpauth_uri": link, "enroll_token": token.expose()}),
+    ))
+}
+
+/// `POST /mfa/totp/confirm`: the first code; gives the recovery codes, once.
+pub(super) async fn confirm(
+    State(app): State<Shared>,
+    from: From,
+    signed: Signed,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let (token, code) = (fields.need("enroll_token")?, fields.need("code")?);
+    let codes = confirmed(&app, &signed.user, token, code, &from).await?;
+    Ok(json(StatusCode::OK, &json!({"recovery_codes": codes})))
+}
+
+/// Keeps a factor whose first code is right.
+pub(super) async fn confirmed(
+    app: &Shared,
+    user: &crate::users::User,
+    token: &str,
+    code: &str,
+    from: &From,
+) -> Result<Vec<String>, Response> {
+    let not_right = || {
+        problem(
+            StatusCode::BAD_REQUEST,
+            "The code is wrong, or the secret has become too old.",
+        )
+    };
+    let waiting = app.waiting("enroll", token).await?;
+    let sealed = waiting
+        .filter(|waiting| waiting.user.id == user.id)
+        .and_then(|waiting| waiting.data);
+    let sealed = sealed.ok_or_else(not_right)?;
+    let (account, tried) = (format!("enroll:{}", user.id), format!("{}:{code}", user.id));
+    let entry = app
+        .door
+        .admit("POST /mfa/totp/confirm", &account, &tried, from)
+        .await?;
+    let secret = match app.seal.open(&second_factor::purpose(&user.id), &sealed) {
+        Ok(secret) => secret,
+        Err(error) => {
+            entry.given_up().await;
+            return Err(app.failed(&error));
+        }
+    };
+    let Some(step) = second_factor::step(&secret, code, 0, app.now()) else {
+        entry.wrong().await;
+        return Err(not_right());
+    };
+    entry.right().await;
+    let codes = second_factor::codes().map_err(|_| broken())?;
+    let (id, kept) = (user.id.clone(), codes.clone());
+    let keeping = app
+        .store
+        .write(move |connection| second_factor::keep(connection, &id, &sealed, step, &kept));
+    keeping.await.map_err(|error| app.failed(&error))?;
+    app.forget(token).await?;
+    app.audit(
+        "second-factor-added",
+        Some(&user.id),
+        json!({"address": from.client}),
+    );
+    Ok(codes)
+}
+
+/// `POST /mfa/totp/remove`: for whoever knows the password and has the factor still.
+pub(super) async fn remove(
+    State(app): State<Shared>,
+    from: From,
+    signed: Signed,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let (password, code) = (fields.need("password")?, fields.need("code")?);
+    removed(&app, &signed.user, password, code, &from).await?;
+    Ok(json(
+        StatusCode::OK,
+        &json!({"detail": "The second factor is removed."}),
+    ))
+}
+
+/// Removes a factor.
+pub(super) async fn removed(
+    app: &Shared,
+    user: &crate::users::User,
+    password: &str,
+    code: &str,
+    from: &From,
+) -> Result<(), Response> {
+    let wrong = || problem(StatusCode::FORBIDDEN, "The password or the code is wrong.");
+    if !app
+        .password_is_right("POST /mfa/totp/remove", user, password, from)
+        .await?
+    {
+        return Err(wrong());
+    }
+    let factor = if code.len() == 6 {
+        Factor::Totp
+    } else {
+        Factor::Recovery
+    };
+    if !app.factor_is_right(user, factor, code, from).await? {
+        return Err(wrong());
+    }
+    let id = user.id.clone();
+    let removing = app
+        .store
+        .write(move |connection| second_factor::remove(connection, &id));
+    removing.await.map_err(|error| app.failed(&error))?;
+    app.audit(
+        "second-factor-removed",
+        Some(&user.id),
+        json!({"address": from.client}),
+    );
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! The second factor: codes by time (RFC 6238), each once, and recovery codes.
+
+use rusqlite::{Connection, params};
+use totp_rs::{Builder, Secret, Totp};
+
+use crate::{
+    seal::{Seal, Unsealable},
+    tokens::sha256,
+    users::User,
+};
+
+/// Bytes of a secret: as many as SHA-1 gives (RFC 4226 §4, R6).
+const SECRET: usize = 20;
+
+/// Steps before and after the clock's whose codes are taken (RFC 6238 §5.2: at most one).
+const SKEW: u16 = 1;
+
+/// Recovery codes that an account gets, of 80 random bits each.
+const CODES: usize = 10;
+
+/// A new secret.
+pub(crate) fn secret() -> Result<zeroize::Zeroizing<Vec<u8>>, getrandom::Error> {
+    let mut bytes = zeroize::Zeroizing::new(vec![0; SECRET]);
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn totp(secret: &[u8]) -> Option<Totp> {
+    let secret = Secret::new(secret.to_vec().into_boxed_slice());
+    Builder::new()
+        .with_secret(secret)
+        .with_skew(SKEW)
+        .build()
+        .ok()
+}
+
+/// The secret as authenticators take it: Base32, and a link (Google's key URI format).
+pub(crate) fn shown(secret: &[u8], issuer: &str, name: &str) -> (String, String) {
+    let base32 = Secret::new(secret.to_vec().into_boxed_slice()).to_base32();
+    let encode = |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    let (issuer, name) = (encode(issuer), encode(name));
+    let link = format!(
+        "otpauth://totp/{issuer}:{name}?secret={base32}&issuer={issuer}&algorithm=SHA1&digits=6&period=30"
+    );
+    (base32, link)
+}
+
+/// The step whose code this is, if it is later than the last one used.
+pub(crate) fn step(secret: &[u8], code: &str, last: i64, now: i64) -> Option<i64> {
+    let plain = code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
+    let step = plain
+        .then(|| totp(secret)?.check(code, now.max(0) as u64))
+        .flatten()?;
+    i64::try_from(step).ok().filter(|step| *step > last)
+}
+
+/// The purpose that a user's secret is sealed for.
+pub(crate) fn purpose(user: &str) -> String {
+    format!("totp {user}")
+}
+
+/// The step of a code of a user's own factor.
+pub(crate) fn step_of(
+    seal: &Seal,
+    user: &User,
+    code: &str,
+    now: i64,
+) -> Result<Option<i64>, Unsealable> {
+    let Some(sealed) = &user.totp else {
+        return Ok(None);
+    };
+    let secret = seal.open(&purpose(&user.id), sealed)?;
+    Ok(step(&secret, code, user.totp_step, now))
+}
+
+/// Uses a step up; false where it was used meanwhile.
+pub(crate) fn use_step(connection: &Connection, user: &str, step: i64) -> rusqlite::Result<bool> {
+    let used = connection.execute(
+        "UPDATE users SET totp_step = ?1 WHERE id = ?2 AND totp_step < ?1 AND totp IS NOT NULL",
+        params![step, user],
+    )?;
+    Ok(used == 1)
+}
+
+/// Uses a recovery code up; false where the user has none like it.
+pub(crate) fn use_recovery(
+    connection: &Connection,
+    user: &str,
+    code: &str,
+) -> rusqlite::Result<bool> {
+    let used = connection.execute(
+        "DELETE FROM recovery WHERE hash = ?1 AND user = ?2",
+        params![sha256(&plain(code)), user],
+    )?;
+    Ok(used == 1)
+}
+
+/// A recovery code without the dashes that make it readable.
+fn plain(code: &str) -> String {
+    code.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect::<String>()
+        .to_ascii_lowercase()
+}
+
+/// New recovery codes, in groups of four letters and digits.
+pub(crate) fn codes() -> Result<Vec<String>, getrandom::Error> {
+    const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
+    let code = |_| {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        let letters: String = bytes
+            .iter()
+            .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
+            .collect();
+        Ok(format!(
+            "{}-{}-{}-{}",
+            &letters[..4],
+            &letters[4..8],
+            &letters[8..12],
+            &letters[12..]
+        ))
+    };
+    (0..CODES).map(code).collect()
+}
+
+/// Keeps a confirmed factor and its recovery codes, instead of those before.
+pub(crate) fn keep(
+    connection: &Connection,
+    user: &str,
+    sealed: &[u8],
+    step: i64,
+    codes: &[String],
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE users SET totp = ?1, totp_step = ?2 WHERE id = ?3",
+        params![sealed, step, user],
+    )?;
+    connection.execute("DELETE FROM recovery WHERE user = ?1", [user])?;
+    for code in codes {
+        connection.execute(
+            "INSERT INTO recovery (hash, user) VALUES (?1, ?2)",
+            params![sha256(&plain(code)), user],
+        )?;
+    }
+    Ok(())
+}
+
+/// Takes the factor away.
+pub(crate) fn remove(connection: &Connection, user: &str) -> rusqlite::Result<()> {
+    connection.execute("UPDATE users SET totp = NULL WHERE id = ?1", [user])?;
+    connection
+        .execute("DELETE FROM recovery WHERE user = ?1", [user])
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6238 appendix B, SHA-1; the last six of its eight digits.
+    #[test]
+    fn codes_are_those_of_rfc_6238() {
+        let secret = b"12345678901234567890";
+        for (time, code) in [
+            (59, "287082"),
+            (1_111_111_109, "081804"),
+            (1_111_111_111, "050471"),
+            (1_234_567_890, "005924"),
+            (2_000_000_000, "279037"),
+            (20_000_000_000, "353130"),
+        ] {
+            assert_eq!(step(secret, code, 0, time), Some(time / 30), "{time}");
+            assert_eq!(step(secret, code, time / 30, time), None, "once");
+            assert_eq!(
+                step(secret, code, 0, time + 30),
+                Some(time / 30),
+                "a step late"
+            );
+            assert_eq!(step(secret, code, 0, time + 90), None, "three steps late");
+        }
+        for wrong in ["", "28708", "2870822", "28708a", "２８７０８２", "+28708"] {
+            assert_eq!(step(secret, wrong, 0, 59), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn recovery_codes_are_read_with_and_without_dashes() {
+        let codes = codes().unwrap();
+        assert_eq!(codes.len(), CODES);
+        assert_eq!(plain(&codes[0].to_uppercase()), codes[0].replace('-', ""));
+        assert_ne!(codes[0], codes[1]);
+    }
+}

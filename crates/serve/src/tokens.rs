@@ -1,0 +1,573 @@
+//! Tokens: access tokens (JWTs by RFC 9068), refresh tokens that rotate, sessions of pages.
+//!
+//! All tokens of a login descend from one session. Ending it ends them: here at once, at applications
+//! that only verify signatures when the access token's minutes are over. A refresh token that comes
+//! twice ends its session: one of the two who have it is a thief (RFC 9700 §4.14.2).
+
+use aws_lc_rs::digest;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use crate::{
+    App,
+    jwt::{self, Expected},
+    login::Proven,
+    store::StoreError,
+    users::{self, User},
+};
+
+/// A random secret of 256 bits, which the database knows as its hash only.
+pub(crate) struct Random(Zeroizing<String>);
+
+impl Random {
+    /// `prefix` says what it is, to whoever finds one in a log.
+    pub(crate) fn new(prefix: &str) -> Result<Self, getrandom::Error> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *bytes)?;
+        Ok(Self(Zeroizing::new(format!(
+            "{prefix}{}",
+            BASE64.encode(*bytes)
+        ))))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn hash(&self) -> Vec<u8> {
+        sha256(&self.0)
+    }
+}
+
+pub(crate) fn sha256(text: &str) -> Vec<u8> {
+    digest::digest(&digest::SHA256, text.as_bytes())
+        .as_ref()
+        .to_vec()
+}
+
+/// An id of 128 random bits.
+pub(crate) fn id() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(BASE64.encode(bytes))
+}
+
+/// What tokens are begun with.
+pub(crate) const REFRESH: &str = "dwr_";
+pub(crate) const PAGE: &str = "dws_";
+
+/// Tokens for a client.
+pub(crate) struct Issued {
+    pub(crate) access: String,
+    pub(crate) refresh: Option<Random>,
+    pub(crate) expires_in: i64,
+    pub(crate) bound: bool,
+}
+
+impl Issued {
+    /// The answer of RFC 6749 §5.1.
+    pub(crate) fn json(&self) -> Value {
+        let kind = if self.bound { "DPoP" } else { "bearer" };
+        let mut answer = json!({
+            "access_token": self.access,
+            "token_type": kind,
+            "expires_in": self.expires_in,
+        });
+        if let Some(refresh) = &self.refresh {
+            answer["refresh_token"] = refresh.expose().into();
+        }
+        answer
+    }
+}
+
+/// Why no tokens are issued.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unissued {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("failed to get randomness from the system")]
+    Random(#[from] getrandom::Error),
+    #[error("failed to sign: no key is there to sign with")]
+    NoKey,
+}
+
+/// A session: one login on one device.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) user: String,
+    pub(crate) client: Option<String>,
+    pub(crate) device: String,
+    pub(crate) created: i64,
+    pub(crate) used: i64,
+    pub(crate) expires: i64,
+    pub(crate) bound: Option<String>,
+}
+
+const SESSION: &str = "id, user, client, device, created, used, expires, bound";
+
+fn session(row: &rusqlite::Row<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        id: row.get(0)?,
+        user: row.get(1)?,
+        client: row.get(2)?,
+        device: row.get(3)?,
+        created: row.get(4)?,
+        used: row.get(5)?,
+        expires: row.get(6)?,
+        bound: row.get(7)?,
+    })
+}
+
+/// The session of an id, if it has not ended.
+pub(crate) fn live(
+    connection: &Connection,
+    id: &str,
+    now: i64,
+) -> rusqlite::Result<Option<Session>> {
+    let query =
+        format!("SELECT {SESSION} FROM sessions WHERE id = ?1 AND ended IS NULL AND expires > ?2");
+    connection
+        .prepare_cached(&query)?
+        .query_row(params![id, now], session)
+        .optional()
+}
+
+/// The sessions of a user that have not ended, the newest first.
+pub(crate) fn of_user(
+    connection: &Connection,
+    user: &str,
+    now: i64,
+) -> rusqlite::Result<Vec<Session>> {
+    let query = format!(
+        "SELECT {SESSION} FROM sessions WHERE user = ?1 AND ended IS NULL AND expires > ?2 ORDER BY created DESC"
+    );
+    connection
+        .prepare_cached(&query)?
+        .query_map(params![user, now], session)?
+        .collect()
+}
+
+/// Ends a session.
+pub(crate) fn end(connection: &Connection, id: &str, now: i64) -> rusqlite::Result<usize> {
+    connection.execute(
+        "UPDATE sessions SET ended = ?1 WHERE id = ?2 AND ended IS NULL",
+        params![now, id],
+    )
+}
+
+/// Ends all sessions of a user.
+pub(crate) fn end_all(connection: &Connection, user: &str, now: i64) -> rusqlite::Result<usize> {
+    connection.execute(
+        "UPDATE sessions SET ended = ?1 WHERE user = ?2 AND ended IS NULL",
+        params![now, user],
+    )
+}
+
+fn insert(connection: &Connection, session: &Session) -> rusqlite::Result<usize> {
+    let query = format!("INSERT INTO sessions ({SESSION}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    connection.execute(
+        &query,
+        params![
+            session.id,
+            session.user,
+            session.client,
+            session.device,
+            session.created,
+            session.used,
+            session.expires,
+            session.bound
+        ],
+    )
+}
+
+impl App {
+    fn session_for(
+        &self,
+        proven: &Proven,
+        client: Option<String>,
+        device: &str,
+        bound: Option<String>,
+    ) -> Result<Session, Unissued> {
+        let now = self.now();
+        Ok(Session {
+            id: id()?,
+            user: proven.user().id.clone(),
+            client,
+            device: device.to_owned(),
+            created: now,
+            used: now,
+            expires: now + self.config.session(),
+            bound,
+        })
+    }
+
+    /// Begins a session with an access and a refresh token.
+    pub(crate) async fn begin(
+        &self,
+        proven: &Proven,
+        client: Option<String>,
+        device: &str,
+        bound: Option<String>,
+    ) -> Result<Issued, Unissued> {
+        let session = self.session_for(proven, client, device, bound)?;
+        let refresh = Random::new(REFRESH)?;
+        let access = self.access_token(&session, proven.at())?;
+        let (hash, bound) = (refresh.hash(), session.bound.is_some());
+        self.store
+            .write(move |connection| {
+                insert(connection, &session)?;
+                connection.execute(
+                    "INSERT INTO refresh (hash, session) VALUES (?1, ?2)",
+                    params![hash, session.id],
+                )
+            })
+            .await?;
+        Ok(Issued {
+            access,
+            refresh: Some(refresh),
+            expires_in: self.config.access(),
+            bound,
+        })
+    }
+
+    /// Begins a session of pages; the token is for a cookie.
+    pub(crate) async fn begin_page(
+        &self,
+        proven: &Proven,
+        device: &str,
+    ) -> Result<Random, Unissued> {
+        let session = self.session_for(proven, None, device, None)?;
+        let token = Random::new(PAGE)?;
+        let hash = token.hash();
+        self.store
+            .write(move |connection| {
+                insert(connection, &session)?;
+                connection.execute(
+                    "INSERT INTO opaque (hash, session, expires) VALUES (?1, ?2, ?3)",
+                    params![hash, session.id, session.expires],
+                )
+            })
+            .await?;
+        Ok(token)
+    }
+
+    /// The access token of a session, by RFC 9068.
+    fn access_token(&self, session: &Session, asked: i64) -> Result<String, Unissued> {
+        let now = self.now();
+        let client = session.client.as_deref().unwrap_or(FIRST_PARTY);
+        let mut claims = self.claims(&session.user, client, now)?;
+        claims["sid"] = session.id.clone().into();
+        claims["auth_time"] = asked.into();
+        if let Some(thumbprint) = &session.bound {
+            claims["cnf"] = json!({"jkt": thumbprint});
+        }
+        self.keys.sign(TYP, &claims, now).ok_or(Unissued::NoKey)
+    }
+
+    /// An access token for a client itself (RFC 6749 §4.4).
+    pub(crate) fn client_token(
+        &self,
+        client: &str,
+        bound: Option<String>,
+    ) -> Result<Issued, Unissued> {
+        let now = self.now();
+        let mut claims = self.claims(client, client, now)?;
+        let is_bound = bound.is_some();
+        if let Some(thumbprint) = bound {
+            claims["cnf"] = json!({"jkt": thumbprint});
+        }
+        Ok(Issued {
+            access: self.keys.sign(TYP, &claims, now).ok_or(Unissued::NoKey)?,
+            refresh: None,
+            expires_in: self.config.access(),
+            bound: is_bound,
+        })
+    }
+
+    fn claims(&self, subject: &str, client: &str, now: i64) -> Result<Value, Unissued> {
+        Ok(json!({
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": subject,
+            "client_id": client,
+            "iat": now,
+            "exp": now + self.config.access(),
+            "jti": id()?,
+        }))
+    }
+
+    /// Exchanges a refresh token for the next, once.
+    pub(crate) async fn refresh(
+        &self,
+        token: &str,
+        client: Option<String>,
+        bound: Option<String>,
+    ) -> Result<Result<Issued, Refused>, Unissued> {
+        let (now, hash) = (self.now(), sha256(token));
+        let next = Random::new(REFRESH)?;
+        let next_hash = next.hash();
+        let exchanged = self
+            .store
+            .write(move |connection| {
+                exchange(
+                    connection,
+                    &hash,
+                    &next_hash,
+                    client.as_deref(),
+                    bound.as_deref(),
+                    now,
+                )
+            })
+            .await?;
+        let session = match exchanged {
+            Ok(there) => there,
+            Err(refused) => {
+                if let Refused::Reused { user } = &refused {
+                    self.audit("refresh-token-reused", Some(user), json!({}));
+                }
+                return Ok(Err(refused));
+            }
+        };
+        let access = self.access_token(&session, session.created)?;
+        Ok(Ok(Issued {
+            access,
+            refresh: Some(next),
+            expires_in: self.config.access(),
+            bound: session.bound.is_some(),
+        }))
+    }
+
+    /// Whose access token it is, if it is one and its session has not ended.
+    pub(crate) async fn whose(&self, token: &str) -> Result<Option<Caller>, StoreError> {
+        let now = self.now();
+        if token.starts_with(PAGE) {
+            let hash = sha256(token);
+            return self
+                .store
+                .read(move |connection| of_page(connection, &hash, now))
+                .await;
+        }
+        let Some(claims) = self.verified(token) else {
+            return Ok(None);
+        };
+        self.store
+            .read(move |connection| of_claims(connection, claims, now))
+            .await
+    }
+
+    /// The claims of an access token of ours.
+    fn verified(&self, token: &str) -> Option<Map<String, Value>> {
+        let now = self.now();
+        let (keys, algorithm) = self.keys.to_verify(token, now)?;
+        let expected = Expected {
+            algorithm,
+            audience: Some(&self.audience),
+            issuer: Some(&self.issuer),
+            typ: Some(TYP),
+            now: now.max(0) as u64,
+        };
+        let claims = jwt::verify(token, &keys, &expected).ok()?.claims?;
+        // Ours end: what is without exp is not ours.
+        claims.contains_key("exp").then_some(claims)
+    }
+
+    /// Ends what a token stands for: of a refresh token its whole session, of an access token itself.
+    pub(crate) async fn revoke(&self, token: &str, client: &str) -> Result<(), StoreError> {
+        let now = self.now();
+        if token.starts_with(REFRESH) {
+            let (hash, client) = (sha256(token), client.to_owned());
+            return self
+                .store
+                .write(move |connection| {
+                    connection.execute(
+                        "UPDATE sessions SET ended = ?1 WHERE ended IS NULL AND id = \
+                         (SELECT session FROM refresh WHERE hash = ?2) AND (client IS NULL OR client = ?3)",
+                        params![now, hash, client],
+                    )
+                })
+                .await
+                .map(drop);
+        }
+        let Some(claims) = self.verified(token) else {
+            return Ok(());
+        };
+        let owner = claims
+            .get("client_id")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let jti = claims.get("jti").and_then(Value::as_str).map(str::to_owned);
+        let expires = claims.get("exp").and_then(Value::as_i64).unwrap_or(now);
+        let (true, Some(jti)) = (owner == client || owner == FIRST_PARTY, jti) else {
+            return Ok(());
+        };
+        self.revoke_id(jti, expires).await
+    }
+
+    /// Ends one access token.
+    pub(crate) async fn revoke_id(&self, jti: String, expires: i64) -> Result<(), StoreError> {
+        let now = self.now();
+        self.store
+            .write(move |connection| {
+                connection.execute(
+                    "DELETE FROM revoked WHERE expires < ?1",
+                    [now - jwt::LEEWAY as i64],
+                )?;
+                connection.execute(
+                    "INSERT OR IGNORE INTO revoked (jti, expires) VALUES (?1, ?2)",
+                    params![jti, expires],
+                )
+            })
+            .await
+            .map(drop)
+    }
+}
+
+/// The type of an access token (RFC 9068 §2.1).
+const TYP: &str = "at+jwt";
+
+/// The client of tokens that the login hands out: the application itself.
+pub(crate) const FIRST_PARTY: &str = "login";
+
+/// Who calls with a token.
+pub(crate) struct Caller {
+    /// `None`: a client itself.
+    pub(crate) user: Option<User>,
+    pub(crate) session: Option<Session>,
+    pub(crate) claims: Map<String, Value>,
+}
+
+impl Caller {
+    /// The thumbprint of the key that the token is bound to.
+    pub(crate) fn bound(&self) -> Option<&str> {
+        self.claims.get("cnf")?.get("jkt")?.as_str()
+    }
+}
+
+fn of_page(connection: &Connection, hash: &[u8], now: i64) -> rusqlite::Result<Option<Caller>> {
+    let query = "SELECT session FROM opaque WHERE hash = ?1 AND expires > ?2";
+    let id: Option<String> = connection
+        .prepare_cached(query)?
+        .query_row(params![hash, now], |row| row.get(0))
+        .optional()?;
+    let Some(id) = id else { return Ok(None) };
+    let Some(session) = live(connection, &id, now)? else {
+        return Ok(None);
+    };
+    let user = users::by_id(connection, &session.user)?.filter(|user| !user.disabled);
+    Ok(user.map(|user| Caller {
+        user: Some(user),
+        session: Some(session),
+        claims: Map::new(),
+    }))
+}
+
+fn of_claims(
+    connection: &Connection,
+    claims: Map<String, Value>,
+    now: i64,
+) -> rusqlite::Result<Option<Caller>> {
+    let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
+    let jti = text("jti").unwrap_or_default();
+    let query = "SELECT 1 FROM revoked WHERE jti = ?1";
+    if connection.prepare_cached(query)?.exists([jti])? {
+        return Ok(None);
+    }
+    let Some(id) = text("sid") else {
+        // A client's own token ends with the client.
+        let query = "SELECT 1 FROM clients WHERE id = ?1 AND disabled = 0";
+        let there = connection
+            .prepare_cached(query)?
+            .exists([text("sub").unwrap_or_default()])?;
+        return Ok(there.then_some(Caller {
+            user: None,
+            session: None,
+            claims,
+        }));
+    };
+    let Some(session) = live(connection, id, now)? else {
+        return Ok(None);
+    };
+    let user = users::by_id(connection, &session.user)?.filter(|user| !user.disabled);
+    Ok(user.map(|user| Caller {
+        user: Some(user),
+        session: Some(session),
+        claims,
+    }))
+}
+
+/// Why a refresh token is refused; a client is told `invalid_grant`, whichever it is.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    Unknown,
+    /// It was used before; its session has ended now.
+    Reused {
+        user: String,
+    },
+    /// It is another client's, or bound to another key.
+    Foreign,
+}
+
+fn exchange(
+    connection: &Connection,
+    hash: &[u8],
+    next: &[u8],
+    client: Option<&str>,
+    bound: Option<&str>,
+    now: i64,
+) -> rusqlite::Result<Result<Session, Refused>> {
+    let query = "SELECT session, used FROM refresh WHERE hash = ?1";
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let kept: Option<(String, Option<i64>)> = connection
+        .prepare_cached(query)?
+        .query_row([hash], row)
+        .optional()?;
+    let Some((id, used)) = kept else {
+        return Ok(Err(Refused::Unknown));
+    };
+    let Some(session) = live(connection, &id, now)? else {
+        return Ok(Err(Refused::Unknown));
+    };
+    if session.client.as_deref() != client || session.bound.as_deref() != bound {
+        return Ok(Err(Refused::Foreign));
+    }
+    if used.is_some() {
+        end(connection, &id, now)?;
+        return Ok(Err(Refused::Reused { user: session.user }));
+    }
+    if users::by_id(connection, &session.user)?.is_none_or(|user| user.disabled) {
+        return Ok(Err(Refused::Unknown));
+    }
+    connection.execute(
+        "UPDATE refresh SET used = ?1 WHERE hash = ?2",
+        params![now, hash],
+    )?;
+    connection.execute(
+        "INSERT INTO refresh (hash, session) VALUES (?1, ?2)",
+        params![next, id],
+    )?;
+    connection.execute(
+        "UPDATE sessions SET used = ?1 WHERE id = ?2",
+        params![now, id],
+    )?;
+    Ok(Ok(session))
+}
+
+/// Deletes what has ended so long ago that nothing asks for it any more.
+pub(crate) fn tidy(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    // An ended session is kept for a day, so that a stolen refresh token is still told as one.
+    let old = now - 86_400;
+    connection.execute(
+        "DELETE FROM sessions WHERE expires < ?1 OR ended < ?1",
+        [old],
+    )?;
+    connection.execute("DELETE FROM opaque WHERE expires < ?1", [now])?;
+    connection.execute("DELETE FROM pending WHERE expires < ?1", [now])?;
+    connection.execute(
+        "DELETE FROM revoked WHERE expires < ?1",
+        [now - jwt::LEEWAY as i64],
+    )?;
+    Ok(())
+}

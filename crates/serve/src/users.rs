@@ -1,0 +1,185 @@
+//! Accounts in the database. By name they are found only for whoever holds an [`Entry`].
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::{
+    door::Entry,
+    passwords::Stored,
+    store::{Store, StoreError},
+};
+
+/// An account.
+#[derive(Clone, Debug)]
+pub(crate) struct User {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) mail: Option<String>,
+    /// `None` where the hash in the database can't be read: nobody logs in with it.
+    pub(crate) stored: Option<Stored>,
+    pub(crate) admin: bool,
+    pub(crate) disabled: bool,
+    pub(crate) created: i64,
+    /// The sealed secret of the second factor.
+    pub(crate) totp: Option<Vec<u8>>,
+    pub(crate) totp_step: i64,
+}
+
+const COLUMNS: &str = "id, name, mail, hash, admin, disabled, created, totp, totp_step";
+
+fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    let hash: String = row.get(3)?;
+    Ok(User {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        mail: row.get(2)?,
+        stored: Stored::parse(&hash).ok(),
+        admin: row.get(4)?,
+        disabled: row.get(5)?,
+        created: row.get(6)?,
+        totp: row.get(7)?,
+        totp_step: row.get(8)?,
+    })
+}
+
+/// The longest name, in characters: a mail address's (RFC 5321 §4.5.3.1.3).
+const LONGEST_NAME: usize = 254;
+
+/// Why a name is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "A name takes 1 to {LONGEST_NAME} characters, and no control characters or spaces at its ends."
+)]
+pub struct InvalidName;
+
+/// A name as it is compared: NFKC, small letters.
+pub(crate) fn key(name: &str) -> Result<String, InvalidName> {
+    let fits = (1..=LONGEST_NAME).contains(&name.chars().count())
+        && name.trim() == name
+        && !name.chars().any(char::is_control);
+    let key: String = name
+        .nfkc()
+        .collect::<String>()
+        .to_lowercase()
+        .nfkc()
+        .collect();
+    if fits && !key.trim().is_empty() {
+        Ok(key)
+    } else {
+        Err(InvalidName)
+    }
+}
+
+/// The account of a name.
+pub(crate) async fn find(
+    store: &Store,
+    _: &Entry<'_>,
+    name: &str,
+) -> Result<Option<User>, StoreError> {
+    // The same work whether or not it can be one.
+    let key = key(name).unwrap_or_default();
+    store.read(move |connection| by_key(connection, &key)).await
+}
+
+pub(crate) fn by_key(connection: &Connection, key: &str) -> rusqlite::Result<Option<User>> {
+    let query = format!("SELECT {COLUMNS} FROM users WHERE key = ?1");
+    connection
+        .prepare_cached(&query)?
+        .query_row([key], user)
+        .optional()
+}
+
+pub(crate) fn by_id(connection: &Connection, id: &str) -> rusqlite::Result<Option<User>> {
+    let query = format!("SELECT {COLUMNS} FROM users WHERE id = ?1");
+    connection
+        .prepare_cached(&query)?
+        .query_row([id], user)
+        .optional()
+}
+
+pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<User>> {
+    let query = format!("SELECT {COLUMNS} FROM users ORDER BY key");
+    connection.prepare(&query)?.query_map([], user)?.collect()
+}
+
+/// What a new account is made of.
+pub(crate) struct New {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) key: String,
+    pub(crate) mail: Option<String>,
+    pub(crate) hash: String,
+    pub(crate) admin: bool,
+    pub(crate) now: i64,
+}
+
+/// Makes an account; false where the name is taken.
+pub(crate) fn insert(connection: &Connection, new: &New) -> rusqlite::Result<bool> {
+    let made = connection.execute(
+        "INSERT INTO users (id, name, key, mail, hash, admin, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+         ON CONFLICT (key) DO NOTHING",
+        params![new.id, new.name, new.key, new.mail, new.hash, new.admin, new.now],
+    )?;
+    Ok(made == 1)
+}
+
+/// Gives an account another password; its sessions end.
+pub(crate) fn set_password(
+    connection: &Connection,
+    id: &str,
+    hash: &str,
+    now: i64,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE users SET hash = ?1 WHERE id = ?2",
+        params![hash, id],
+    )?;
+    connection.execute(
+        "UPDATE sessions SET ended = ?1 WHERE user = ?2 AND ended IS NULL",
+        params![now, id],
+    )?;
+    connection.execute("DELETE FROM pending WHERE user = ?1", [id])?;
+    Ok(())
+}
+
+/// Writes the same password's hash anew.
+pub(crate) fn renew_hash(connection: &Connection, id: &str, hash: &str) -> rusqlite::Result<usize> {
+    connection.execute(
+        "UPDATE users SET hash = ?1 WHERE id = ?2",
+        params![hash, id],
+    )
+}
+
+/// Disables an account or enables it; disabled, its sessions end.
+pub(crate) fn disable(
+    connection: &Connection,
+    id: &str,
+    disabled: bool,
+    now: i64,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE users SET disabled = ?1 WHERE id = ?2",
+        params![disabled, id],
+    )?;
+    if disabled {
+        connection.execute(
+            "UPDATE sessions SET ended = ?1 WHERE user = ?2 AND ended IS NULL",
+            params![now, id],
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_in_one_form() {
+        assert_eq!(key("Alice"), key("ａｌｉｃｅ"));
+        assert_eq!(key("STRASSE").unwrap(), "strasse");
+        for invalid in ["", " alice", "al\u{0}ice", "x\n", &"x".repeat(255)] {
+            assert_eq!(key(invalid), Err(InvalidName), "{invalid:?}");
+        }
+    }
+}
