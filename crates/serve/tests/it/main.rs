@@ -1,1 +1,5 @@
 //! A running server, by its routes.
+
+mod flows;
+mod service;
+mod tokens;

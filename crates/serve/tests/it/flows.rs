@@ -1,0 +1,673 @@
+//! Logging in, registering, passwords, second factors, limits.
+
+use std::collections::BTreeSet;
+
+use doorwarden_serve::Profile;
+use reqwest::Response;
+use serde_json::Value;
+
+use crate::service::{PASSWORD, Service, config, folder, text};
+
+/// All of an answer that could tell something.
+async fn whole(answer: Response) -> (u16, Vec<(String, String)>, String) {
+    let status = answer.status().as_u16();
+    let plain = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
+        (name.to_string(), value.to_str().unwrap().to_owned())
+    };
+    let mut headers: Vec<_> = answer
+        .headers()
+        .iter()
+        .map(plain)
+        .filter(|(name, _)| name != "date")
+        .collect();
+    headers.sort();
+    (status, headers, answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_life_of_an_account() {
+    let service = Service::start("life").await;
+    service.register("alice@example.org").await;
+    let form = [("username", "Alice@Example.org"), ("password", PASSWORD)];
+    let by_form = service.post("/login").form(&form).send().await.unwrap();
+    assert_eq!(by_form.status(), 200);
+    assert_eq!(by_form.headers()["cache-control"], "no-store");
+    let tokens: Value = by_form.json().await.unwrap();
+    assert_eq!(tokens["token_type"], "bearer");
+    assert_eq!(tokens["expires_in"], 900);
+    let access = text(&tokens, "access_token");
+    let me: Value = service
+        .get("/me")
+        .bearer_auth(&access)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(me["username"], "alice@example.org");
+
+    // Another password ends all sessions.
+    let new = "another fine long password";
+    let change = [("old_password", PASSWORD), ("new_password", new)];
+    assert_eq!(
+        service
+            .send_as(&access, "/password/change", &change)
+            .await
+            .status(),
+        200
+    );
+    assert_eq!(service.me(&access).await, 401);
+    let refresh = text(&tokens, "refresh_token");
+    let refreshed = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh.as_str()),
+    ];
+    assert_eq!(
+        service
+            .post("/oauth/token")
+            .form(&refreshed)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        400
+    );
+    let old = service
+        .send(
+            "/login",
+            &[("username", "alice@example.org"), ("password", PASSWORD)],
+        )
+        .await;
+    assert_eq!(old.status(), 401);
+
+    // A forgotten one is mended by mail.
+    let asked = service
+        .send("/password/reset", &[("username", "alice@example.org")])
+        .await;
+    assert_eq!(asked.status(), 202);
+    let mail = mail(&service).await;
+    assert!(mail.starts_with("To: alice@example.org\n"), "{mail}");
+    let token = mail
+        .split("token=")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    let reset = [("token", token), ("password", "a third fine long password")];
+    assert_eq!(
+        service
+            .send("/password/reset/confirm", &reset)
+            .await
+            .status(),
+        200
+    );
+    assert_eq!(
+        service
+            .send("/password/reset/confirm", &reset)
+            .await
+            .status(),
+        400,
+        "once"
+    );
+    let access = text(
+        &service
+            .log_in("alice@example.org", "a third fine long password")
+            .await,
+        "access_token",
+    );
+
+    // Sessions are listed and ended.
+    let other = text(
+        &service
+            .log_in("alice@example.org", "a third fine long password")
+            .await,
+        "access_token",
+    );
+    let listed: Value = service
+        .get("/me/sessions")
+        .bearer_auth(&access)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let others: Vec<&Value> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["current"] == false)
+        .collect();
+    assert_eq!(others.len(), 1);
+    let path = format!("/me/sessions/{}", others[0]["id"].as_str().unwrap());
+    assert_eq!(
+        service
+            .delete(&path)
+            .bearer_auth(&access)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        204
+    );
+    assert_eq!(
+        (service.me(&other).await, service.me(&access).await),
+        (401, 200)
+    );
+    assert_eq!(
+        service.send_as(&access, "/logout/all", &[]).await.status(),
+        204
+    );
+    assert_eq!(service.me(&access).await, 401);
+    service.stop().await;
+}
+
+/// The mail that was written, as soon as it is there.
+async fn mail(service: &Service) -> String {
+    for _ in 0..200 {
+        let there = std::fs::read_dir(service.data.join("mail"))
+            .ok()
+            .and_then(|mut mails| mails.next());
+        if let Some(Ok(mail)) = there {
+            let text = std::fs::read_to_string(mail.path()).unwrap();
+            if !text.is_empty() {
+                return text;
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("no mail came");
+}
+
+#[tokio::test]
+async fn unknown_wrong_and_disabled_are_answered_in_equal_bytes() {
+    let service = Service::start("equal").await;
+    service.register("alice").await;
+    service.register("gone").await;
+    service.office().disable("gone", true).await.unwrap();
+    let mut answers = BTreeSet::new();
+    for (name, password) in [
+        ("alice", "wrong"),
+        ("nobody", "wrong"),
+        ("gone", PASSWORD),
+        ("gone", "wrong"),
+    ] {
+        let json = service
+            .send("/login", &[("username", name), ("password", password)])
+            .await;
+        answers.insert(whole(json).await);
+        let form = service
+            .post("/login")
+            .form(&[("username", name), ("password", password)]);
+        answers.insert(whole(form.send().await.unwrap()).await);
+    }
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    // Registering and resetting tell as little.
+    for (path, free, taken) in [
+        ("/register", "new", "alice"),
+        ("/password/reset", "nobody", "alice"),
+    ] {
+        let mut answers = BTreeSet::new();
+        for name in [free, taken] {
+            let answer = service
+                .send(path, &[("username", name), ("password", PASSWORD)])
+                .await;
+            answers.insert(whole(answer).await);
+        }
+        assert_eq!(answers.len(), 1, "{path}: {answers:?}");
+    }
+    // The account that was there has kept its password.
+    let alice = service.log_in("alice", PASSWORD).await;
+    assert!(alice["access_token"].is_string());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_locked_account_is_refused_as_one_that_does_not_exist() {
+    let service = Service::start("locked").await;
+    service.register("alice").await;
+    let mut answers = BTreeSet::new();
+    for name in ["alice", "nobody"] {
+        for i in 0..10 {
+            let wrong = format!("wrong {i}");
+            assert_eq!(
+                service
+                    .send("/login", &[("username", name), ("password", &wrong)])
+                    .await
+                    .status(),
+                401
+            );
+        }
+        let right = service
+            .send("/login", &[("username", name), ("password", PASSWORD)])
+            .await;
+        assert_eq!(right.status(), 429);
+        let (status, headers, body) = whole(right).await;
+        let plain: Vec<_> = headers
+            .into_iter()
+            .filter(|(name, _)| name != "retry-after")
+            .collect();
+        answers.insert((status, plain, body));
+    }
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let events = service.events.lock().unwrap().join("\n");
+    assert!(
+        events.contains("\"denied\"") && !events.contains("wrong 1") && !events.contains("alice")
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_factor_is_asked_for_each_code_once() {
+    let service = Service::start("factor").await;
+    service.register("alice").await;
+    let access = service.token("alice").await;
+    let wrong = service
+        .send_as(&access, "/mfa/totp/enroll", &[("password", "wrong")])
+        .await;
+    assert_eq!(wrong.status(), 403);
+    let enrolled: Value = service
+        .send_as(&access, "/mfa/totp/enroll", &[("password", PASSWORD)])
+        .await
+        .json()
+        .await
+        .unwrap();
+    let secret = text(&enrolled, "secret");
+    assert!(text(&enrolled, "otpauth_uri").contains(&secret));
+    let token = text(&enrolled, "enroll_token");
+    let code = |step: i64| code(&secret, step);
+    let confirm = [("enroll_token", token.as_str()), ("code", &code(0))];
+    let confirmed = service
+        .send_as(&access, "/mfa/totp/confirm", &confirm)
+        .await;
+    assert_eq!(confirmed.status(), 200);
+    let codes: Value = confirmed.json().await.unwrap();
+    let recovery = codes["recovery_codes"][0].as_str().unwrap().to_owned();
+
+    let half = |service: &Service| {
+        let login = service
+            .post("/login")
+            .json(&serde_json::json!({"username": "alice", "password": PASSWORD}));
+        async move {
+            let answer = login.send().await.unwrap();
+            assert_eq!(answer.status(), 403);
+            let answer: Value = answer.json().await.unwrap();
+            assert_eq!(answer["error"], "mfa_required");
+            text(&answer, "mfa_token")
+        }
+    };
+    let mfa = half(&service).await;
+    let tried = |code: String, mfa: String| {
+        let path = if code.len() == 6 {
+            "/mfa/totp"
+        } else {
+            "/mfa/recovery"
+        };
+        let request = service
+            .post(path)
+            .json(&serde_json::json!({"mfa_token": mfa, "code": code}));
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(
+        tried(code(0), mfa.clone()).await,
+        401,
+        "the code of the confirmation was used"
+    );
+    assert_eq!(tried("000000".into(), mfa.clone()).await, 401);
+    assert_eq!(tried(code(1), mfa.clone()).await, 200);
+    assert_eq!(
+        tried(recovery.clone(), mfa).await,
+        401,
+        "the token was used"
+    );
+    assert_eq!(
+        tried(recovery.to_uppercase(), half(&service).await).await,
+        200
+    );
+    assert_eq!(tried(recovery, half(&service).await).await, 401, "once");
+
+    // Guesses are counted for the account, whatever tokens they come with.
+    // The account knows this network by now, so there are more than for strangers.
+    let mut refused = 0;
+    for guess in 0..60 {
+        let mfa = half(&service).await;
+        refused += u32::from(tried(format!("{guess:06}"), mfa).await == 429);
+    }
+    assert!(refused > 0);
+    service.stop().await;
+}
+
+/// The code of a secret in Base32, so many steps from now.
+fn code(secret: &str, steps: i64) -> String {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs() as i64;
+    let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+    let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+    totp.generate((now + steps * 30) as u64).to_string()
+}
+
+#[tokio::test]
+async fn bad_input_is_told() {
+    let service = Service::start("input").await;
+    let post = |kind: &'static str, body: &'static str| {
+        let request = service
+            .post("/login")
+            .header("content-type", kind)
+            .body(body);
+        async move {
+            let answer = request.send().await.unwrap();
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        }
+    };
+    const FORM: &str = "application/x-www-form-urlencoded";
+    const JSON: &str = "application/json";
+    for (kind, body, status, said) in [
+        ("text/plain", "x", 415, "application/json"),
+        (JSON, "{", 400, "no JSON object"),
+        (JSON, "[]", 400, "no JSON object"),
+        (
+            JSON,
+            r#"{"username":"a","username":"b","password":"c"}"#,
+            400,
+            "stands once",
+        ),
+        (JSON, r#"{"username":["a"],"password":"c"}"#, 400, "no text"),
+        (JSON, r#"{"username":"a"}"#, 422, "`password`"),
+        (
+            JSON,
+            r#"{"username":"a\u0000","password":"c"}"#,
+            400,
+            "U+0000",
+        ),
+        (FORM, "username=a&password=b&password=c", 400, "twice"),
+        (FORM, "username=%ff&password=b&password=c", 400, "twice"),
+    ] {
+        let (found, text) = post(kind, body).await;
+        assert_eq!(found, status, "{kind} {body}: {text}");
+        assert!(text.contains(said), "{body}: {text}");
+    }
+    let long = format!("username=a&password={}", "x".repeat(20_000));
+    let answer = service
+        .post("/login")
+        .header("content-type", FORM)
+        .body(long)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 413);
+    for (password, said) in [
+        ("short", "15 characters"),
+        ("aaaaaaaaaaaaaaaaaaaa", "many people"),
+    ] {
+        let answer = service
+            .send(
+                "/register",
+                &[("username", "alice"), ("password", password)],
+            )
+            .await;
+        assert_eq!(answer.status(), 422);
+        assert!(answer.text().await.unwrap().contains(said));
+    }
+    assert_eq!(service.get("/nowhere").send().await.unwrap().status(), 404);
+    assert_eq!(service.get("/login").send().await.unwrap().status(), 405);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn administration_is_for_administrators() {
+    let service = Service::start("admin").await;
+    service.register("alice").await;
+    let alice = service.token("alice").await;
+    let list = |token: String| {
+        let request = service.get("/admin/users").bearer_auth(token);
+        async move { request.send().await.unwrap() }
+    };
+    assert_eq!(list(alice.clone()).await.status(), 403);
+    let root = service.administrator().await;
+    let users: Value = list(root.clone()).await.json().await.unwrap();
+    assert_eq!(users.as_array().unwrap().len(), 2);
+    assert_eq!(
+        service
+            .send_as(&root, "/admin/users/ALICE/disable", &[])
+            .await
+            .status(),
+        204
+    );
+    assert_eq!(service.me(&alice).await, 401);
+    assert_eq!(
+        service
+            .send_as(&root, "/admin/users/alice/enable", &[])
+            .await
+            .status(),
+        204
+    );
+    assert_eq!(
+        service
+            .send_as(&root, "/admin/users/nobody/enable", &[])
+            .await
+            .status(),
+        404
+    );
+    let made = service
+        .send_as(&root, "/admin/clients", &[("name", "api")])
+        .await;
+    assert_eq!(made.status(), 201);
+    assert_eq!(
+        service
+            .send_as(&root, "/admin/keys/rotate", &[])
+            .await
+            .status(),
+        201
+    );
+    let keys: Value = service
+        .get("/.well-known/jwks.json")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        keys["keys"].as_array().unwrap().len(),
+        2,
+        "the next is published before it signs"
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn accounts_of_other_systems_log_in_and_are_rehashed() {
+    let service = Service::start("import").await;
+    let foreign: &[(&str, &str)] = include!("../../src/foreign_hashes.in");
+    let mut csv = String::from("username,password,is_active\n");
+    for (i, (_, hash)) in foreign.iter().enumerate() {
+        csv.push_str(&format!("user-{i},\"{hash}\",true\n"));
+    }
+    csv.push_str("off,\"");
+    csv.push_str(foreign[0].1);
+    csv.push_str("\",false\nbroken,md5$x$y,true\nuser-0,\"");
+    csv.push_str(foreign[0].1);
+    csv.push_str("\",true\n");
+    let imported = service.office().import(&csv, true).await.unwrap();
+    assert_eq!(imported.made, foreign.len() + 1);
+    let lines: Vec<usize> = imported.not.iter().map(|not| not.line).collect();
+    assert_eq!(lines, [foreign.len() + 3, foreign.len() + 4]);
+    let login = |name: String| {
+        let fields = serde_json::json!({"username": name, "password": "correct horse battery"});
+        let request = service.post("/login").json(&fields);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    for (i, (form, _)) in foreign.iter().enumerate() {
+        assert_eq!(login(format!("user-{i}")).await, 200, "{form}");
+    }
+    assert_eq!(login("off".into()).await, 401);
+    let line = format!(
+        "{{\"name\":\"json\",\"hash\":\"{}\"}}\n\nnonsense\n",
+        foreign[6].1
+    );
+    let imported = service.office().import(&line, false).await.unwrap();
+    assert_eq!((imported.made, imported.not[0].line), (1, 3));
+    assert_eq!(login("json".into()).await, 200);
+    // What is in the database now is of the current form, and logs in again.
+    let database = rusqlite::Connection::open(service.data.join("doorwarden.sqlite3")).unwrap();
+    let query = "SELECT count(*) FROM users WHERE hash LIKE '%argon2id$v=19$m=64,t=1,p=1$%'";
+    let current: i64 = database.query_row(query, [], |row| row.get(0)).unwrap();
+    assert_eq!(current, foreign.len() as i64 + 1);
+    assert_eq!(login("user-3".into()).await, 200);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart_and_the_secret_matters() {
+    let data = folder("restart");
+    let service = Service::of(config(&data)).await;
+    service.register("alice").await;
+    let tokens = service.log_in("alice", PASSWORD).await;
+    let (url, access) = (service.url.clone(), text(&tokens, "access_token"));
+    drop(service);
+    let again = Service::with("restart-again", |config| {
+        config.data.clone_from(&data);
+        config.issuer = Some(url);
+    })
+    .await;
+    assert_eq!(again.me(&access).await, 200);
+    let database = std::fs::read(data.join("doorwarden.sqlite3")).unwrap();
+    let log = std::fs::read(data.join("doorwarden.sqlite3-wal")).unwrap_or_default();
+    let refresh = text(&tokens, "refresh_token");
+    for secret in [PASSWORD.as_bytes(), refresh.as_bytes(), b"PRIVATE KEY"] {
+        let holds = |bytes: &[u8]| bytes.windows(secret.len()).any(|part| part == secret);
+        assert!(!holds(&database) && !holds(&log));
+    }
+    again.stop().await;
+    let _ = std::fs::remove_dir_all(data);
+}
+
+#[tokio::test]
+async fn profiles_ask_for_more_or_less() {
+    let compat = Service::with("compat", |config| config.profile = Profile::Compat).await;
+    let register = |service: &Service, password: &str| {
+        let request = service
+            .post("/register")
+            .json(&serde_json::json!({"username": "a", "password": password}));
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(register(&compat, "umbrella7 lake").await, 202);
+    compat.stop().await;
+    let strict = Service::with("strict", |config| config.profile = Profile::Strict).await;
+    assert_eq!(register(&strict, "umbrella7 lake").await, 422);
+    strict.register("alice").await;
+    let answer = strict
+        .send("/login", &[("username", "alice"), ("password", PASSWORD)])
+        .await;
+    assert_eq!(answer.status(), 400);
+    assert!(answer.text().await.unwrap().contains("invalid_dpop_proof"));
+    strict.stop().await;
+}
+
+#[tokio::test]
+async fn pages_work_without_scripts_and_refuse_other_sites() {
+    let service = Service::start("pages").await;
+    let form = [("username", "alice"), ("password", PASSWORD)];
+    let foreign = service
+        .post("/account/register")
+        .form(&form)
+        .header("sec-fetch-site", "cross-site");
+    assert_eq!(foreign.send().await.unwrap().status(), 403);
+    let foreign = service
+        .post("/account/login")
+        .form(&form)
+        .header("origin", "https://evil.example");
+    assert_eq!(foreign.send().await.unwrap().status(), 403);
+    let registered = service
+        .post("/account/register")
+        .form(&form)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(registered.status(), 202);
+    assert_eq!(service.get("/account").send().await.unwrap().status(), 303);
+    let wrong = [("username", "alice"), ("password", "wrong")];
+    let wrong = service
+        .post("/account/login")
+        .form(&wrong)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(wrong.status(), 401);
+    assert!(
+        wrong
+            .text()
+            .await
+            .unwrap()
+            .contains("Name or password is wrong.")
+    );
+    let entered = service
+        .post("/account/login")
+        .form(&form)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(entered.status(), 303);
+    let cookies = entered
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .map(|one| one.to_str().unwrap());
+    let session = cookies
+        .into_iter()
+        .find(|one| one.starts_with("session="))
+        .unwrap()
+        .to_owned();
+    assert!(session.contains("HttpOnly") && session.contains("SameSite=Strict"));
+    let cookie = session.split(';').next().unwrap();
+    let page = service
+        .get("/account")
+        .header("cookie", cookie)
+        .send()
+        .await
+        .unwrap();
+    let policy = page.headers()["content-security-policy"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'self'") && !policy.contains("unsafe")
+    );
+    assert!(page.text().await.unwrap().contains("<h1>alice</h1>"));
+    // The page's token is no API token, and a script's name is only a name.
+    assert_eq!(service.me(cookie.split_once('=').unwrap().1).await, 401);
+    let evil = [("username", "<script>alert(1)</script>"), ("password", "")];
+    let shown = service
+        .post("/account/login")
+        .form(&evil)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(!shown.contains("<script>"), "{shown}");
+    let out = service
+        .post("/account/logout")
+        .header("cookie", cookie)
+        .form(&[("x", "")])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(out.status(), 303);
+    assert_eq!(
+        service
+            .get("/account")
+            .header("cookie", cookie)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        303
+    );
+    service.stop().await;
+}

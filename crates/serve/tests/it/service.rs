@@ -1,0 +1,211 @@
+//! Starts servers, each on its own data.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use doorwarden_gate::{Secret, http::credentials::Password};
+use doorwarden_serve::{Config, Cost, Server, admin::Office};
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+/// A password that may be chosen.
+pub(crate) const PASSWORD: &str = "a fine long password of mine";
+
+/// Hashes that cost nothing to speak of.
+pub(crate) const CHEAP: Cost = Cost {
+    memory_kib: 64,
+    passes: 1,
+    lanes: 1,
+};
+
+/// A server that runs.
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) data: PathBuf,
+    pub(crate) events: Arc<Mutex<Vec<String>>>,
+    pub(crate) complaints: Arc<Mutex<Vec<String>>>,
+    client: Client,
+    end: Option<oneshot::Sender<()>>,
+    running: JoinHandle<()>,
+}
+
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder =
+        std::env::temp_dir().join(format!("doorwarden-serve-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+pub(crate) fn config(data: &Path) -> Config {
+    Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data: data.to_owned(),
+        cost: CHEAP,
+        ..Config::default()
+    }
+}
+
+pub(crate) fn secret() -> Secret {
+    Secret::new([3; 32])
+}
+
+impl Service {
+    pub(crate) async fn start(name: &str) -> Self {
+        Self::with(name, |_| {}).await
+    }
+
+    pub(crate) async fn with(name: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let data = folder(name);
+        let mut config = config(&data);
+        change(&mut config);
+        Self::of(config).await
+    }
+
+    pub(crate) async fn of(config: Config) -> Self {
+        let (data, policy) = (config.data.clone(), config.policy());
+        let (events, complaints) = (
+            Arc::<Mutex<Vec<String>>>::default(),
+            Arc::<Mutex<Vec<String>>>::default(),
+        );
+        let (told, said) = (Arc::clone(&events), Arc::clone(&complaints));
+        let server = Server::start(
+            config,
+            policy,
+            &secret(),
+            Box::new(move |event| {
+                told.lock()
+                    .unwrap()
+                    .push(serde_json::to_string(event).unwrap())
+            }),
+            Arc::new(move |line| said.lock().unwrap().push(line.to_owned())),
+        )
+        .await
+        .unwrap();
+        let url = format!("http://{}", server.address());
+        let (end, ended) = oneshot::channel();
+        let running = tokio::spawn(server.run(async {
+            let _ = ended.await;
+        }));
+        Self {
+            url,
+            data,
+            events,
+            complaints,
+            client: Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
+            end: Some(end),
+            running,
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.url))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.url))
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
+        self.client.delete(format!("{}{path}", self.url))
+    }
+
+    /// Posts fields as JSON.
+    pub(crate) async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        self.send_as("", path, fields).await
+    }
+
+    /// The same by somebody.
+    pub(crate) async fn send_as(
+        &self,
+        token: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Response {
+        let object: serde_json::Map<String, Value> = fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+            .collect();
+        let mut request = self.post(path).json(&object);
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap()
+    }
+
+    /// Registers an account.
+    pub(crate) async fn register(&self, name: &str) {
+        let answer = self
+            .send("/register", &[("username", name), ("password", PASSWORD)])
+            .await;
+        assert_eq!(answer.status(), 202);
+    }
+
+    /// Logs in; the answer of a token endpoint.
+    pub(crate) async fn log_in(&self, name: &str, password: &str) -> Value {
+        let answer = self
+            .send("/login", &[("username", name), ("password", password)])
+            .await;
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    }
+
+    /// An account's access token.
+    pub(crate) async fn token(&self, name: &str) -> String {
+        text(&self.log_in(name, PASSWORD).await, "access_token")
+    }
+
+    pub(crate) async fn me(&self, token: &str) -> u16 {
+        self.get("/me")
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    }
+
+    pub(crate) fn office(&self) -> Office {
+        Office::open(config(&self.data), &secret()).unwrap()
+    }
+
+    pub(crate) async fn administrator(&self) -> String {
+        let password = Password::new(PASSWORD.into());
+        self.office()
+            .add_user("root", &password, None, true)
+            .await
+            .unwrap();
+        self.token("root").await
+    }
+
+    /// A client's id and secret.
+    pub(crate) async fn client(&self) -> (String, String) {
+        let (id, secret) = self.office().add_client("test").await.unwrap();
+        (id, secret.to_string())
+    }
+
+    pub(crate) async fn stop(mut self) {
+        if let Some(end) = self.end.take() {
+            let _ = end.send(());
+        }
+        // Idle connections are the client's to close.
+        self.client = Client::new();
+        self.running.await.unwrap();
+        let complaints = self.complaints.lock().unwrap();
+        assert!(complaints.is_empty(), "{complaints:?}");
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+pub(crate) fn text(answer: &Value, field: &str) -> String {
+    let found = answer[field].as_str();
+    found
+        .unwrap_or_else(|| panic!("no {field} in {answer}"))
+        .to_owned()
+}
