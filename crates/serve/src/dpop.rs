@@ -41,7 +41,7 @@ pub(crate) enum NoProof {
     Replayed,
 }
 
-/// Proofs of the last minutes.
+/// Proofs and nonces of the last minutes.
 #[derive(Default)]
 pub(crate) struct Proofs(Mutex<HashMap<Vec<u8>, i64>>);
 
@@ -133,7 +133,8 @@ impl Proofs {
         Ok(Some(thumbprint))
     }
 
-    fn once(&self, id: Vec<u8>, now: i64) -> Result<(), NoProof> {
+    /// Takes an id once within a minute.
+    pub(crate) fn once(&self, id: Vec<u8>, now: i64) -> Result<(), NoProof> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= REMEMBERED {
             seen.retain(|_, ends| *ends >= now);

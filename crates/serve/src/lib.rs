@@ -11,6 +11,7 @@
 //! jwt.rs, keys.rs   JWTs, strictly; the keys that sign them
 //! dpop.rs           tokens that only the holder of a key can use
 //! second_factor.rs  codes by time and recovery codes
+//! signatures.rs     requests signed with a user's secret (RFC 9421)
 //! users.rs          accounts, by name only for whoever holds an Entry
 //! store.rs          SQLite: one thread writes, in groups
 //! admin.rs          what an operator does, by command line or API
@@ -30,6 +31,7 @@ mod routes;
 mod seal;
 mod second_factor;
 mod server;
+mod signatures;
 mod store;
 mod tokens;
 mod users;

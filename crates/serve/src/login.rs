@@ -19,6 +19,7 @@ use crate::{
     passwords::Unfit,
     routes::{self, broken, problem},
     second_factor,
+    signatures::{self, Signature},
     store::StoreError,
     tokens::{self, Random, sha256},
     users::{self, User},
@@ -436,6 +437,67 @@ impl App {
         } else {
             entry.wrong().await;
             Ok(None)
+        }
+    }
+
+    /// Who signed a request, through the door; each nonce once.
+    pub(crate) async fn signer(
+        &self,
+        signature: &Signature,
+        from: &From,
+    ) -> Result<Option<User>, Response> {
+        let account = format!("signer:{}", signature.key);
+        let entry = self
+            .door
+            .admit("signed request", &account, &signature.guess(), from)
+            .await?;
+        let (id, now) = (signature.key.clone(), self.now());
+        let found = self.store.read(move |connection| {
+            let Some((owner, sealed)) = signatures::find(connection, &id, now)? else {
+                return Ok(None);
+            };
+            let user = users::by_id(connection, &owner)?.filter(|user| !user.disabled);
+            Ok(user.map(|user| (user, sealed)))
+        });
+        let found = match found.await {
+            Ok(found) => found,
+            Err(error) => {
+                entry.given_up().await;
+                return Err(self.failed(&error));
+            }
+        };
+        let opened = found.map(|(user, sealed)| {
+            (
+                user,
+                self.seal
+                    .open(&signatures::purpose(&signature.key), &sealed),
+            )
+        });
+        let user = match opened {
+            Some((_, Err(error))) => {
+                entry.given_up().await;
+                return Err(self.failed(&error));
+            }
+            Some((user, Ok(secret))) => signature.is_by(&secret).then_some(user),
+            None => None,
+        };
+        let once = || {
+            self.proofs
+                .once(
+                    sha256(&format!("{} {}", signature.key, signature.nonce)),
+                    now,
+                )
+                .is_ok()
+        };
+        match user.filter(|_| once()) {
+            Some(user) => {
+                entry.right().await;
+                Ok(Some(user))
+            }
+            None => {
+                entry.wrong().await;
+                Ok(None)
+            }
         }
     }
 

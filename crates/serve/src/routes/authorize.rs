@@ -10,7 +10,9 @@ use http::{
 use super::{Shared, problem};
 use crate::{
     App, Profile,
+    door::From,
     dpop::Use,
+    signatures::{Signature, Target},
     tokens::{Caller, Session},
     users::User,
 };
@@ -80,6 +82,40 @@ pub(super) async fn caller(app: &App, parts: &Parts) -> Result<Caller, Response>
             }
             Ok(caller)
         }
+    }
+}
+
+/// A user who signed the request (RFC 9421).
+pub(crate) struct BySignature(pub(crate) User);
+
+/// The refusal of a signature.
+fn unsigned(detail: &str) -> Response {
+    let mut response = problem(StatusCode::UNAUTHORIZED, detail);
+    response
+        .headers_mut()
+        .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Signature"));
+    response
+}
+
+impl FromRequestParts<Shared> for BySignature {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Response> {
+        let now = app.now();
+        let target = Target {
+            method: &parts.method,
+            issuer: &app.issuer,
+            uri: &parts.uri,
+            headers: &parts.headers,
+        };
+        let read =
+            Signature::of(&target, now).map_err(|error| unsigned(&format!("Refused: {error}.")))?;
+        let signature = read.ok_or_else(|| unsigned("Sign the request (RFC 9421)."))?;
+        let from = From::from_request_parts(parts, app).await?;
+        let user = app.signer(&signature, &from).await?;
+        let user =
+            user.ok_or_else(|| unsigned("The signature is not right, or was used before."))?;
+        Ok(Self(user))
     }
 }
 

@@ -7,12 +7,20 @@ use axum::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Shared, Signed, json, problem};
-use crate::tokens;
+use super::{Shared, Signed, authorize::BySignature, json, problem};
+use crate::{tokens, users::User};
 
 /// `GET /me`.
 pub(super) async fn me(signed: Signed) -> Response {
-    let user = signed.user;
+    told(&signed.user)
+}
+
+/// `GET /signed/me`: the same, for whoever signs the request (RFC 9421).
+pub(super) async fn signed(BySignature(user): BySignature) -> Response {
+    told(&user)
+}
+
+fn told(user: &User) -> Response {
     json(
         StatusCode::OK,
         &json!({

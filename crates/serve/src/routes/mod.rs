@@ -9,6 +9,7 @@ mod oauth;
 mod openapi;
 mod pages;
 mod second_factor;
+mod signers;
 mod well_known;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
@@ -59,6 +60,10 @@ pub(crate) fn all(app: Arc<App>) -> Router {
         .route("/me", get(me::me))
         .route("/me/sessions", get(me::sessions))
         .route("/me/sessions/{id}", delete(me::end_session))
+        .route("/me/signers", post(signers::add))
+        .route("/me/signers/{id}", delete(signers::end))
+        .route("/me/signers/{id}/rotate", post(signers::rotate))
+        .route("/signed/me", get(me::signed))
         .route("/mfa/totp", post(second_factor::totp))
         .route("/mfa/recovery", post(second_factor::recovery))
         .route("/mfa/totp/enroll", post(second_factor::enroll))

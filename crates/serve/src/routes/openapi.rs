@@ -72,7 +72,7 @@ use Caller::{Client, User};
 use Takes::{Both, Form};
 
 /// All operations but the pages.
-const OPERATIONS: [Operation; 33] = [
+const OPERATIONS: [Operation; 37] = [
     operation("post", "/login", "Log in with a name and a password")
         .takes(Both, &["username", "password"])
         .gives(200, "Tokens"),
@@ -98,6 +98,29 @@ const OPERATIONS: [Operation; 33] = [
         .gives(200, "Me"),
     operation("get", "/me/sessions", "One's sessions").by(User),
     operation("delete", "/me/sessions/{id}", "End a session of one's own")
+        .by(User)
+        .gives(204, ""),
+    operation(
+        "get",
+        "/signed/me",
+        "Who one is, by a signed request (RFC 9421)",
+    )
+    .gives(200, "Me"),
+    operation(
+        "post",
+        "/me/signers",
+        "Get a secret to sign requests with; it is shown once",
+    )
+    .by(User)
+    .gives(201, "Anything"),
+    operation(
+        "post",
+        "/me/signers/{id}/rotate",
+        "Get the next; this one ends in a day",
+    )
+    .by(User)
+    .gives(201, "Anything"),
+    operation("delete", "/me/signers/{id}", "End a secret")
         .by(User)
         .gives(204, ""),
     operation("post", "/logout", "End this session and its tokens")
