@@ -10,6 +10,9 @@ use std::{
 pub(crate) fn make() -> Result<(), String> {
     python("target/venv", "examples/requirements.txt")?;
     python("target/frameworks", "examples/frameworks/requirements.txt")?;
+    let clients = "crates/doorwarden/tests/clients";
+    python("target/clients", &format!("{clients}/requirements.txt"))?;
+    node("target/clients-node", &format!("{clients}/package.json"))?;
     node("target/node", "examples/frameworks/package.json")?;
     node(
         "target/browser",

@@ -317,6 +317,9 @@ impl App {
     /// Lets somebody who has forgotten their password have a mail with a token, if there is such an
     /// account and an address. Each request counts, so that nobody is sent hundreds.
     pub(crate) async fn ask_reset(&self, name: &str, from: &From) -> Result<(), Response> {
+        // The same for every name that is none, whether or not there is such an account.
+        users::key(name)
+            .map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))?;
         let account = format!("reset:{name}");
         let entry = self
             .door
@@ -370,7 +373,7 @@ impl App {
             // As long as a hash takes, and counted for whoever tries tokens.
             let entry = self
                 .door
-                .admit("POST /password/reset/confirm", token, token, from)
+                .admit("POST /password/reset/confirm", "reset-token", token, from)
                 .await?;
             entry.wrong().await;
             return Ok(false);

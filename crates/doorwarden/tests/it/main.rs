@@ -15,6 +15,7 @@ mod process;
 #[cfg(feature = "real-apps")]
 mod real_apps;
 mod score;
+mod serve;
 #[cfg(feature = "real-redis")]
 #[path = "../../../redis/tests/it/server.rs"]
 #[expect(dead_code, reason = "the tests of the store itself use more of it")]

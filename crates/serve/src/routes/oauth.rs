@@ -58,9 +58,15 @@ fn issued(tokens: Result<Issued, Unissued>, app: &App) -> Response {
     }
 }
 
+/// Longer ids are no client's.
+const LONGEST_ID: usize = 128;
+
 /// The client's id and secret: by Basic, form-decoded (RFC 6749 §2.3.1), or in the form; not by both.
 fn credentials(headers: &HeaderMap, form: &Fields) -> Result<Option<(String, String)>, Response> {
     let in_form = form.get("client_id").zip(form.get("client_secret"));
+    if in_form.is_some_and(|(id, _)| id.len() > LONGEST_ID) {
+        return Err(no_client());
+    }
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(in_form.map(|(id, secret)| (id.to_owned(), secret.to_owned())));
@@ -88,6 +94,9 @@ fn credentials(headers: &HeaderMap, form: &Fields) -> Result<Option<(String, Str
         Some((plain(id)?, plain(secret)?))
     };
     let (id, secret) = read().ok_or_else(no_client)?;
+    if id.len() > LONGEST_ID {
+        return Err(no_client());
+    }
     if form.get("client_id").is_some_and(|named| named != id) {
         return Err(bad(
             "invalid_request",

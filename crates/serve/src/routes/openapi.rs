@@ -174,32 +174,18 @@ const OPERATIONS: [Operation; 37] = [
         "/oauth/token",
         "Exchange a refresh token, or get a client's own token",
     )
-    .takes(
-        Form,
-        &[
-            "grant_type",
-            "refresh_token?",
-            "client_id?",
-            "client_secret?",
-        ],
-    )
+    .takes(Form, &["grant_type", "refresh_token?"])
     .gives(200, "Tokens"),
     operation(
         "post",
         "/oauth/introspect",
         "Ask whether an access token is live (RFC 7662)",
     )
-    .takes(
-        Form,
-        &["token", "token_type_hint?", "client_id?", "client_secret?"],
-    )
+    .takes(Form, &["token", "token_type_hint?"])
     .by(Client)
     .gives(200, "Introspection"),
     operation("post", "/oauth/revoke", "End a token (RFC 7009)")
-        .takes(
-            Form,
-            &["token", "token_type_hint?", "client_id?", "client_secret?"],
-        )
+        .takes(Form, &["token", "token_type_hint?"])
         .by(Client)
         .gives(200, ""),
     operation(
@@ -261,8 +247,26 @@ const OPERATIONS: [Operation; 37] = [
     .gives(200, "html"),
 ];
 
-fn text_schema() -> Value {
-    json!({"type": "string", "minLength": 1, "maxLength": 4096})
+/// A text; no text has U+0000.
+fn text_schema(longest: u32) -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[^\\u0000]+$"})
+}
+
+fn field_schema(name: &str) -> Value {
+    match name {
+        "grant_type" => json!({"type": "string", "enum": ["refresh_token", "client_credentials"]}),
+        "mail" => {
+            json!({"type": "string", "pattern": "^[a-z0-9]{1,60}@[a-z0-9]{1,60}\\.[a-z]{2,10}$"})
+        }
+        "username" => json!({"type": "string", "minLength": 1, "maxLength": 254,
+            "pattern": "^[^\\s\\p{C}]([^\\p{C}]*[^\\s\\p{C}])?$"}),
+        "password" | "old_password" | "new_password" => {
+            let mut schema = text_schema(1024);
+            schema["format"] = "password".into();
+            schema
+        }
+        _ => text_schema(1000),
+    }
 }
 
 fn body(operation: &Operation) -> Value {
@@ -275,16 +279,10 @@ fn body(operation: &Operation) -> Value {
         .collect();
     let mut properties = Map::new();
     for field in operation.fields {
-        let mut schema = text_schema();
-        if name(field).contains("password") || name(field).contains("secret") {
-            schema["format"] = "password".into();
-        }
-        if name(field) == "grant_type" {
-            schema = json!({"type": "string", "enum": ["refresh_token", "client_credentials"]});
-        }
+        let schema = field_schema(name(field));
         properties.insert(name(field).to_owned(), schema);
     }
-    let schema = json!({"type": "object", "required": required, "properties": properties});
+    let schema = json!({"type": "object", "required": required, "properties": properties, "additionalProperties": {"type": ["string", "null"], "pattern": "^[^\\u0000]*$"}});
     let mut content = Map::new();
     if operation.takes == Takes::Both {
         content.insert("application/json".into(), json!({"schema": schema}));
@@ -343,8 +341,7 @@ pub(super) async fn document(State(app): State<Shared>) -> Response {
         }
         let parameter = operation.path.split(['{', '}']).nth(1);
         if let Some(name) = parameter {
-            told["parameters"] =
-                json!([{"name": name, "in": "path", "required": true, "schema": text_schema()}]);
+            told["parameters"] = json!([{"name": name, "in": "path", "required": true, "schema": text_schema(1000)}]);
         }
         paths
             .entry(operation.path)
