@@ -28,6 +28,7 @@ pub(crate) fn run() -> Result<(), String> {
         "--bench",
         "beside_limits",
     ])?;
+    cargo(&["bench", "--package", "doorwarden-serve", "--bench", "rates"])?;
     instructions()
 }
 

@@ -57,6 +57,8 @@ enum Command {
     Clients(serve::ClientsArgs),
     /// The keys that sign its tokens
     Keys(serve::KeysArgs),
+    /// Leaked passwords that it refuses
+    Breach(serve::BreachArgs),
     /// Look at tokens, of whatever issuer
     Token(token::Args),
     /// Play attackers, people and rival defences against the code that ships
@@ -105,6 +107,7 @@ fn main() -> ExitCode {
         Command::Sessions(args) => run(serve::sessions(args)),
         Command::Clients(args) => run(serve::clients(args)),
         Command::Keys(args) => run(serve::keys(args)),
+        Command::Breach(args) => serve::breach(args),
         Command::Token(args) => token::token(args),
         Command::Sim(args) => sim::sim(args),
         Command::Init(args) => config::init(&args),

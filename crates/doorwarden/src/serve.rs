@@ -389,3 +389,37 @@ pub(crate) async fn keys(args: KeysArgs) -> Result<u8, Failure> {
     println!("kid={kid}");
     Ok(0)
 }
+
+#[derive(clap::Args)]
+pub(crate) struct BreachArgs {
+    #[command(subcommand)]
+    command: BreachCommand,
+}
+
+#[derive(clap::Subcommand)]
+enum BreachCommand {
+    /// Build a filter of leaked passwords from a downloaded corpus: lines of SHA1:COUNT
+    Build {
+        /// The corpus
+        corpus: PathBuf,
+        /// Where to write the filter, for `breach_filter`
+        #[arg(long, default_value = "doorwarden-breaches")]
+        output: PathBuf,
+        /// Leave out what was seen less often
+        #[arg(long, default_value_t = 1)]
+        min_count: u64,
+    },
+}
+
+pub(crate) fn breach(args: BreachArgs) -> Result<u8, Failure> {
+    let BreachCommand::Build {
+        corpus,
+        output,
+        min_count,
+    } = args.command;
+    let told = |lines: u64| eprintln!("{} million lines", lines / 1_000_000);
+    let built = doorwarden_serve::build_breach_filter(&corpus, &output, min_count, told);
+    let passwords = built.map_err(Failure::usage)?;
+    println!("{passwords} passwords in {}", output.display());
+    Ok(0)
+}

@@ -65,6 +65,10 @@ pub struct Config {
     /// A program that is given each mail on its standard input; without it, mails are files in the data
     /// directory.
     pub mail_command: Vec<String>,
+    /// A filter of leaked passwords, by `doorwarden breach build`.
+    pub breach_filter: Option<PathBuf>,
+    /// The URL of a k-anonymity range API that knows leaked passwords; asked where there is no filter.
+    pub breach_range: Option<String>,
     /// Memory for counters, in MiB.
     pub memory_mib: usize,
     /// Listen without TLS where others than this machine can connect, and no proxy is trusted.
@@ -95,6 +99,8 @@ impl Default for Config {
             secret_file: None,
             secret_command: Vec::new(),
             mail_command: Vec::new(),
+            breach_filter: None,
+            breach_range: None,
             memory_mib: 64,
             danger_plain_http: false,
         }

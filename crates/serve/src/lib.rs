@@ -12,12 +12,14 @@
 //! dpop.rs           tokens that only the holder of a key can use
 //! second_factor.rs  codes by time and recovery codes
 //! signatures.rs     requests signed with a user's secret (RFC 9421)
+//! breaches.rs       passwords that are known from breaches
 //! users.rs          accounts, by name only for whoever holds an Entry
 //! store.rs          SQLite: one thread writes, in groups
 //! admin.rs          what an operator does, by command line or API
 //! ```
 
 pub mod admin;
+mod breaches;
 mod config;
 mod door;
 mod dpop;
@@ -45,6 +47,7 @@ use std::{
 use doorwarden_gate::http::client_addr::Proxies;
 use rusqlite::params;
 
+pub use breaches::{BreachError, build as build_breach_filter};
 pub use config::{Config, ConfigError, Profile};
 pub use keys::KeyError;
 pub use passwords::{Cost, Stored, UnknownHash};
@@ -62,6 +65,7 @@ pub(crate) struct App {
     pub(crate) audience: String,
     pub(crate) door: door::Door,
     pub(crate) hashing: hashing::Hashing,
+    pub(crate) breaches: breaches::Breaches,
     pub(crate) keys: keys::Keys,
     pub(crate) mailer: Arc<mail::Mailer>,
     pub(crate) proofs: dpop::Proofs,

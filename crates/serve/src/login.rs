@@ -260,14 +260,19 @@ impl App {
     }
 
     /// Whether a password may be chosen by somebody of this name.
-    pub(crate) fn fits(
+    pub(crate) async fn fits(
         &self,
         password: &str,
         name: &str,
         second_factor: bool,
     ) -> Result<(), Unfit> {
         let least = self.config.least_password(second_factor);
-        crate::passwords::fit(&Password::new(password.to_owned()), name, least)
+        let password = Password::new(password.to_owned());
+        crate::passwords::fit(&password, name, least)?;
+        match self.breaches.know(&password, self.complain()).await {
+            true => Err(Unfit::Breached),
+            false => Ok(()),
+        }
     }
 
     /// Registers an account. What comes back says nothing of whether the name was free.
@@ -283,6 +288,7 @@ impl App {
         };
         let key = users::key(name).map_err(|error| bad(&error))?;
         self.fits(password, name, false)
+            .await
             .map_err(|error| bad(&error))?;
         if mail
             .as_deref()
@@ -378,7 +384,7 @@ impl App {
             entry.wrong().await;
             return Ok(false);
         };
-        let fits = self.fits(password, &user.name, user.totp.is_some());
+        let fits = self.fits(password, &user.name, user.totp.is_some()).await;
         fits.map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))?;
         self.set_password("POST /password/reset/confirm", &user, password, from)
             .await?;

@@ -10,8 +10,9 @@ use doorwarden_gate::{
 use tokio::{net::TcpListener, time::sleep};
 
 use crate::{
-    App, Complain, Config, ConfigError, KeyError, StoreError, Unsealable, door::Door, dpop::Proofs,
-    hashing::Hashing, keys::Keys, mail::Mailer, routes, seal::Seal, store::Store, tokens,
+    App, BreachError, Complain, Config, ConfigError, KeyError, StoreError, Unsealable,
+    breaches::Breaches, door::Door, dpop::Proofs, hashing::Hashing, keys::Keys, mail::Mailer,
+    routes, seal::Seal, store::Store, tokens,
 };
 
 /// How often the keys are looked at: a rotation by the command line takes effect within this.
@@ -39,6 +40,9 @@ pub enum StartError {
     /// Its keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// What it knows of breaches.
+    #[error(transparent)]
+    Breach(#[from] BreachError),
     /// Its secret.
     #[error(transparent)]
     Seal(#[from] Unsealable),
@@ -81,6 +85,11 @@ impl Server {
             error,
         };
         let (store, seal) = open(&config.data, secret)?;
+        let breaches = match (&config.breach_filter, &config.breach_range) {
+            (Some(path), _) => Breaches::read(path)?,
+            (None, Some(url)) => Breaches::range(url)?,
+            (None, None) => Breaches::Unknown,
+        };
         let keys = Keys::load(&store, &seal, config.algorithm, crate::now()).await?;
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -109,6 +118,7 @@ impl Server {
             issuer,
             door: Door::new(gate),
             hashing,
+            breaches,
             keys,
             mailer: Arc::new(mailer),
             proofs: Proofs::default(),

@@ -3,8 +3,8 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::PathBuf,
+    process::Stdio,
 };
 
 use serde_json::Value;
@@ -54,16 +54,6 @@ impl Service {
         let ran = run(&all);
         assert_eq!(ran.code, Some(0), "{}", ran.err);
         ran.out
-    }
-
-    /// A client's id and secret.
-    fn client(&self) -> [String; 2] {
-        let out = self.office(&["clients", "add", "tests"]);
-        let of = |name: &str| {
-            let line = out.lines().find_map(|line| line.strip_prefix(name));
-            line.unwrap().to_owned()
-        };
-        [of("client_id="), of("client_secret=")]
     }
 
     /// Posts a form; the status and the body.
@@ -331,34 +321,48 @@ fn what_can_not_be_served_is_told() {
     assert!(words.contains("the secret is not the one"), "{words}");
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn tests(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests")
-        .join(file)
-}
-
-/// Runs a program to its end; what it printed.
-fn content(command: &mut Command) -> String {
-    let output = command
-        .current_dir(root())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success(), "{command:?}\n{out}\n{err}");
-    out.into_owned()
-}
-
 #[cfg(feature = "real-apps")]
 mod others {
+    use std::{path::Path, process::Command};
+
     use super::*;
+
+    impl Service {
+        /// A client's id and secret.
+        fn client(&self) -> [String; 2] {
+            let out = self.office(&["clients", "add", "tests"]);
+            let of = |name: &str| {
+                let line = out.lines().find_map(|line| line.strip_prefix(name));
+                line.unwrap().to_owned()
+            };
+            [of("client_id="), of("client_secret=")]
+        }
+    }
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
+
+    fn tests(file: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests")
+            .join(file)
+    }
+
+    /// Runs a program to its end; what it printed.
+    fn content(command: &mut Command) -> String {
+        let output = command
+            .current_dir(root())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        assert!(output.status.success(), "{command:?}\n{out}\n{err}");
+        out.into_owned()
+    }
 
     #[test]
     fn clients_of_python_are_content() {

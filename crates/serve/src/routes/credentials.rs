@@ -129,7 +129,7 @@ pub(super) async fn changed(
     from: &From,
 ) -> Result<(), Response> {
     const ROUTE: &str = "POST /password/change";
-    let fits = app.fits(new, &user.name, user.totp.is_some());
+    let fits = app.fits(new, &user.name, user.totp.is_some()).await;
     fits.map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))?;
     if !app.password_is_right(ROUTE, user, old, from).await? {
         return Err(problem(StatusCode::FORBIDDEN, "The old password is wrong."));

@@ -671,3 +671,61 @@ async fn pages_work_without_scripts_and_refuse_other_sites() {
     );
     service.stop().await;
 }
+
+/// A range API of our own: one leaked password, and what it was asked.
+#[tokio::test]
+async fn leaked_passwords_are_refused_by_a_range_api() {
+    use std::sync::{Arc, Mutex};
+
+    use axum::{Router, extract::Path, routing::get};
+
+    let leaked = "this one has leaked already";
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    let hash = aws_lc_rs::digest::digest(
+        &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY,
+        leaked.as_bytes(),
+    );
+    let hash: String = hash
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    let suffix = hash[5..].to_owned();
+    let range = get(move |Path(first): Path<String>| async move {
+        heard.lock().unwrap().push(first);
+        format!("0018A45C4D1DEF81644B54AB7F969B88D65:0\r\n{suffix}:42\r\n")
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/range", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        axum::serve(listener, Router::new().route("/range/{first}", range))
+            .await
+            .unwrap();
+    });
+    let service = Service::with("range", |config| config.breach_range = Some(url)).await;
+    let register = |password: &'static str| {
+        let fields = serde_json::json!({"username": "alice", "password": password});
+        let request = service.post("/register").json(&fields);
+        async move { request.send().await.unwrap() }
+    };
+    let refused = register(leaked).await;
+    assert_eq!(refused.status(), 422);
+    assert!(refused.text().await.unwrap().contains("breach"));
+    assert_eq!(register(PASSWORD).await.status(), 202);
+    assert!(asked.lock().unwrap().iter().all(|first| first.len() == 5));
+    service.stop().await;
+
+    // Where it does not answer, people can register, and the operator is told.
+    let service = Service::with("range-away", |config| {
+        config.breach_range = Some("http://127.0.0.1:9/range".into());
+    })
+    .await;
+    service.register("alice").await;
+    let complaints = std::mem::take(&mut *service.complaints.lock().unwrap());
+    assert!(
+        complaints[0].contains("range API") && !complaints[0].contains("/range/"),
+        "{complaints:?}"
+    );
+    service.stop().await;
+}
