@@ -15,6 +15,7 @@ use doorwarden_serve::{
     Config, Profile, Server,
     admin::{self, Office},
     jwt::Algorithm,
+    self_check::{self, Status},
 };
 use zeroize::Zeroizing;
 
@@ -44,6 +45,9 @@ pub(crate) struct Args {
     /// How much is asked: compat, standard or strict [default: standard]
     #[arg(long, value_parser = profile)]
     profile: Option<Profile>,
+    /// Print which requirements of ASVS 5.0 (V6, V7, V9, V10) are met, and end
+    #[arg(long)]
+    self_check: bool,
     /// Append audit events to this file instead of the standard output
     #[arg(long)]
     audit: Option<PathBuf>,
@@ -116,6 +120,10 @@ pub(crate) async fn serve(args: Args) -> Result<u8, Failure> {
     config.listen = args.listen.unwrap_or(config.listen);
     config.issuer = args.issuer.or(config.issuer);
     config.profile = args.profile.unwrap_or(config.profile);
+    if args.self_check {
+        println!("{}", checked(&config));
+        return Ok(0);
+    }
     let policy = policy.unwrap_or_else(|| config.policy());
     let secret = secret(&config)?;
     let data = config.data.clone();
@@ -136,6 +144,37 @@ pub(crate) async fn serve(args: Args) -> Result<u8, Failure> {
     server.run(interrupted()).await;
     trail.close();
     Ok(0)
+}
+
+/// The requirements of ASVS, and how many of each level are met.
+fn checked(config: &Config) -> String {
+    let rows = self_check::requirements(config);
+    let told = rows.iter().map(|row| {
+        let status = row.status.to_string();
+        [
+            row.id.to_owned(),
+            row.level.to_string(),
+            row.about.to_owned(),
+            status,
+            row.ground.clone(),
+        ]
+    });
+    let mut text = table(["ASVS 5.0", "level", "about", "", "by"], told).to_string();
+    for level in 1..=3 {
+        let of = |status: Status| {
+            let counted = rows
+                .iter()
+                .filter(|row| row.level == level && row.status == status);
+            counted.count()
+        };
+        text += &format!(
+            "\nlevel {level}: {} met, {} not met, {} not applicable",
+            of(Status::Met),
+            of(Status::NotMet),
+            of(Status::NotApplicable)
+        );
+    }
+    text
 }
 
 #[derive(clap::Args)]

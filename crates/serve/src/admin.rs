@@ -364,14 +364,18 @@ fn row(get: impl Fn(&str) -> Option<String>) -> Result<Row, String> {
             .iter()
             .find_map(|name| get(name).filter(|value| !value.is_empty()))
     };
-    let disabled = first(&["disabled"]).is_some_and(|word| word == "true" || word == "1");
-    let inactive =
-        first(&["is_active"]).is_some_and(|word| word == "false" || word == "0" || word == "f");
+    let is = |name: &str| match first(&[name]).map(|word| word.to_lowercase()).as_deref() {
+        None => Ok(None),
+        Some("true" | "t" | "yes" | "y" | "1") => Ok(Some(true)),
+        Some("false" | "f" | "no" | "n" | "0") => Ok(Some(false)),
+        Some(_) => Err(format!("{name} is neither true nor false")),
+    };
+    let disabled = is("disabled")? == Some(true) || is("is_active")? == Some(false);
     Ok(Row {
         name: first(&NAMES).ok_or("there is no name (name, username or email)")?,
         hash: first(&HASHES).ok_or("there is no hash (hash or password)")?,
         mail: first(&["mail", "email"]),
-        disabled: disabled || inactive,
+        disabled,
     })
 }
 
@@ -386,6 +390,7 @@ fn from_json_lines(text: &str) -> Rows {
                 Ok(Value::Object(object)) => row(|name| match object.get(name)? {
                     Value::String(text) => Some(text.clone()),
                     Value::Bool(bool) => Some(bool.to_string()),
+                    Value::Number(number) => Some(number.to_string()),
                     _ => None,
                 }),
                 _ => Err("it is no JSON object".into()),

@@ -41,9 +41,28 @@ pub(crate) enum NoProof {
     Replayed,
 }
 
-/// Proofs and nonces of the last minutes.
+/// Ids that may be taken once, until they would be too old anyhow.
 #[derive(Default)]
-pub(crate) struct Proofs(Mutex<HashMap<Vec<u8>, i64>>);
+pub(crate) struct Once(Mutex<HashMap<Vec<u8>, i64>>);
+
+/// What was used in the last minutes. Each has a room of its own, so that one can't fill another's; and
+/// nothing is kept of who has not proven more than a key.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Proofs that tokens were issued for.
+    pub(crate) issued: Once,
+    /// Proofs that came with a bound token.
+    pub(crate) calls: Once,
+    /// Nonces of signed requests.
+    pub(crate) nonces: Once,
+}
+
+/// A proof that is valid; whether it is used for the first time is asked when the rest is right.
+pub(crate) struct Proof {
+    pub(crate) thumbprint: String,
+    id: Vec<u8>,
+    ends: i64,
+}
 
 /// What a proof is for.
 pub(crate) struct Use<'a> {
@@ -55,95 +74,92 @@ pub(crate) struct Use<'a> {
     pub(crate) now: i64,
 }
 
-impl Proofs {
-    /// The thumbprint of the key that a request proves; `None` where it has no proof.
-    pub(crate) fn check(
-        &self,
-        headers: &HeaderMap,
-        used: &Use<'_>,
-    ) -> Result<Option<String>, NoProof> {
-        let mut proofs = headers.get_all("dpop").iter();
-        let Some(proof) = proofs.next() else {
-            return Ok(None);
-        };
-        if proofs.next().is_some() {
-            return Err(NoProof::Several);
-        }
-        let invalid = |reason: &str| NoProof::Invalid(reason.to_owned());
-        let proof = proof.to_str().map_err(|_| invalid("it is no ASCII"))?;
-        let header = jwt::header(proof).ok_or_else(|| invalid("it is no JWT"))?;
-        let algorithm: Option<Algorithm> = header
-            .get("alg")
-            .and_then(Value::as_str)
-            .and_then(|name| name.parse().ok());
-        let algorithm = algorithm.filter(|one| ALGORITHMS.contains(one));
-        let algorithm = algorithm
-            .ok_or_else(|| invalid("its algorithm is not one of those in the metadata"))?;
-        let mut key = header
-            .get("jwk")
-            .cloned()
-            .ok_or_else(|| invalid("its header has no jwk"))?;
-        if ["d", "p", "q", "dp", "dq", "qi", "k"]
-            .iter()
-            .any(|private| key.get(private).is_some())
-        {
-            return Err(invalid("its jwk is a private key"));
-        }
-        let thumbprint =
-            jwt::thumbprint(&key).ok_or_else(|| invalid("its jwk is not understood"))?;
-        if let Some(members) = key.as_object_mut() {
-            // What the key says it is for is not what is asked here.
-            members.retain(|name, _| !["kid", "use", "key_ops", "alg"].contains(&name.as_str()));
-        }
-        let keys = Jwks::parse(&key.to_string()).map_err(|error| invalid(&error.to_string()))?;
-        let expected = Expected {
-            algorithm,
-            audience: None,
-            issuer: None,
-            typ: Some("dpop+jwt"),
-            now: used.now.max(0) as u64,
-        };
-        let verified =
-            jwt::verify(proof, &keys, &expected).map_err(|error| invalid(&error.to_string()))?;
-        let claims = verified.claims.unwrap_or_default();
-        let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
-        if text("htm") != Some(used.method) {
-            return Err(invalid("htm is not the request's method"));
-        }
-        let url = text("htu").and_then(|url| url.split(['?', '#']).next());
-        if !url.is_some_and(|url| same_url(url, used.url)) {
-            return Err(invalid("htu is not the request's URL"));
-        }
-        let issued = claims
-            .get("iat")
-            .and_then(Value::as_f64)
-            .ok_or_else(|| invalid("it has no iat"))?;
-        if issued < (used.now - OLDEST) as f64 {
-            return Err(invalid("it is too old (iat)"));
-        }
-        if let Some(token) = used.token
-            && text("ath") != Some(BASE64.encode(sha256(token)).as_str())
-        {
-            return Err(invalid("ath is not the access token's hash"));
-        }
-        let id = text("jti")
-            .filter(|id| !id.is_empty())
-            .ok_or_else(|| invalid("it has no jti"))?;
-        self.once(sha256(&format!("{thumbprint} {id}")), used.now)?;
-        Ok(Some(thumbprint))
+/// The key that a request proves; `None` where it has no proof.
+pub(crate) fn proof(headers: &HeaderMap, used: &Use<'_>) -> Result<Option<Proof>, NoProof> {
+    let mut proofs = headers.get_all("dpop").iter();
+    let Some(proof) = proofs.next() else {
+        return Ok(None);
+    };
+    if proofs.next().is_some() {
+        return Err(NoProof::Several);
     }
+    let invalid = |reason: &str| NoProof::Invalid(reason.to_owned());
+    let proof = proof.to_str().map_err(|_| invalid("it is no ASCII"))?;
+    let header = jwt::header(proof).ok_or_else(|| invalid("it is no JWT"))?;
+    let algorithm: Option<Algorithm> = header
+        .get("alg")
+        .and_then(Value::as_str)
+        .and_then(|name| name.parse().ok());
+    let algorithm = algorithm.filter(|one| ALGORITHMS.contains(one));
+    let algorithm =
+        algorithm.ok_or_else(|| invalid("its algorithm is not one of those in the metadata"))?;
+    let key = header
+        .get("jwk")
+        .ok_or_else(|| invalid("its header has no jwk"))?;
+    if ["d", "p", "q", "dp", "dq", "qi", "k"]
+        .iter()
+        .any(|private| key.get(private).is_some())
+    {
+        return Err(invalid("its jwk is a private key"));
+    }
+    // What else stands in the key is not looked at: what verifies is what the thumbprint is of.
+    let members = jwt::public_members(key).ok_or_else(|| invalid("its jwk is not understood"))?;
+    let thumbprint = jwt::thumbprint(&members);
+    let keys = Jwks::of(members);
+    let expected = Expected {
+        algorithm,
+        audience: None,
+        issuer: None,
+        typ: Some("dpop+jwt"),
+        now: used.now.max(0) as u64,
+    };
+    let verified =
+        jwt::verify(proof, &keys, &expected).map_err(|error| invalid(&error.to_string()))?;
+    let claims = verified.claims.unwrap_or_default();
+    let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
+    if text("htm") != Some(used.method) {
+        return Err(invalid("htm is not the request's method"));
+    }
+    let url = text("htu").and_then(|url| url.split(['?', '#']).next());
+    if !url.is_some_and(|url| same_url(url, used.url)) {
+        return Err(invalid("htu is not the request's URL"));
+    }
+    let issued = claims
+        .get("iat")
+        .and_then(Value::as_f64)
+        .ok_or_else(|| invalid("it has no iat"))?;
+    if issued < (used.now - OLDEST) as f64 {
+        return Err(invalid("it is too old (iat)"));
+    }
+    if let Some(token) = used.token
+        && text("ath") != Some(BASE64.encode(sha256(token)).as_str())
+    {
+        return Err(invalid("ath is not the access token's hash"));
+    }
+    let id = text("jti")
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| invalid("it has no jti"))?;
+    Ok(Some(Proof {
+        id: sha256(&format!("{thumbprint} {id}")),
+        ends: issued as i64 + OLDEST + 1,
+        thumbprint,
+    }))
+}
 
-    /// Takes an id once within a minute.
-    pub(crate) fn once(&self, id: Vec<u8>, now: i64) -> Result<(), NoProof> {
+impl Once {
+    /// Takes an id, which is too old from `ends` on anyhow; false where it was taken before.
+    pub(crate) fn take(&self, id: Vec<u8>, ends: i64, now: i64) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= REMEMBERED {
             seen.retain(|_, ends| *ends >= now);
         }
-        let ends = now + OLDEST + jwt::LEEWAY as i64;
-        if seen.len() >= REMEMBERED || seen.insert(id, ends).is_some_and(|ends| ends >= now) {
-            return Err(NoProof::Replayed);
-        }
-        Ok(())
+        seen.len() < REMEMBERED && seen.insert(id, ends).is_none_or(|ends| ends < now)
+    }
+
+    /// Uses a proof up.
+    pub(crate) fn use_up(&self, proof: &Proof, now: i64) -> Result<(), NoProof> {
+        let first = self.take(proof.id.clone(), proof.ends, now);
+        first.then_some(()).ok_or(NoProof::Replayed)
     }
 }
 

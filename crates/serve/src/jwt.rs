@@ -193,6 +193,13 @@ impl Jwks {
     }
 }
 
+impl Jwks {
+    /// One key of these members.
+    pub(crate) fn of(members: Map<String, Value>) -> Self {
+        Self(vec![Jwk { members }])
+    }
+}
+
 impl Jwk {
     fn text(&self, member: &str) -> Option<&str> {
         self.members.get(member)?.as_str()
@@ -453,8 +460,8 @@ pub(crate) fn header(token: &str) -> Option<Map<String, Value>> {
     Parts::of(token).ok().map(|parts| parts.header)
 }
 
-/// The thumbprint of a public key (RFC 7638 §3): SHA-256 of its required members in order.
-pub(crate) fn thumbprint(jwk: &Value) -> Option<String> {
+/// A public key's required members (RFC 7638 §3.2), and nothing else that stands beside them.
+pub(crate) fn public_members(jwk: &Value) -> Option<Map<String, Value>> {
     let members: &[&str] = match jwk["kty"].as_str()? {
         "RSA" => &["e", "kty", "n"],
         "EC" => &["crv", "kty", "x", "y"],
@@ -468,7 +475,12 @@ pub(crate) fn thumbprint(jwk: &Value) -> Option<String> {
             Value::String(jwk[member].as_str()?.to_owned()),
         );
     }
-    let text = Value::Object(canonical).to_string();
+    Some(canonical)
+}
+
+/// The thumbprint of a public key (RFC 7638 §3): SHA-256 of its required members in order.
+pub(crate) fn thumbprint(members: &Map<String, Value>) -> String {
+    let text = Value::Object(members.clone()).to_string();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    Some(BASE64.encode(digest))
+    BASE64.encode(digest)
 }

@@ -282,7 +282,8 @@ async fn add(
     let pkcs8 = zeroize::Zeroizing::new(made.ok_or(KeyError::Key(algorithm))?);
     let pair = Pair::read(algorithm, &pkcs8).ok_or(KeyError::Key(algorithm))?;
     let mut public = pair.public();
-    let kid = jwt::thumbprint(&public).ok_or(KeyError::Key(algorithm))?;
+    let members = jwt::public_members(&public).ok_or(KeyError::Key(algorithm))?;
+    let kid = jwt::thumbprint(&members);
     public["kid"] = kid.clone().into();
     public["alg"] = algorithm.to_string().into();
     public["use"] = "sig".into();

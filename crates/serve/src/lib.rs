@@ -11,6 +11,7 @@
 //! jwt.rs, keys.rs   JWTs, strictly; the keys that sign them
 //! dpop.rs           tokens that only the holder of a key can use
 //! second_factor.rs  codes by time and recovery codes
+//! self_check.rs     what of ASVS 5.0 is met, and by which test
 //! signatures.rs     requests signed with a user's secret (RFC 9421)
 //! breaches.rs       passwords that are known from breaches
 //! users.rs          accounts, by name only for whoever holds an Entry
@@ -32,6 +33,7 @@ mod passwords;
 mod routes;
 mod seal;
 mod second_factor;
+pub mod self_check;
 mod server;
 mod signatures;
 mod store;
@@ -68,7 +70,7 @@ pub(crate) struct App {
     pub(crate) breaches: breaches::Breaches,
     pub(crate) keys: keys::Keys,
     pub(crate) mailer: Arc<mail::Mailer>,
-    pub(crate) proofs: dpop::Proofs,
+    pub(crate) seen: dpop::Seen,
     pub(crate) proxies: Proxies,
     pub(crate) seal: seal::Seal,
     pub(crate) store: store::Store,

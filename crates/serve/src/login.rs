@@ -60,6 +60,12 @@ pub(crate) enum Factor {
     Recovery,
 }
 
+/// What a person's name is counted under: apart from what is counted for second factors, clients and the
+/// rest, whatever somebody calls themselves.
+fn counted(name: &str) -> String {
+    format!("user:{name}")
+}
+
 /// How long the second half of something is waited for, in seconds.
 const SECOND_FACTOR_SECONDS: i64 = 5 * 60;
 pub(crate) const ENROLL_SECONDS: i64 = 15 * 60;
@@ -93,6 +99,20 @@ fn pending(
     Ok(user.map(|user| Pending { user, data }))
 }
 
+/// Uses a token up; false where it was used meanwhile, or is too old.
+pub(crate) fn use_up(
+    connection: &Connection,
+    kind: &str,
+    hash: &[u8],
+    now: i64,
+) -> rusqlite::Result<bool> {
+    let used = connection.execute(
+        "DELETE FROM pending WHERE hash = ?1 AND kind = ?2 AND expires > ?3",
+        params![hash, kind, now],
+    )?;
+    Ok(used == 1)
+}
+
 /// A client of `/oauth`.
 pub(crate) struct Client {
     pub(crate) id: String,
@@ -107,7 +127,10 @@ impl App {
         password: &str,
         from: &From,
     ) -> Result<Login, Response> {
-        let entry = self.door.admit(route, name, password, from).await?;
+        let entry = self
+            .door
+            .admit(route, &counted(name), password, from)
+            .await?;
         let (entry, place) = entry.place(&self.hashing).await?;
         let user = match users::find(&self.store, &entry, name).await {
             Ok(user) => user,
@@ -126,10 +149,10 @@ impl App {
         };
         let device = entry.right().await;
         if let Some(hash) = verdict.renewed {
-            let id = user.id.clone();
+            let (id, credentials) = (user.id.clone(), user.credentials);
             let renewing = self
                 .store
-                .write(move |connection| users::renew_hash(connection, &id, &hash));
+                .write(move |connection| users::renew_hash(connection, &id, credentials, &hash));
             renewing.await.map_err(|error| self.failed(&error))?;
             self.audit("hash-renewed", Some(&user.id), json!({}));
         }
@@ -159,7 +182,13 @@ impl App {
         if !self.factor_is_right(&user, factor, code, from).await? {
             return Ok(Login::Wrong);
         }
-        self.forget(token).await?;
+        let (now, hash) = (self.now(), sha256(token));
+        let using = self
+            .store
+            .write(move |connection| use_up(connection, "second-factor", &hash, now));
+        if !using.await.map_err(|error| self.failed(&error))? {
+            return Ok(Login::Wrong);
+        }
         self.audit(
             "login",
             Some(&user.id),
@@ -230,7 +259,10 @@ impl App {
         password: &str,
         from: &From,
     ) -> Result<bool, Response> {
-        let entry = self.door.admit(route, &user.name, password, from).await?;
+        let entry = self
+            .door
+            .admit(route, &counted(&user.name), password, from)
+            .await?;
         let (entry, place) = entry.place(&self.hashing).await?;
         let verdict = place
             .verify(user.stored.clone(), Password::new(password.to_owned()))
@@ -386,31 +418,60 @@ impl App {
         };
         let fits = self.fits(password, &user.name, user.totp.is_some()).await;
         fits.map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))?;
-        self.set_password("POST /password/reset/confirm", &user, password, from)
-            .await?;
-        Ok(true)
+        const ROUTE: &str = "POST /password/reset/confirm";
+        self.set_password(ROUTE, &user, password, Some(token), from)
+            .await
     }
 
-    /// Gives an account a new password, which was found fit; its sessions end.
+    /// Gives an account a new password, which was found fit; its sessions end. By a token, it is used up
+    /// with it. False where the password was changed meanwhile, or the token used.
     pub(crate) async fn set_password(
         &self,
         route: &'static str,
         user: &User,
         password: &str,
+        token: Option<&str>,
         from: &From,
-    ) -> Result<(), Response> {
+    ) -> Result<bool, Response> {
         let hash = self.hash_for(route, &user.name, password, from).await?;
-        let (id, now) = (user.id.clone(), self.now());
-        let setting = self
-            .store
-            .write(move |connection| users::set_password(connection, &id, &hash, now));
-        setting.await.map_err(|error| self.failed(&error))?;
+        let (id, credentials, now) = (user.id.clone(), user.credentials, self.now());
+        let token = token.map(sha256);
+        let setting = self.store.write(move |connection| {
+            if let Some(token) = token
+                && !use_up(connection, "reset", &token, now)?
+            {
+                return Ok(false);
+            }
+            users::set_password(connection, &id, credentials, &hash, now)
+        });
+        if !setting.await.map_err(|error| self.failed(&error))? {
+            return Ok(false);
+        }
+        self.notify(user, "Your password was changed");
         self.audit(
             "password-changed",
             Some(&user.id),
             json!({"address": from.client}),
         );
-        Ok(())
+        Ok(true)
+    }
+
+    /// Tells a user of a change of their credentials, if there is an address.
+    pub(crate) fn notify(&self, user: &User, what: &'static str) {
+        let Some(mail) = user.mail.clone() else {
+            return;
+        };
+        let text = format!(
+            "{what}, for {} at {}.\n\nIf it was not you, choose another password at\n\n  {}/account/forgot\n\n\
+             which ends all sessions.",
+            user.name, self.issuer, self.issuer
+        );
+        let (mailer, failed) = (std::sync::Arc::clone(&self.mailer), self.complain());
+        tokio::spawn(async move {
+            if let Err(error) = mailer.send(&mail, what, &text).await {
+                failed(&error);
+            }
+        });
     }
 
     /// Who a client is, by its secret.
@@ -491,12 +552,8 @@ impl App {
             None => None,
         };
         let once = || {
-            self.proofs
-                .once(
-                    sha256(&format!("{} {}", signature.key, signature.nonce)),
-                    now,
-                )
-                .is_ok()
+            let id = sha256(&format!("{} {}", signature.key, signature.nonce));
+            self.seen.nonces.take(id, signature.ends, now)
         };
         match user.filter(|_| once()) {
             Some(user) => {
@@ -519,11 +576,14 @@ impl App {
         seconds: i64,
     ) -> Result<Random, Response> {
         let token = Random::new(PENDING).map_err(|_| broken())?;
-        let (hash, user, expires) = (token.hash(), user.id.clone(), self.now() + seconds);
+        let (hash, credentials) = (token.hash(), user.credentials);
+        let (user, expires) = (user.id.clone(), self.now() + seconds);
         let waiting = self.store.write(move |connection| {
             connection.execute(
-                "INSERT INTO pending (hash, kind, user, data, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![hash, kind, user, data, expires],
+                // For credentials that were changed meanwhile, it is a token of nothing.
+                "INSERT INTO pending (hash, kind, user, data, expires) SELECT ?1, ?2, ?3, ?4, ?5 \
+                 FROM users WHERE id = ?3 AND credentials = ?6 AND disabled = 0",
+                params![hash, kind, user, data, expires, credentials],
             )
         });
         waiting.await.map_err(|error| self.failed(&error))?;
@@ -542,18 +602,6 @@ impl App {
             .read(move |connection| pending(connection, kind, &hash, now))
             .await;
         found.map_err(|error| self.failed(&error))
-    }
-
-    /// Takes a token away that was used.
-    pub(crate) async fn forget(&self, token: &str) -> Result<(), Response> {
-        let hash = sha256(token);
-        let forgetting = self.store.write(move |connection| {
-            connection.execute("DELETE FROM pending WHERE hash = ?1", [hash])
-        });
-        forgetting
-            .await
-            .map_err(|error| self.failed(&error))
-            .map(drop)
     }
 
     /// An answer for what should not happen; what it was goes to the operator.

@@ -15,7 +15,8 @@ const SECRET: usize = 20;
 /// Steps before and after the clock's whose codes are taken (RFC 6238 §5.2: at most one).
 const SKEW: u16 = 1;
 
-/// Recovery codes that an account gets, of 80 random bits each.
+/// Recovery codes that an account gets, of 120 random bits each: over 112, so that a plain hash
+/// keeps them (ASVS 5.0 6.5.2).
 const CODES: usize = 10;
 
 /// A new secret.
@@ -109,19 +110,16 @@ fn plain(code: &str) -> String {
 pub(crate) fn codes() -> Result<Vec<String>, getrandom::Error> {
     const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
     let code = |_| {
-        let mut bytes = [0; 16];
+        let mut bytes = [0; 24];
         getrandom::fill(&mut bytes)?;
         let letters: String = bytes
             .iter()
             .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
             .collect();
-        Ok(format!(
-            "{}-{}-{}-{}",
-            &letters[..4],
-            &letters[4..8],
-            &letters[8..12],
-            &letters[12..]
-        ))
+        let groups: Vec<&str> = (0..6)
+            .filter_map(|i| letters.get(i * 4..i * 4 + 4))
+            .collect();
+        Ok(groups.join("-"))
     };
     (0..CODES).map(code).collect()
 }
@@ -135,7 +133,7 @@ pub(crate) fn keep(
     codes: &[String],
 ) -> rusqlite::Result<()> {
     connection.execute(
-        "UPDATE users SET totp = ?1, totp_step = ?2 WHERE id = ?3",
+        "UPDATE users SET totp = ?1, totp_step = ?2, credentials = credentials + 1 WHERE id = ?3",
         params![sealed, step, user],
     )?;
     connection.execute("DELETE FROM recovery WHERE user = ?1", [user])?;
@@ -150,7 +148,10 @@ pub(crate) fn keep(
 
 /// Takes the factor away.
 pub(crate) fn remove(connection: &Connection, user: &str) -> rusqlite::Result<()> {
-    connection.execute("UPDATE users SET totp = NULL WHERE id = ?1", [user])?;
+    connection.execute(
+        "UPDATE users SET totp = NULL, credentials = credentials + 1 WHERE id = ?1",
+        [user],
+    )?;
     connection
         .execute("DELETE FROM recovery WHERE user = ?1", [user])
         .map(drop)
@@ -190,6 +191,7 @@ mod tests {
     fn recovery_codes_are_read_with_and_without_dashes() {
         let codes = codes().unwrap();
         assert_eq!(codes.len(), CODES);
+        assert_eq!(plain(&codes[0]).len() * 5, 120, "bits");
         assert_eq!(plain(&codes[0].to_uppercase()), codes[0].replace('-', ""));
         assert_ne!(codes[0], codes[1]);
     }

@@ -11,8 +11,8 @@ use tokio::{net::TcpListener, time::sleep};
 
 use crate::{
     App, BreachError, Complain, Config, ConfigError, KeyError, StoreError, Unsealable,
-    breaches::Breaches, door::Door, dpop::Proofs, hashing::Hashing, keys::Keys, mail::Mailer,
-    routes, seal::Seal, store::Store, tokens,
+    breaches::Breaches, door::Door, dpop::Seen, hashing::Hashing, keys::Keys, mail::Mailer, routes,
+    seal::Seal, store::Store, tokens,
 };
 
 /// How often the keys are looked at: a rotation by the command line takes effect within this.
@@ -79,6 +79,12 @@ impl Server {
         complain: Complain,
     ) -> Result<Self, StartError> {
         config.check()?;
+        // Whether there is a second factor is the account's matter here: where the gate would ask for one,
+        // an account without it must be refused.
+        let policy = Policy {
+            second_factor: false,
+            ..policy
+        };
         let listen = config.listen;
         let failed = |error: std::io::Error| StartError::Listen {
             address: listen,
@@ -121,7 +127,7 @@ impl Server {
             breaches,
             keys,
             mailer: Arc::new(mailer),
-            proofs: Proofs::default(),
+            seen: Seen::default(),
             proxies: Proxies {
                 trusted: config.trusted_proxies.clone(),
                 header: config.client_header,

@@ -38,6 +38,8 @@ pub(crate) enum Unsigned {
 pub(crate) struct Signature {
     pub(crate) key: String,
     pub(crate) nonce: String,
+    /// When it is too old, in seconds since 1970.
+    pub(crate) ends: i64,
     base: String,
     tag: Vec<u8>,
 }
@@ -100,6 +102,7 @@ impl Signature {
         Ok(Some(Self {
             key,
             nonce,
+            ends: created + WINDOW + 1,
             base: base(covered, target)?,
             tag,
         }))
@@ -235,7 +238,7 @@ pub(crate) fn add(
     connection.execute("DELETE FROM signers WHERE expires <= ?1", [now])?;
     let made = connection.execute(
         "INSERT INTO signers (id, user, sealed, created) SELECT ?1, ?2, ?3, ?4 \
-         WHERE (SELECT count(*) FROM signers WHERE user = ?2) < ?5",
+         WHERE (SELECT count(*) FROM signers WHERE user = ?2 AND expires IS NULL) < ?5",
         params![id, user, sealed, now, MOST],
     )?;
     Ok(made == 1)
@@ -309,6 +312,7 @@ mod tests {
         let signature = Signature {
             key: String::new(),
             nonce: String::new(),
+            ends: 0,
             base,
             tag: BASE64_STANDARD
                 .decode("pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=")

@@ -167,7 +167,11 @@ fn write_all(connection: &Connection, waiting: &Receiver<Job>) {
         let mut told: Vec<Done> = Vec::new();
         let more = std::iter::from_fn(|| waiting.try_recv().ok());
         for job in std::iter::once(first).chain(more.take(GROUP - 1)) {
-            told.push(job(connection));
+            // Outside of the transaction a job would be committed by itself and told to have failed: where
+            // none was begun, or the last job's error has ended it, it is dropped, which tells that.
+            if begun.is_ok() && !connection.is_autocommit() {
+                told.push(job(connection));
+            }
         }
         let committed = begun.and_then(|()| connection.execute_batch("COMMIT"));
         if committed.is_err() {
@@ -228,6 +232,11 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     }
     if version > 0 && version < known {
         let backup: PathBuf = path.with_extension(format!("before-{known}.sqlite3"));
+        let failed = |error: io::Error| StoreError::Open {
+            path: backup.display().to_string(),
+            reason: error.to_string(),
+        };
+        private_file(&backup).map_err(failed)?;
         connection.execute("VACUUM INTO ?1", [backup.display().to_string()])?;
     }
     for (step, tables) in (0..).zip(MIGRATIONS).skip(version as usize) {

@@ -13,13 +13,16 @@ CREATE TABLE users (
     created INTEGER NOT NULL,
     totp BLOB,
     -- The last step whose code was used (RFC 6238 §5.2: each code once).
-    totp_step INTEGER NOT NULL DEFAULT 0
+    totp_step INTEGER NOT NULL DEFAULT 0,
+    -- Grows with each change of a password or a factor.
+    credentials INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE recovery (
     hash BLOB PRIMARY KEY,
     user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE
 ) STRICT;
+CREATE INDEX recovery_of ON recovery (user);
 
 -- A login on a device: what its tokens descend from.
 CREATE TABLE sessions (
@@ -41,6 +44,7 @@ CREATE TABLE refresh (
     session TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     used INTEGER
 ) STRICT;
+CREATE INDEX refresh_of ON refresh (session);
 
 -- Opaque tokens: sessions of pages.
 CREATE TABLE opaque (
@@ -48,6 +52,7 @@ CREATE TABLE opaque (
     session TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     expires INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX opaque_of ON opaque (session);
 
 -- Access tokens that were ended before their time.
 CREATE TABLE revoked (
@@ -63,6 +68,7 @@ CREATE TABLE pending (
     data BLOB,
     expires INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX pending_of ON pending (user);
 
 CREATE TABLE clients (
     id TEXT PRIMARY KEY,

@@ -91,6 +91,10 @@ pub(crate) enum Unissued {
     Random(#[from] getrandom::Error),
     #[error("failed to sign: no key is there to sign with")]
     NoKey,
+    #[error(
+        "failed to begin a session: the password was changed meanwhile, or the account disabled"
+    )]
+    Outdated,
 }
 
 /// A session: one login on one device.
@@ -166,9 +170,26 @@ pub(crate) fn end_all(connection: &Connection, user: &str, now: i64) -> rusqlite
     )
 }
 
-fn insert(connection: &Connection, session: &Session) -> rusqlite::Result<usize> {
-    let query = format!("INSERT INTO sessions ({SESSION}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+/// Ends the sessions of a user but one.
+pub(crate) fn end_others(
+    connection: &Connection,
+    user: &str,
+    stays: &str,
+    now: i64,
+) -> rusqlite::Result<usize> {
     connection.execute(
+        "UPDATE sessions SET ended = ?1 WHERE user = ?2 AND ended IS NULL AND id <> ?3",
+        params![now, user, stays],
+    )
+}
+
+/// Keeps a session, unless the credentials that it began with were changed meanwhile; false then.
+fn insert(connection: &Connection, session: &Session, credentials: i64) -> rusqlite::Result<bool> {
+    let query = format!(
+        "INSERT INTO sessions ({SESSION}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
+         FROM users WHERE id = ?2 AND credentials = ?9 AND disabled = 0"
+    );
+    let kept = connection.execute(
         &query,
         params![
             session.id,
@@ -178,9 +199,11 @@ fn insert(connection: &Connection, session: &Session) -> rusqlite::Result<usize>
             session.created,
             session.used,
             session.expires,
-            session.bound
+            session.bound,
+            credentials
         ],
-    )
+    )?;
+    Ok(kept == 1)
 }
 
 impl App {
@@ -216,15 +239,23 @@ impl App {
         let refresh = Random::new(REFRESH)?;
         let access = self.access_token(&session, proven.at())?;
         let (hash, bound) = (refresh.hash(), session.bound.is_some());
-        self.store
+        let credentials = proven.user().credentials;
+        let kept = self
+            .store
             .write(move |connection| {
-                insert(connection, &session)?;
+                if !insert(connection, &session, credentials)? {
+                    return Ok(false);
+                }
                 connection.execute(
                     "INSERT INTO refresh (hash, session) VALUES (?1, ?2)",
                     params![hash, session.id],
-                )
+                )?;
+                Ok(true)
             })
             .await?;
+        if !kept {
+            return Err(Unissued::Outdated);
+        }
         Ok(Issued {
             access,
             refresh: Some(refresh),
@@ -241,16 +272,23 @@ impl App {
     ) -> Result<Random, Unissued> {
         let session = self.session_for(proven, None, device, None)?;
         let token = Random::new(PAGE)?;
-        let hash = token.hash();
-        self.store
+        let (hash, credentials) = (token.hash(), proven.user().credentials);
+        let kept = self
+            .store
             .write(move |connection| {
-                insert(connection, &session)?;
+                if !insert(connection, &session, credentials)? {
+                    return Ok(false);
+                }
                 connection.execute(
                     "INSERT INTO opaque (hash, session, expires) VALUES (?1, ?2, ?3)",
                     params![hash, session.id, session.expires],
-                )
+                )?;
+                Ok(true)
             })
             .await?;
+        if !kept {
+            return Err(Unissued::Outdated);
+        }
         Ok(token)
     }
 

@@ -23,9 +23,12 @@ pub(crate) struct User {
     /// The sealed secret of the second factor.
     pub(crate) totp: Option<Vec<u8>>,
     pub(crate) totp_step: i64,
+    /// Grows with each change of a password or a factor: what was verified before is worth nothing after.
+    pub(crate) credentials: i64,
 }
 
-const COLUMNS: &str = "id, name, mail, hash, admin, disabled, created, totp, totp_step";
+const COLUMNS: &str =
+    "id, name, mail, hash, admin, disabled, created, totp, totp_step, credentials";
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     let hash: String = row.get(3)?;
@@ -39,6 +42,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         created: row.get(6)?,
         totp: row.get(7)?,
         totp_step: row.get(8)?,
+        credentials: row.get(9)?,
     })
 }
 
@@ -123,30 +127,41 @@ pub(crate) fn insert(connection: &Connection, new: &New) -> rusqlite::Result<boo
     Ok(made == 1)
 }
 
-/// Gives an account another password; its sessions end.
+/// Gives an account another password, unless its credentials were changed meanwhile; its sessions, its
+/// secrets for signed requests and what waits for a second half end.
 pub(crate) fn set_password(
     connection: &Connection,
     id: &str,
+    credentials: i64,
     hash: &str,
     now: i64,
-) -> rusqlite::Result<()> {
-    connection.execute(
-        "UPDATE users SET hash = ?1 WHERE id = ?2",
-        params![hash, id],
+) -> rusqlite::Result<bool> {
+    let set = connection.execute(
+        "UPDATE users SET hash = ?1, credentials = credentials + 1 WHERE id = ?2 AND credentials = ?3",
+        params![hash, id, credentials],
     )?;
+    if set == 0 {
+        return Ok(false);
+    }
     connection.execute(
         "UPDATE sessions SET ended = ?1 WHERE user = ?2 AND ended IS NULL",
         params![now, id],
     )?;
     connection.execute("DELETE FROM pending WHERE user = ?1", [id])?;
-    Ok(())
+    connection.execute("DELETE FROM signers WHERE user = ?1", [id])?;
+    Ok(true)
 }
 
-/// Writes the same password's hash anew.
-pub(crate) fn renew_hash(connection: &Connection, id: &str, hash: &str) -> rusqlite::Result<usize> {
+/// Writes the same password's hash anew, unless it was changed meanwhile.
+pub(crate) fn renew_hash(
+    connection: &Connection,
+    id: &str,
+    credentials: i64,
+    hash: &str,
+) -> rusqlite::Result<usize> {
     connection.execute(
-        "UPDATE users SET hash = ?1 WHERE id = ?2",
-        params![hash, id],
+        "UPDATE users SET hash = ?1 WHERE id = ?2 AND credentials = ?3",
+        params![hash, id, credentials],
     )
 }
 

@@ -90,7 +90,7 @@ def dpop():
 
 def message_signatures():
     bearer = {"authorization": f"Bearer {log_in()['access_token']}"}
-    made = requests.post(f"{URL}/me/signers", headers=bearer).json()
+    made = requests.post(f"{URL}/me/signers", headers=bearer, json={"password": PASSWORD}).json()
 
     class Keys(http_message_signatures.HTTPSignatureKeyResolver):
         def resolve_private_key(self, key_id):
@@ -108,7 +108,8 @@ def message_signatures():
     assert signed("one").status_code == 401, "a nonce that was used"
     assert signed("two", "another").status_code == 401
     # The next secret signs, and so does this one for a day.
-    following = requests.post(f"{URL}/me/signers/{made['keyid']}/rotate", headers=bearer).json()
+    rotated = requests.post(f"{URL}/me/signers/{made['keyid']}/rotate", headers=bearer, json={"password": PASSWORD})
+    following = rotated.json()
     assert signed("three").status_code == 200
     assert requests.delete(f"{URL}/me/signers/{made['keyid']}", headers=bearer).status_code == 204
     assert signed("four").status_code == 401

@@ -59,9 +59,10 @@ impl ForwardingHeader {
             Self::Forwarded => ("forwarded", forwarded_for),
         };
         let values = headers.get_all(name).iter();
+        // Each hop by itself: what the client wrote must not make what a proxy wrote behind it unreadable.
         values
-            .flat_map(|value| value.to_str().unwrap_or("").split(','))
-            .map(read)
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .map(|hop| read(std::str::from_utf8(hop).ok()?))
             .collect()
     }
 }
@@ -135,6 +136,19 @@ mod tests {
             client("198.51.100.7", &spoofed, &["10.0.0.0/8"]),
             "198.51.100.7"
         );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_no_hop() {
+        let mut map = HeaderMap::new();
+        let value = http::HeaderValue::from_bytes(b"\xff, 203.0.113.5").unwrap();
+        map.append("x-forwarded-for", value);
+        let proxies = Proxies {
+            trusted: vec!["127.0.0.1/32".parse().unwrap()],
+            ..Proxies::default()
+        };
+        let client = proxies.client("127.0.0.1".parse().unwrap(), &map);
+        assert_eq!(client.to_string(), "203.0.113.5");
     }
 
     #[test]

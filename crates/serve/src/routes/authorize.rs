@@ -11,7 +11,7 @@ use super::{Shared, problem};
 use crate::{
     App, Profile,
     door::From,
-    dpop::Use,
+    dpop::{self, Use},
     signatures::{Signature, Target},
     tokens::{Caller, Session},
     users::User,
@@ -75,11 +75,12 @@ pub(super) async fn caller(app: &App, parts: &Parts) -> Result<Caller, Response>
                 token: Some(token),
                 now: app.now(),
             };
-            let proven = app.proofs.check(&parts.headers, &used);
+            let proven = dpop::proof(&parts.headers, &used);
             let proven = proven.map_err(|_| unauthorized("DPoP error=\"invalid_dpop_proof\""))?;
-            if bearer || proven.as_deref() != Some(bound) {
-                return Err(unauthorized("DPoP error=\"invalid_token\""));
-            }
+            let own = proven.filter(|proof| !bearer && proof.thumbprint == bound);
+            let own = own.ok_or_else(|| unauthorized("DPoP error=\"invalid_token\""))?;
+            let first = app.seen.calls.use_up(&own, app.now());
+            first.map_err(|_| unauthorized("DPoP error=\"invalid_dpop_proof\""))?;
             Ok(caller)
         }
     }

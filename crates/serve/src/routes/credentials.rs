@@ -8,12 +8,13 @@ use super::{Fields, Shared, Signed, json, problem};
 use crate::{
     App, Profile,
     door::From,
-    dpop::{NoProof, Use},
+    dpop::{self, NoProof, Proof, Use},
     login::Login,
+    tokens::Unissued,
 };
 
 /// The key that a request to a token endpoint proves, where it proves one.
-pub(super) fn bound(app: &App, headers: &HeaderMap, path: &str) -> Result<Option<String>, NoProof> {
+pub(super) fn bound(app: &App, headers: &HeaderMap, path: &str) -> Result<Option<Proof>, NoProof> {
     let url = format!("{}{path}", app.issuer);
     let used = Use {
         method: "POST",
@@ -21,7 +22,7 @@ pub(super) fn bound(app: &App, headers: &HeaderMap, path: &str) -> Result<Option
         token: None,
         now: app.now(),
     };
-    let bound = app.proofs.check(headers, &used)?;
+    let bound = dpop::proof(headers, &used)?;
     if bound.is_none() && app.config.profile == Profile::Strict {
         return Err(NoProof::Invalid(
             "this server issues tokens only to clients that send one".into(),
@@ -30,7 +31,7 @@ pub(super) fn bound(app: &App, headers: &HeaderMap, path: &str) -> Result<Option
     Ok(bound)
 }
 
-fn no_proof(error: &NoProof) -> Response {
+pub(super) fn no_proof(error: &NoProof) -> Response {
     json(
         StatusCode::BAD_REQUEST,
         &json!({"error": "invalid_dpop_proof", "error_description": error.to_string()}),
@@ -47,7 +48,7 @@ pub(super) fn wrong() -> Response {
 }
 
 /// What a login that ended is answered.
-pub(super) async fn ended(app: &App, login: Login, from: &From, bound: Option<String>) -> Response {
+pub(super) async fn ended(app: &App, login: Login, from: &From, bound: Option<Proof>) -> Response {
     let (mut response, device) = match login {
         Login::Wrong => return wrong(),
         Login::SecondFactor(token, device) => {
@@ -59,10 +60,21 @@ pub(super) async fn ended(app: &App, login: Login, from: &From, bound: Option<St
             });
             (json(StatusCode::FORBIDDEN, &waits), device)
         }
-        Login::In(proven, device) => match app.begin(&proven, None, &from.device, bound).await {
-            Ok(issued) => (json(StatusCode::OK, &issued.json()), device),
-            Err(error) => return app.failed(&error),
-        },
+        Login::In(proven, device) => {
+            if let Some(Err(replayed)) = bound
+                .as_ref()
+                .map(|proof| app.seen.issued.use_up(proof, app.now()))
+            {
+                return no_proof(&replayed);
+            }
+            let bound = bound.map(|proof| proof.thumbprint);
+            match app.begin(&proven, None, &from.device, bound).await {
+                Ok(issued) => (json(StatusCode::OK, &issued.json()), device),
+                // The password was changed meanwhile, or the account disabled.
+                Err(Unissued::Outdated) => return wrong(),
+                Err(error) => return app.failed(&error),
+            }
+        }
     };
     if let Some(device) = device {
         from.tokens.give(&device, response.headers_mut());
@@ -134,7 +146,13 @@ pub(super) async fn changed(
     if !app.password_is_right(ROUTE, user, old, from).await? {
         return Err(problem(StatusCode::FORBIDDEN, "The old password is wrong."));
     }
-    app.set_password(ROUTE, user, new, from).await
+    match app.set_password(ROUTE, user, new, None, from).await? {
+        true => Ok(()),
+        false => Err(problem(
+            StatusCode::CONFLICT,
+            "The password was changed meanwhile; log in with the new one.",
+        )),
+    }
 }
 
 /// `POST /password/reset`: the same answer whether or not there is such an account.

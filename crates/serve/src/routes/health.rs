@@ -1,11 +1,16 @@
 //! Whether it lives, whether it is ready, and its figures.
 
-use axum::{extract::State, response::Response};
-use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
+use std::net::SocketAddr;
+
+use axum::{
+    extract::{ConnectInfo, State},
+    response::Response,
+};
+use doorwarden_gate::http::client_addr::FORWARDING_HEADERS;
+use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde_json::json;
 
 use super::{Shared, json, nowhere, problem};
-use crate::door::From;
 
 /// `GET /healthz`.
 pub(super) async fn live() -> Response {
@@ -28,8 +33,17 @@ pub(super) async fn ready(State(app): State<Shared>) -> Response {
 }
 
 /// `GET /metrics`, for Prometheus, from this machine alone: figures tell who is under attack.
-pub(super) async fn metrics(State(app): State<Shared>, from: From) -> Response {
-    if !from.client.is_loopback() {
+///
+/// Behind a proxy everybody comes from this machine, so what came through one is not answered either.
+pub(super) async fn metrics(
+    State(app): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    let forwarded = FORWARDING_HEADERS
+        .iter()
+        .any(|name| headers.contains_key(name));
+    if !peer.ip().is_loopback() || forwarded || headers.contains_key("via") {
         return nowhere().await;
     }
     let mut response = Response::new(app.door.gate().metrics().into());

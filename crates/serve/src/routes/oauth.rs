@@ -15,6 +15,7 @@ use super::{Fields, Form, Shared, credentials::bound, json};
 use crate::{
     App,
     door::From,
+    dpop::Proof,
     login::Client,
     tokens::{Issued, PAGE, Unissued},
 };
@@ -117,6 +118,13 @@ async fn client(
     app.client(&id, &secret, from).await?.ok_or_else(no_client)
 }
 
+/// A proof that was used before is none. Asked when the rest is right, so that strangers can't fill the
+/// memory of it.
+fn first(app: &App, proof: Option<&Proof>) -> Result<(), Response> {
+    let used = proof.map_or(Ok(()), |proof| app.seen.issued.use_up(proof, app.now()));
+    used.map_err(|error| bad("invalid_dpop_proof", &error.to_string()))
+}
+
 /// `POST /oauth/token`.
 pub(super) async fn token(
     State(app): State<Shared>,
@@ -140,7 +148,9 @@ pub(super) async fn token(
         .map_err(|error| bad("invalid_dpop_proof", &error.to_string()))?;
     if kind == "client_credentials" {
         let client = client(&app, &headers, &form, &from).await?;
-        return Ok(issued(app.client_token(&client.id, proven), &app));
+        first(&app, proven.as_ref())?;
+        let bound = proven.map(|proof| proof.thumbprint);
+        return Ok(issued(app.client_token(&client.id, bound), &app));
     }
     let token = form
         .get("refresh_token")
@@ -155,8 +165,12 @@ pub(super) async fn token(
         ),
         None => None,
     };
-    match app.refresh(token, client, proven).await {
-        Ok(Ok(tokens)) => Ok(issued(Ok(tokens), &app)),
+    let bound = proven.as_ref().map(|proof| proof.thumbprint.clone());
+    match app.refresh(token, client, bound).await {
+        Ok(Ok(tokens)) => {
+            first(&app, proven.as_ref())?;
+            Ok(issued(Ok(tokens), &app))
+        }
         Ok(Err(_)) => Err(bad(
             "invalid_grant",
             "the refresh token is not valid, was used, or is not this client's",

@@ -111,6 +111,7 @@ const OPERATIONS: [Operation; 37] = [
         "/me/signers",
         "Get a secret to sign requests with; it is shown once",
     )
+    .takes(Both, &["password"])
     .by(User)
     .gives(201, "Anything"),
     operation(
@@ -118,6 +119,7 @@ const OPERATIONS: [Operation; 37] = [
         "/me/signers/{id}/rotate",
         "Get the next; this one ends in a day",
     )
+    .takes(Both, &["password"])
     .by(User)
     .gives(201, "Anything"),
     operation("delete", "/me/signers/{id}", "End a secret")

@@ -24,7 +24,7 @@ use crate::{
     door::From,
     login::{ENROLL_SECONDS, Factor, Login, Proven},
     second_factor as factors,
-    tokens::{self, Caller, Session},
+    tokens::{self, Caller, Session, Unissued},
     users::User,
 };
 
@@ -270,6 +270,13 @@ async fn entered(app: &App, proven: &Proven, device: Option<String>, from: &From
             }
             response
         }
+        // The password was changed meanwhile, or the account disabled.
+        Err(Unissued::Outdated) => login_form(
+            app,
+            StatusCode::UNAUTHORIZED,
+            "Name or password is wrong.",
+            "",
+        ),
         Err(error) => app.failed(&error),
     }
 }
@@ -579,6 +586,7 @@ async fn begin_enrolling(
     password: &str,
     from: &From,
 ) -> Result<Enrolling, Response> {
+    second_factor::has_none(user)?;
     if !app
         .password_is_right("POST /account/factor", user, password, from)
         .await?
@@ -623,6 +631,7 @@ async fn confirm(
     match second_factor::confirmed(
         &app,
         &visitor.user,
+        &visitor.session.id,
         of("enroll_token"),
         of("code").trim(),
         &from,

@@ -7,8 +7,9 @@ use serde_json::json;
 use super::{Fields, Shared, Signed, broken, credentials, json, problem};
 use crate::{
     door::From,
-    login::{ENROLL_SECONDS, Factor},
+    login::{self, ENROLL_SECONDS, Factor},
     second_factor,
+    tokens::{self, sha256},
 };
 
 async fn factor(
@@ -20,10 +21,8 @@ async fn factor(
     path: &'static str,
 ) -> Result<Response, Response> {
     let (token, code) = (fields.need("mfa_token")?, fields.need("code")?);
-    let bound = credentials::bound(&app, &headers, path).map_err(|error| {
-        let body = json!({"error": "invalid_dpop_proof", "error_description": error.to_string()});
-        json(StatusCode::BAD_REQUEST, &body)
-    })?;
+    let bound =
+        credentials::bound(&app, &headers, path).map_err(|error| credentials::no_proof(&error))?;
     let login = app.second_factor(token, factor, code, &from).await?;
     Ok(credentials::ended(&app, login, &from, bound).await)
 }
@@ -64,6 +63,7 @@ pub(super) async fn enroll(
     fields: Fields,
 ) -> Result<Response, Response> {
     let password = fields.need("password")?;
+    has_none(&signed.user)?;
     if !app
         .password_is_right("POST /mfa/totp/enroll", &signed.user, password, &from)
         .await?
@@ -93,14 +93,26 @@ pub(super) async fn confirm(
     fields: Fields,
 ) -> Result<Response, Response> {
     let (token, code) = (fields.need("enroll_token")?, fields.need("code")?);
-    let codes = confirmed(&app, &signed.user, token, code, &from).await?;
+    let codes = confirmed(&app, &signed.user, &signed.session.id, token, code, &from).await?;
     Ok(json(StatusCode::OK, &json!({"recovery_codes": codes})))
 }
 
-/// Keeps a factor whose first code is right.
+/// A factor is replaced only by whoever still has it.
+pub(super) fn has_none(user: &crate::users::User) -> Result<(), Response> {
+    match user.totp {
+        None => Ok(()),
+        Some(_) => Err(problem(
+            StatusCode::CONFLICT,
+            "There is a second factor; remove it first.",
+        )),
+    }
+}
+
+/// Keeps a factor whose first code is right; the user's other sessions end, which had none.
 pub(super) async fn confirmed(
     app: &Shared,
     user: &crate::users::User,
+    session: &str,
     token: &str,
     code: &str,
     from: &From,
@@ -134,12 +146,20 @@ pub(super) async fn confirmed(
     };
     entry.right().await;
     let codes = second_factor::codes().map_err(|_| broken())?;
-    let (id, kept) = (user.id.clone(), codes.clone());
-    let keeping = app
-        .store
-        .write(move |connection| second_factor::keep(connection, &id, &sealed, step, &kept));
-    keeping.await.map_err(|error| app.failed(&error))?;
-    app.forget(token).await?;
+    let (id, kept, now) = (user.id.clone(), codes.clone(), app.now());
+    let (session, token) = (session.to_owned(), sha256(token));
+    let keeping = app.store.write(move |connection| {
+        if !login::use_up(connection, "enroll", &token, now)? {
+            return Ok(false);
+        }
+        second_factor::keep(connection, &id, &sealed, step, &kept)?;
+        tokens::end_others(connection, &id, &session, now)?;
+        Ok(true)
+    });
+    if !keeping.await.map_err(|error| app.failed(&error))? {
+        return Err(not_right());
+    }
+    app.notify(user, "A second factor was added");
     app.audit(
         "second-factor-added",
         Some(&user.id),
@@ -191,6 +211,7 @@ pub(super) async fn removed(
         .store
         .write(move |connection| second_factor::remove(connection, &id));
     removing.await.map_err(|error| app.failed(&error))?;
+    app.notify(user, "The second factor was removed");
     app.audit(
         "second-factor-removed",
         Some(&user.id),

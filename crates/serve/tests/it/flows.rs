@@ -86,7 +86,7 @@ async fn a_life_of_an_account() {
         .send("/password/reset", &[("username", "alice@example.org")])
         .await;
     assert_eq!(asked.status(), 202);
-    let mail = mail(&service).await;
+    let mail = mail(&service, "A new password").await;
     assert!(mail.starts_with("To: alice@example.org\n"), "{mail}");
     let token = mail
         .split("token=")
@@ -164,21 +164,95 @@ async fn a_life_of_an_account() {
     service.stop().await;
 }
 
-/// The mail that was written, as soon as it is there.
-async fn mail(service: &Service) -> String {
+/// The mail of a subject, as soon as it is there.
+async fn mail(service: &Service, subject: &str) -> String {
     for _ in 0..200 {
         let there = std::fs::read_dir(service.data.join("mail"))
-            .ok()
-            .and_then(|mut mails| mails.next());
-        if let Some(Ok(mail)) = there {
-            let text = std::fs::read_to_string(mail.path()).unwrap();
-            if !text.is_empty() {
+            .into_iter()
+            .flatten();
+        for mail in there {
+            let text = std::fs::read_to_string(mail.unwrap().path()).unwrap();
+            if text.contains(&format!("Subject: {subject}\n")) && text.ends_with(".\n") {
                 return text;
             }
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("no mail came");
+}
+
+#[tokio::test]
+async fn users_hear_of_a_new_password() {
+    let service = Service::start("hear").await;
+    service.register("alice@example.org").await;
+    let access = service.token("alice@example.org").await;
+    let change = [
+        ("old_password", PASSWORD),
+        ("new_password", "another fine long password"),
+    ];
+    assert_eq!(
+        service
+            .send_as(&access, "/password/change", &change)
+            .await
+            .status(),
+        200
+    );
+    let told = mail(&service, "Your password was changed").await;
+    assert!(told.starts_with("To: alice@example.org\n"), "{told}");
+    assert!(!told.contains("another fine"), "{told}");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_reset_leaves_the_second_factor() {
+    let service = Service::start("reset-factor").await;
+    service.register("alice@example.org").await;
+    let access = service.token("alice@example.org").await;
+    let enroll = service
+        .send_as(&access, "/mfa/totp/enroll", &[("password", PASSWORD)])
+        .await;
+    let enrolled: Value = enroll.json().await.unwrap();
+    let code = code(&text(&enrolled, "secret"), 0);
+    let token = text(&enrolled, "enroll_token");
+    let confirm = [("enroll_token", token.as_str()), ("code", code.as_str())];
+    assert_eq!(
+        service
+            .send_as(&access, "/mfa/totp/confirm", &confirm)
+            .await
+            .status(),
+        200
+    );
+    let asked = service
+        .send("/password/reset", &[("username", "alice@example.org")])
+        .await;
+    assert_eq!(asked.status(), 202);
+    let mail = mail(&service, "A new password").await;
+    let token = mail
+        .split("token=")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    // Beside a second factor eight characters do.
+    let reset = [("token", token), ("password", "lake of 9")];
+    assert_eq!(
+        service
+            .send("/password/reset/confirm", &reset)
+            .await
+            .status(),
+        200
+    );
+    let login = service
+        .send(
+            "/login",
+            &[("username", "alice@example.org"), ("password", "lake of 9")],
+        )
+        .await;
+    assert_eq!(login.status(), 403);
+    let login: Value = login.json().await.unwrap();
+    assert_eq!(login["error"], "mfa_required");
+    service.stop().await;
 }
 
 #[tokio::test]
@@ -285,6 +359,12 @@ async fn a_second_factor_is_asked_for_each_code_once() {
     assert_eq!(confirmed.status(), 200);
     let codes: Value = confirmed.json().await.unwrap();
     let recovery = codes["recovery_codes"][0].as_str().unwrap().to_owned();
+
+    // With the password alone it is not replaced.
+    let again = service
+        .send_as(&access, "/mfa/totp/enroll", &[("password", PASSWORD)])
+        .await;
+    assert_eq!(again.status(), 409);
 
     let half = |service: &Service| {
         let login = service
@@ -489,7 +569,7 @@ async fn accounts_of_other_systems_log_in_and_are_rehashed() {
     }
     csv.push_str("off,\"");
     csv.push_str(foreign[0].1);
-    csv.push_str("\",false\nbroken,md5$x$y,true\nuser-0,\"");
+    csv.push_str("\",False\nbroken,md5$x$y,true\nuser-0,\"");
     csv.push_str(foreign[0].1);
     csv.push_str("\",true\n");
     let imported = service.office().import(&csv, true).await.unwrap();
@@ -727,5 +807,72 @@ async fn leaked_passwords_are_refused_by_a_range_api() {
         complaints[0].contains("range API") && !complaints[0].contains("/range/"),
         "{complaints:?}"
     );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn whatever_people_call_themselves_their_failures_are_their_own() {
+    let service = Service::start("named").await;
+    let (id, secret) = service.client().await;
+    let name = format!("client:{id}");
+    for i in 0..10 {
+        let wrong = format!("wrong {i}");
+        let answer = service
+            .send("/login", &[("username", &name), ("password", &wrong)])
+            .await;
+        assert_eq!(answer.status(), 401);
+    }
+    let grant = [("grant_type", "client_credentials")];
+    let request = service
+        .post("/oauth/token")
+        .basic_auth(&id, Some(&secret))
+        .form(&grant);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_resets_by_one_token_one_counts() {
+    let service = Service::start("resets").await;
+    service.register("alice@example.org").await;
+    service
+        .send("/password/reset", &[("username", "alice@example.org")])
+        .await;
+    let mail = mail(&service, "A new password").await;
+    let token = mail
+        .split("token=")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    let mut resets = tokio::task::JoinSet::new();
+    for i in 0..8 {
+        let fields =
+            serde_json::json!({"token": token, "password": format!("a fine long password {i}")});
+        let request = service.post("/password/reset/confirm").json(&fields);
+        resets.spawn(async move { request.send().await.unwrap().status().as_u16() });
+    }
+    let answers = resets.join_all().await;
+    assert_eq!(
+        answers.iter().filter(|status| **status == 200).count(),
+        1,
+        "{answers:?}"
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn figures_are_for_this_machine_alone() {
+    let service = Service::start("figures").await;
+    let asked = service.get("/metrics").send().await.unwrap();
+    assert_eq!(asked.status(), 200);
+    assert!(asked.text().await.unwrap().contains("doorwarden"));
+    let proxied = service
+        .get("/metrics")
+        .header("x-forwarded-for", "203.0.113.5");
+    assert_eq!(proxied.send().await.unwrap().status(), 404);
+    assert_eq!(service.get("/healthz").send().await.unwrap().status(), 200);
+    assert_eq!(service.get("/readyz").send().await.unwrap().status(), 200);
     service.stop().await;
 }

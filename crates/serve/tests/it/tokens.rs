@@ -47,6 +47,39 @@ async fn a_refresh_token_works_once_and_reuse_ends_the_family() {
 }
 
 #[tokio::test]
+async fn sessions_end_however_often_they_are_refreshed() {
+    let service = Service::start("absolute").await;
+    service.register("alice").await;
+    let tokens = service.log_in("alice", PASSWORD).await;
+    let refresh = |token: String| {
+        let form = [
+            ("grant_type", "refresh_token".to_owned()),
+            ("refresh_token", token),
+        ];
+        answered(service.post("/oauth/token").form(&form))
+    };
+    let database = rusqlite::Connection::open(service.data.join("doorwarden.sqlite3")).unwrap();
+    database
+        .busy_timeout(std::time::Duration::from_secs(5))
+        .unwrap();
+    let ends = || -> i64 {
+        database
+            .query_row("SELECT expires FROM sessions", [], |row| row.get(0))
+            .unwrap()
+    };
+    let first = ends();
+    let (status, tokens) = refresh(text(&tokens, "refresh_token")).await;
+    assert_eq!((status, ends()), (200, first), "it lives no longer for it");
+    // The end comes.
+    database
+        .execute("UPDATE sessions SET expires = 1", [])
+        .unwrap();
+    assert_eq!(refresh(text(&tokens, "refresh_token")).await.0, 400);
+    assert_eq!(service.me(&text(&tokens, "access_token")).await, 401);
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn of_a_hundred_at_once_one_refreshes() {
     let service = Service::start("race").await;
     service.register("alice").await;
@@ -250,6 +283,14 @@ async fn a_bound_token_opens_for_its_key_alone() {
             (400, &json!("invalid_dpop_proof"))
         );
     }
+    // A set of keys within the key: the thumbprint of the one, signed by the other.
+    let point = holder.0.public_key().as_ref();
+    let (x, y) = (BASE64.encode(&point[1..33]), BASE64.encode(&point[33..]));
+    let smuggled = thief.proof("POST", &login, None, |header, _| {
+        let own = header["jwk"].clone();
+        header["jwk"] = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "keys": [own]});
+    });
+    assert_eq!(log_in(smuggled).await.1["error"], "invalid_dpop_proof");
     let token = text(&tokens, "access_token");
     let url = format!("{}/me", service.url);
     let me = |scheme: &str, proof: Option<String>| {
