@@ -313,13 +313,21 @@ fn ask_password() -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(password))
 }
 
+/// Names are somebody else's text: what a terminal might obey reaches it escaped.
+fn plain(text: &str) -> String {
+    let shown = text.chars().map(|c| match c.is_control() {
+        true => c.escape_debug().to_string(),
+        false => c.to_string(),
+    });
+    shown.collect()
+}
+
 fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(header);
     for row in rows {
-        // Names are somebody else's text: nothing of it reaches the terminal unescaped.
-        table.add_row(row.map(|cell| cell.escape_debug().to_string()));
+        table.add_row(row.map(|cell| plain(&cell)));
     }
     table
 }

@@ -351,11 +351,7 @@ mod others {
 
     /// Runs a program to its end; what it printed.
     fn content(command: &mut Command) -> String {
-        let output = command
-            .current_dir(root())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let output = command.stdin(Stdio::null()).output().unwrap();
         let (out, err) = (
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr),
@@ -368,7 +364,7 @@ mod others {
     fn clients_of_python_are_content() {
         let service = Service::start("clients-py", &[]);
         let out = content(
-            Command::new("target/clients/bin/python")
+            Command::new(root().join("target/clients/bin/python"))
                 .arg(tests("clients/clients.py"))
                 .arg(&service.url)
                 .args(service.client()),
@@ -384,7 +380,7 @@ mod others {
                 .arg(tests("clients/clients.mjs"))
                 .arg(&service.url)
                 .args(service.client())
-                .arg("target/clients-node/node_modules"),
+                .arg(root().join("target/clients-node/node_modules")),
         );
         assert_eq!(out.lines().count(), 4, "{out}");
     }
@@ -401,7 +397,9 @@ mod others {
         );
         let schemathesis = |more: &[&str]| {
             let out = content(
-                Command::new("target/clients/bin/schemathesis")
+                Command::new(root().join("target/clients/bin/schemathesis"))
+                    // It keeps what it found in the directory that it runs in.
+                    .current_dir(service.data.parent().unwrap())
                     .arg("--config-file")
                     .arg(tests("clients/schemathesis.toml"))
                     .args([

@@ -201,7 +201,12 @@ async fn login_page(State(app): State<Shared>) -> Response {
     login_form(&app, StatusCode::OK, "", "")
 }
 
-async fn log_in(State(app): State<Shared>, from: From, fields: Fields) -> Response {
+async fn log_in(
+    State(app): State<Shared>,
+    from: From,
+    before: Result<Visitor, Response>,
+    fields: Fields,
+) -> Response {
     let (name, password) = (
         fields.get("username").unwrap_or_default(),
         fields.get("password").unwrap_or_default(),
@@ -237,7 +242,7 @@ async fn log_in(State(app): State<Shared>, from: From, fields: Fields) -> Respon
             }
             response
         }
-        Ok(Login::In(proven, device)) => entered(&app, &proven, device, &from).await,
+        Ok(Login::In(proven, device)) => entered(&app, &proven, device, &from, before).await,
         Err(refused) => refusal(&app, refused).await,
     }
 }
@@ -255,7 +260,23 @@ async fn refusal(app: &App, refused: Response) -> Response {
     response
 }
 
-async fn entered(app: &App, proven: &Proven, device: Option<String>, from: &From) -> Response {
+/// A new session, in the place of the one that this browser had before.
+async fn entered(
+    app: &App,
+    proven: &Proven,
+    device: Option<String>,
+    from: &From,
+    before: Result<Visitor, Response>,
+) -> Response {
+    if let Ok(before) = before {
+        let (id, now) = (before.session.id, app.now());
+        let ending = app
+            .store
+            .write(move |connection| tokens::end(connection, &id, now));
+        if let Err(error) = ending.await {
+            return app.failed(&error);
+        }
+    }
     match app.begin_page(proven, &from.device).await {
         Ok(token) => {
             let mut response = Redirect::to("/account").into_response();
@@ -288,7 +309,12 @@ struct FactorPage<'a> {
     token: &'a str,
 }
 
-async fn second_half(State(app): State<Shared>, from: From, fields: Fields) -> Response {
+async fn second_half(
+    State(app): State<Shared>,
+    from: From,
+    before: Result<Visitor, Response>,
+    fields: Fields,
+) -> Response {
     let (token, code) = (
         fields.get("mfa_token").unwrap_or_default(),
         fields.get("code").unwrap_or_default().trim(),
@@ -299,7 +325,7 @@ async fn second_half(State(app): State<Shared>, from: From, fields: Fields) -> R
         Factor::Recovery
     };
     match app.second_factor(token, factor, code, &from).await {
-        Ok(Login::In(proven, device)) => entered(&app, &proven, device, &from).await,
+        Ok(Login::In(proven, device)) => entered(&app, &proven, device, &from, before).await,
         Ok(_) => shown(
             StatusCode::UNAUTHORIZED,
             &FactorPage {

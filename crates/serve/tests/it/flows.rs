@@ -731,6 +731,22 @@ async fn pages_work_without_scripts_and_refuse_other_sites() {
         .await
         .unwrap();
     assert!(!shown.contains("<script>"), "{shown}");
+    // Another login of the same browser takes the place of the first.
+    let again = service
+        .post("/account/login")
+        .form(&form)
+        .header("cookie", cookie)
+        .send()
+        .await
+        .unwrap();
+    let cookies = again.headers().get_all("set-cookie").iter();
+    let renewed = cookies
+        .map(|one| one.to_str().unwrap().to_owned())
+        .find(|one| one.starts_with("session="))
+        .unwrap();
+    let old = service.get("/account").header("cookie", cookie);
+    assert_eq!(old.send().await.unwrap().status(), 303);
+    let cookie = renewed.split(';').next().unwrap();
     let out = service
         .post("/account/logout")
         .header("cookie", cookie)
