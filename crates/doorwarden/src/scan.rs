@@ -1,7 +1,8 @@
 //! `doorwarden scan`.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
@@ -401,6 +402,16 @@ fn words(plan: &Plan) -> String {
     text
 }
 
+/// Prints; whoever reads may have enough before the end, as `head` has.
+fn print_out(text: &str) -> Result<(), Failure> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::aborted(format!(
+            "failed to print the report: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn write(report: &Report, args: &Args) -> Result<(), Failure> {
     let render = |format| match format {
         Format::Text => Ok(report.text()),
@@ -412,7 +423,7 @@ fn write(report: &Report, args: &Args) -> Result<(), Failure> {
     };
     let Some(folder) = &args.output else {
         for format in &args.format {
-            println!("{}", render(*format)?.trim_end());
+            print_out(render(*format)?.trim_end())?;
         }
         return Ok(());
     };

@@ -16,7 +16,7 @@ use crate::{
     learn::Class,
     probe::{Source, Stop},
     request::Request,
-    scan::Session,
+    scan::{self, Session},
 };
 
 /// Routes that are tried where no document names one.
@@ -406,6 +406,26 @@ fn cookie(answer: &Answer, usual: &[String]) -> Option<Credential> {
 }
 
 /// The controls, measured at the first question for them.
+/// The same without an account: whether a route that is declared to ask for a token answers without one.
+pub(crate) async fn of_nobody(session: &mut Session) -> Result<Access, Stop> {
+    let mut open = None;
+    for (path, declared) in candidates(session) {
+        if !declared {
+            continue;
+        }
+        let none = ask(session, &path, None).await?;
+        if (200..300).contains(&none.status) {
+            open = Some((path, none.describe()));
+            break;
+        }
+    }
+    Ok(Access {
+        issued: None,
+        door: Err(scan::NEEDS_ACCOUNT.into()),
+        open,
+    })
+}
+
 pub(crate) async fn access(session: &mut Session) -> Result<Arc<Access>, Stop> {
     if let Some(access) = &session.access {
         return Ok(Arc::clone(access));

@@ -87,6 +87,25 @@ impl Learned {
         Ok(learned)
     }
 
+    /// What can be learned without an account: how a name that nobody has is answered. No answer is a
+    /// right one then.
+    pub(crate) fn of_nobody(login: Login, wrong: [&Answer; 2]) -> Self {
+        let [first, second] = wrong.map(Answer::signature);
+        let coarse = first != second;
+        Self {
+            login,
+            wrong: if coarse { first.coarse() } else { first },
+            right: RightShape {
+                status: 0,
+                leads_to: None,
+                keys: None,
+                cookies: BTreeSet::new(),
+            },
+            coarse,
+            usual: wrong[0].elapsed.max(wrong[1].elapsed),
+        }
+    }
+
     /// What an answer to a login means.
     pub(crate) fn class(&self, answer: &Answer) -> Class {
         if self.signature(answer) == self.wrong {

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 
 use crate::{
     Account, Options, Ownership, Registration, Report, Route, Secret, TokenPlace, Verdict,
-    access::{Access, Door},
+    access::{self, Access, Door},
     accounts::Inventor,
     answer::{Answer, Echoes, Signature},
     checks::{self, Check, limits::LimitFacts, locks::Locks},
@@ -348,6 +348,8 @@ pub(crate) struct Session {
     /// Measured once, judged by several checks.
     pub(crate) limits: Option<Result<LimitFacts, Stop>>,
     pub(crate) spray: Option<checks::spray_unseen::Facts>,
+    /// Whether there is an account that the scanner may log in with.
+    has_account: bool,
     /// Whether one check has the whole budget.
     pub(crate) is_alone: bool,
     /// What the target's document told.
@@ -378,6 +380,10 @@ pub(crate) struct Registered {
     /// How it answers a name that nobody has.
     pub(crate) usual: Signature,
 }
+
+/// Why a check can't tell without an account.
+pub(crate) const NEEDS_ACCOUNT: &str =
+    "it takes a test account; give one with --account, or let some be registered with --register";
 
 /// So many accounts give each role an account of its own.
 const ALL_ROLES: usize = 12;
@@ -415,6 +421,7 @@ impl Session {
         let model = match registers {
             true if takes_mail => Inventor::<StdRng>::MAIL_MODEL,
             true => Inventor::<StdRng>::MODEL,
+            false if given.is_empty() => Inventor::<StdRng>::MODEL,
             false => given,
         };
         if !model.is_empty() && !model.contains(char::is_alphabetic) {
@@ -431,6 +438,9 @@ impl Session {
         } else {
             Default::default()
         };
+        if options.accounts.is_empty() && !registers {
+            return Self::without_account(options, probe, inventor, login, found).await;
+        }
         for account in &options.accounts {
             if accounts
                 .iter()
@@ -460,6 +470,7 @@ impl Session {
             spray: None,
             found: found.clone(),
             access: None,
+            has_account: true,
             is_alone: options.only.len() == 1,
             locks: None,
             long_passwords: None,
@@ -470,6 +481,57 @@ impl Session {
             token: options.token.clone(),
             signed: options.signed.clone(),
         })
+    }
+
+    /// A session in which nobody can log in: its own account is a name that nobody has.
+    async fn without_account(
+        options: &Options,
+        mut probe: Probe,
+        mut inventor: Inventor<StdRng>,
+        login: Login,
+        found: &Discovered,
+    ) -> Result<Self, Opening> {
+        probe.doing("learning how a login is refused");
+        let nobody = Account {
+            name: inventor.name(),
+            password: inventor.password(),
+        };
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let password = inventor.password();
+            let request = Request::login(&login, &nobody.name, password.expose());
+            let mut answer = probe.send(None, request).await?;
+            answer.echoes = echoes(&[], &nobody.name, &password);
+            answers.push(answer);
+        }
+        let learned = Learned::of_nobody(login, [&answers[0], &answers[1]]);
+        probe.usual(learned.usual);
+        let mut session = Self {
+            probe,
+            learned,
+            along: None,
+            inventor,
+            accounts: vec![nobody],
+            unregistered: Vec::new(),
+            failures: HashMap::new(),
+            most_failures: options.failures_per_account,
+            limits: None,
+            spray: None,
+            found: found.clone(),
+            access: None,
+            has_account: false,
+            is_alone: options.only.len() == 1,
+            locks: None,
+            long_passwords: None,
+            signing: None,
+            registration: None,
+            jwt_key: None,
+            token_word: None,
+            token: None,
+            signed: None,
+        };
+        session.access = Some(Arc::new(access::of_nobody(&mut session).await?));
+        Ok(session)
     }
 
     /// Runs the checks in their order. A stop ends the scan; the checks that did not run are
@@ -513,7 +575,12 @@ impl Session {
         let before = self.probe.sent_here();
         self.probe.doing(check.id);
         let mut ended = None;
-        let verdict = match (check.run)(self).await {
+        let can_tell = self.has_account || checks::WITHOUT_ACCOUNT.contains(&check.id);
+        let outcome = match can_tell {
+            true => (check.run)(self).await,
+            false => Err(Stop::Check(NEEDS_ACCOUNT.into())),
+        };
+        let verdict = match outcome {
             Ok(verdict) => verdict,
             Err(Stop::Check(reason)) => Verdict::inconclusive(reason),
             // Others may need none, or fewer.
@@ -545,6 +612,7 @@ impl Session {
             most_failures: self.most_failures,
             limits: None,
             spray: None,
+            has_account: self.has_account,
             is_alone: self.is_alone,
             found: self.found.clone(),
             access: self.access.clone(),

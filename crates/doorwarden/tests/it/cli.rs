@@ -122,6 +122,34 @@ fn the_json_report_keeps_its_schema() {
 }
 
 #[test]
+fn without_an_account_it_says_what_one_would_add() {
+    let open = lab("answers-anybody");
+    let ran = run(&["scan", &open.login.url(), "--pace", "1000", "--quiet"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.out.contains("token-not-checked"), "{}", ran.out);
+    let naive = lab("naive");
+    let ran = run(&[
+        "scan",
+        &naive.login.url(),
+        "--pace",
+        "1000",
+        "--quiet",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let verdicts = report["verdicts"].as_array().unwrap();
+    let waiting = verdicts.iter().filter(|verdict| {
+        let reason = verdict["reason"].as_str().unwrap_or_default();
+        reason.contains("--account") && verdict["inconclusive"] == true
+    });
+    assert_eq!(waiting.count(), 51);
+    // Two to learn how names that nobody has are refused, and a few malformed ones.
+    assert!((2..=10).contains(&naive.login.attempts()));
+}
+
+#[test]
 fn one_account_decides_what_it_can_and_says_what_more_would_add() {
     let naive = lab("naive");
     let url = naive.login.url();
@@ -167,7 +195,6 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
             vec!["scan", &url, "--login", "POST /login"],
             "form:username",
         ),
-        (vec!["scan", &url], "--account"),
         (
             vec!["scan", &url, "--account", "nobody:wrong"],
             "check the account's password",

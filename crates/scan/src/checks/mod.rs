@@ -138,6 +138,16 @@ pub static ALL: [&Check; 56] = [
     &login_input_errors::CHECK,
 ];
 
+/// What can be decided without an account: by the document, and by what a name that nobody has, and no
+/// token at all, are answered.
+pub(crate) const WITHOUT_ACCOUNT: [&str; 5] = [
+    "token-not-checked",
+    "cors-credentials",
+    "password-grant",
+    "plain-http",
+    "login-input-errors",
+];
+
 /// Why a check of registrations has nothing to judge.
 const NEEDS_REGISTRATION: &str = "accounts are not registered in this scan; let it: --register";
 

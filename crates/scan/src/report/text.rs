@@ -29,7 +29,11 @@ impl Report {
         writeln!(page, "target    {}", self.target)?;
         for endpoint in &self.endpoints {
             let path: String = endpoint.path.chars().flat_map(shown).collect();
-            writeln!(page, "login     {} {path}", endpoint.method)?;
+            let (method, kind) = (&endpoint.method, &endpoint.kind);
+            match kind.as_str() {
+                "login" => writeln!(page, "login     {method} {path}")?,
+                _ => writeln!(page, "route     {method} {path} ({kind})")?,
+            }
         }
         if let Some(score) = &self.score {
             let cap = score
