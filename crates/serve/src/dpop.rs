@@ -168,3 +168,46 @@ fn same_url(one: &str, other: &str) -> bool {
     let parse = |url: &str| url::Url::parse(url).ok();
     parse(one).is_some_and(|one| Some(one) == parse(other))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9449 §4.1 (figure 2) and §6.1 (the key's thumbprint), typed in.
+    const PROOF: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
+    const ISSUED: i64 = 1_562_262_616;
+
+    fn check(url: &str, now: i64) -> Result<Option<Proof>, NoProof> {
+        let headers = [(
+            http::HeaderName::from_static("dpop"),
+            http::HeaderValue::from_static(PROOF),
+        )];
+        let used = Use {
+            method: "POST",
+            url,
+            token: None,
+            now,
+        };
+        proof(&headers.into_iter().collect(), &used)
+    }
+
+    #[test]
+    fn the_proof_of_rfc_9449_is_taken_once_and_in_its_time() {
+        let url = "https://server.example.com/token";
+        let proof = check(url, ISSUED).unwrap().unwrap();
+        assert_eq!(
+            proof.thumbprint,
+            "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+        );
+        let once = Once::default();
+        assert_eq!(once.use_up(&proof, ISSUED), Ok(()));
+        // For as long as it would be taken for young enough, it is remembered.
+        let last = ISSUED + OLDEST;
+        let again = check(url, last).unwrap().unwrap();
+        assert_eq!(once.use_up(&again, last), Err(NoProof::Replayed));
+        assert!(check(url, last + 1).is_err());
+        assert!(check(url, ISSUED - 1 - jwt::LEEWAY as i64).is_err());
+        assert!(check("https://server.example.com:443/token", ISSUED).is_ok());
+        assert!(check("https://server.example.com/other", ISSUED).is_err());
+    }
+}

@@ -484,3 +484,56 @@ pub(crate) fn thumbprint(members: &Map<String, Value>) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
     BASE64.encode(digest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7638 §3.1, typed in.
+    #[test]
+    fn a_thumbprint_is_that_of_rfc_7638() {
+        let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+        let key = serde_json::json!({"kty": "RSA", "n": n, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"});
+        let members = public_members(&key).unwrap();
+        assert_eq!(members.len(), 3, "what else stands there does not count");
+        assert_eq!(
+            thumbprint(&members),
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+        );
+    }
+
+    /// RFC 7520 §4.4, typed in: a signature over a text that is no JSON.
+    #[test]
+    fn a_signature_of_rfc_7520_verifies() {
+        let header =
+            "eyJhbGciOiJIUzI1NiIsImtpZCI6IjAxOGMwYWU1LTRkOWItNDcxYi1iZmQ2LWVlZjMxNGJjNzAzNyJ9";
+        let text = "It\u{2019}s a dangerous business, Frodo, going out your door. You step onto the road, and if you \
+                    don't keep your feet, there\u{2019}s no knowing where you might be swept off to.";
+        let signature = "s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0";
+        let token = format!("{header}.{}.{signature}", BASE64.encode(text));
+        let key = r#"{"kty":"oct","kid":"018c0ae5-4d9b-471b-bfd6-eef314bc7037","use":"sig","alg":"HS256","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg"}"#;
+        let keys = Jwks::parse(key).unwrap();
+        let expected = Expected {
+            algorithm: Algorithm::HS256,
+            audience: None,
+            issuer: None,
+            typ: None,
+            now: 0,
+        };
+        assert_eq!(verify(&token, &keys, &expected).unwrap().claims, None);
+        let for_somebody = Expected {
+            audience: Some("me"),
+            ..expected.clone()
+        };
+        assert!(matches!(
+            verify(&token, &keys, &for_somebody),
+            Err(Invalid::Claim(_))
+        ));
+        // Another id is another key's.
+        let other = Jwks::parse(&key.replace("018c", "118c")).unwrap();
+        assert!(matches!(
+            verify(&token, &other, &expected),
+            Err(Invalid::NoKey(_))
+        ));
+    }
+}
