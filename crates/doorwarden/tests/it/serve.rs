@@ -58,10 +58,15 @@ impl Service {
 
     /// Posts a form; the status and the body.
     fn post(&self, path: &str, form: &str) -> (u16, String) {
+        self.post_as("", path, form)
+    }
+
+    /// The same with a token.
+    fn post_as(&self, token: &str, path: &str, form: &str) -> (u16, String) {
         let address = self.url.strip_prefix("http://").unwrap();
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
-             content-length: {}\r\nconnection: close\r\n\r\n{form}",
+             authorization: Bearer {token}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{form}",
             form.len()
         );
         let Ok(mut stream) = TcpStream::connect(address) else {
@@ -142,8 +147,9 @@ fn what_was_acknowledged_survives_a_kill() {
     let mut service = Service::start("killed", &[]);
     let data = service.data.clone();
     for round in 0..3 {
-        let acknowledged: Vec<String> = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..4)
+        let (acknowledged, changed): (Vec<String>, Vec<String>) = std::thread::scope(|scope| {
+            let changing = scope.spawn(|| changes(&service, round));
+            let workers: Vec<_> = (0..3)
                 .map(|worker| {
                     let service = &service;
                     scope.spawn(move || {
@@ -161,12 +167,13 @@ fn what_was_acknowledged_survives_a_kill() {
                 .collect();
             std::thread::sleep(std::time::Duration::from_millis(1500 + 300 * round));
             service.process.signal("-KILL");
-            workers
+            let registered = workers
                 .into_iter()
                 .flat_map(|worker| worker.join().unwrap())
-                .collect()
+                .collect();
+            (registered, changing.join().unwrap())
         });
-        assert!(!acknowledged.is_empty());
+        assert!(!acknowledged.is_empty() && !changed.is_empty());
         service = Service::on(data.clone(), &[]);
         let listed = service.office(&["users", "list", "--json"]);
         for name in &acknowledged {
@@ -175,7 +182,45 @@ fn what_was_acknowledged_survives_a_kill() {
                 "{name} was acknowledged and is gone"
             );
         }
+        for name in &changed {
+            let sessions = service.office(&["sessions", "list", name]);
+            assert!(
+                !sessions.contains("an unknown device"),
+                "{name}: {sessions}"
+            );
+            assert_eq!(
+                service.post("/login", &form(name, CHANGED)).0,
+                200,
+                "{name}"
+            );
+        }
     }
+}
+
+const CHANGED: &str = "another fine long password";
+
+/// Registers, logs in and changes the password, which ends the session, until nothing answers; the names
+/// whose change was acknowledged.
+fn changes(service: &Service, round: u64) -> Vec<String> {
+    let mut changed = Vec::new();
+    for number in 0..10_000 {
+        let name = format!("change-{round}-{number}");
+        if service.post("/register", &form(&name, PASSWORD)).0 != 202 {
+            break;
+        }
+        let (status, tokens) = service.post("/login", &form(&name, PASSWORD));
+        if status != 200 {
+            break;
+        }
+        let tokens: Value = serde_json::from_str(&tokens).unwrap();
+        let change = format!("old_password={PASSWORD}&new_password={CHANGED}").replace(' ', "+");
+        let token = tokens["access_token"].as_str().unwrap();
+        if service.post_as(token, "/password/change", &change).0 != 200 {
+            break;
+        }
+        changed.push(name);
+    }
+    changed
 }
 
 #[test]
