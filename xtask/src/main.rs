@@ -13,7 +13,7 @@ cargo xtask oracle [RUNS] [--load] [--write]
                               every check against every login of the lab; to docs/oracle.md
 cargo xtask oracle --timing [RUNS] [--write]
                               how often the check of times is wrong; to docs/timing.md
-cargo xtask bench             a decision and a proxied request beside their rivals
+cargo xtask bench             a decision, a proxied request and logins beside their rivals
 cargo xtask docs              write the generated pages and schemas anew
 cargo xtask new-check ID      a new check's file
 cargo xtask new-signal NAME   a new signal's file";

@@ -162,6 +162,17 @@ pub(crate) fn end(connection: &Connection, id: &str, now: i64) -> rusqlite::Resu
     )
 }
 
+/// Ends a session of a user's own.
+pub(crate) fn end_own(
+    connection: &Connection,
+    id: &str,
+    user: &str,
+    now: i64,
+) -> rusqlite::Result<usize> {
+    let own = live(connection, id, now)?.filter(|session| session.user == user);
+    own.map_or(Ok(0), |session| end(connection, &session.id, now))
+}
+
 /// Ends all sessions of a user.
 pub(crate) fn end_all(connection: &Connection, user: &str, now: i64) -> rusqlite::Result<usize> {
     connection.execute(
@@ -227,6 +238,23 @@ impl App {
         })
     }
 
+    /// Keeps a session with its first token, unless its credentials were changed meanwhile.
+    async fn keep(
+        &self,
+        session: Session,
+        credentials: i64,
+        first: impl FnOnce(&Connection, &Session) -> rusqlite::Result<usize> + Send + 'static,
+    ) -> Result<(), Unissued> {
+        let keeping = self.store.write(move |connection| {
+            let kept = insert(connection, &session, credentials)?;
+            if kept {
+                first(connection, &session)?;
+            }
+            Ok(kept)
+        });
+        keeping.await?.then_some(()).ok_or(Unissued::Outdated)
+    }
+
     /// Begins a session with an access and a refresh token.
     pub(crate) async fn begin(
         &self,
@@ -240,22 +268,13 @@ impl App {
         let access = self.access_token(&session, proven.at())?;
         let (hash, bound) = (refresh.hash(), session.bound.is_some());
         let credentials = proven.user().credentials;
-        let kept = self
-            .store
-            .write(move |connection| {
-                if !insert(connection, &session, credentials)? {
-                    return Ok(false);
-                }
-                connection.execute(
-                    "INSERT INTO refresh (hash, session) VALUES (?1, ?2)",
-                    params![hash, session.id],
-                )?;
-                Ok(true)
-            })
-            .await?;
-        if !kept {
-            return Err(Unissued::Outdated);
-        }
+        self.keep(session, credentials, move |connection, session| {
+            connection.execute(
+                "INSERT INTO refresh (hash, session) VALUES (?1, ?2)",
+                params![hash, session.id],
+            )
+        })
+        .await?;
         Ok(Issued {
             access,
             refresh: Some(refresh),
@@ -273,22 +292,13 @@ impl App {
         let session = self.session_for(proven, None, device, None)?;
         let token = Random::new(PAGE)?;
         let (hash, credentials) = (token.hash(), proven.user().credentials);
-        let kept = self
-            .store
-            .write(move |connection| {
-                if !insert(connection, &session, credentials)? {
-                    return Ok(false);
-                }
-                connection.execute(
-                    "INSERT INTO opaque (hash, session, expires) VALUES (?1, ?2, ?3)",
-                    params![hash, session.id, session.expires],
-                )?;
-                Ok(true)
-            })
-            .await?;
-        if !kept {
-            return Err(Unissued::Outdated);
-        }
+        self.keep(session, credentials, move |connection, session| {
+            connection.execute(
+                "INSERT INTO opaque (hash, session, expires) VALUES (?1, ?2, ?3)",
+                params![hash, session.id, session.expires],
+            )
+        })
+        .await?;
         Ok(token)
     }
 

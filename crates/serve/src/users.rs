@@ -7,6 +7,7 @@ use crate::{
     door::Entry,
     passwords::Stored,
     store::{Store, StoreError},
+    tokens,
 };
 
 /// An account.
@@ -143,10 +144,7 @@ pub(crate) fn set_password(
     if set == 0 {
         return Ok(false);
     }
-    connection.execute(
-        "UPDATE sessions SET ended = ?1 WHERE user = ?2 AND ended IS NULL",
-        params![now, id],
-    )?;
+    tokens::end_all(connection, id, now)?;
     connection.execute("DELETE FROM pending WHERE user = ?1", [id])?;
     connection.execute("DELETE FROM signers WHERE user = ?1", [id])?;
     Ok(true)
@@ -177,10 +175,7 @@ pub(crate) fn disable(
         params![disabled, id],
     )?;
     if disabled {
-        connection.execute(
-            "UPDATE sessions SET ended = ?1 WHERE user = ?2 AND ended IS NULL",
-            params![now, id],
-        )?;
+        tokens::end_all(connection, id, now)?;
     }
     Ok(())
 }

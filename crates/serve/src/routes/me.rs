@@ -70,10 +70,9 @@ pub(super) async fn end_session(
     Path(id): Path<String>,
 ) -> Result<Response, Response> {
     let (now, user) = (app.now(), signed.user.id);
-    let ending = app.store.write(move |connection| {
-        let own = tokens::live(connection, &id, now)?.filter(|session| session.user == user);
-        own.map_or(Ok(0), |session| tokens::end(connection, &session.id, now))
-    });
+    let ending = app
+        .store
+        .write(move |connection| tokens::end_own(connection, &id, &user, now));
     match ending.await.map_err(|error| app.failed(&error))? {
         0 => Err(problem(
             StatusCode::NOT_FOUND,

@@ -716,10 +716,9 @@ async fn end_session(State(app): State<Shared>, visitor: Visitor, fields: Fields
         visitor.user.id.clone(),
         fields.get("id").unwrap_or_default().to_owned(),
     );
-    let ending = app.store.write(move |connection| {
-        let own = tokens::live(connection, &id, now)?.filter(|session| session.user == user);
-        own.map_or(Ok(0), |session| tokens::end(connection, &session.id, now))
-    });
+    let ending = app
+        .store
+        .write(move |connection| tokens::end_own(connection, &id, &user, now));
     match ending.await {
         Ok(_) => Redirect::to("/account").into_response(),
         Err(error) => app.failed(&error),
