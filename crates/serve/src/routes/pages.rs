@@ -22,8 +22,7 @@ use super::{Fields, Shared, credentials, problem, second_factor};
 use crate::{
     App,
     door::From,
-    login::{ENROLL_SECONDS, Factor, Login, Proven},
-    second_factor as factors,
+    login::{Factor, Login, Proven},
     tokens::{self, Caller, Session, Unissued},
     users::User,
 };
@@ -612,28 +611,13 @@ async fn begin_enrolling(
     password: &str,
     from: &From,
 ) -> Result<Enrolling, Response> {
-    second_factor::has_none(user)?;
-    if !app
-        .password_is_right("POST /account/factor", user, password, from)
-        .await?
-    {
-        return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
-    }
-    let secret = factors::secret().map_err(|_| super::broken())?;
-    let sealed = app
-        .seal
-        .seal(&factors::purpose(&user.id), &secret)
-        .map_err(|error| app.failed(&error))?;
-    let token = app
-        .wait_for("enroll", user, Some(sealed), ENROLL_SECONDS)
-        .await?;
-    let (secret, link) = factors::shown(&secret, "Doorwarden", &user.name);
-    let picture = picture(&link).ok_or_else(super::broken)?;
+    let begun = second_factor::enrolling(app, user, password, from).await?;
+    let picture = picture(&begun.link).ok_or_else(super::broken)?;
     Ok(Enrolling {
-        secret,
-        link,
+        secret: begun.secret,
+        link: begun.link,
         picture,
-        token: token.expose().to_owned(),
+        token: begun.token.expose().to_owned(),
     })
 }
 

@@ -6,10 +6,12 @@ use serde_json::json;
 
 use super::{Fields, Shared, Signed, broken, credentials, json, problem};
 use crate::{
+    App,
     door::From,
     login::{self, ENROLL_SECONDS, Factor},
     second_factor,
-    tokens::{self, sha256},
+    tokens::{self, Random, sha256},
+    users::User,
 };
 
 async fn factor(
@@ -55,33 +57,58 @@ pub(super) async fn recovery(
     .await
 }
 
-/// `POST /mfa/totp/enroll`: a secret for an authenticator, for whoever knows the password.
+/// A factor that waits for its first code.
+pub(super) struct Enrolling {
+    /// The secret in Base32.
+    pub(super) secret: String,
+    /// The same as a link for authenticators.
+    pub(super) link: String,
+    pub(super) token: Random,
+}
+
+/// Makes a secret for whoever knows the password and has no factor yet.
+pub(super) async fn enrolling(
+    app: &App,
+    user: &User,
+    password: &str,
+    from: &From,
+) -> Result<Enrolling, Response> {
+    has_none(user)?;
+    if !app
+        .password_is_right("POST /mfa/totp/enroll", user, password, from)
+        .await?
+    {
+        return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
+    }
+    let secret = second_factor::secret().map_err(|_| broken())?;
+    let sealed = app.seal.seal(&second_factor::purpose(&user.id), &secret);
+    let sealed = sealed.map_err(|error| app.failed(&error))?;
+    let token = app
+        .wait_for("enroll", user, Some(sealed), ENROLL_SECONDS)
+        .await?;
+    let (secret, link) = second_factor::shown(&secret, "Doorwarden", &user.name);
+    Ok(Enrolling {
+        secret,
+        link,
+        token,
+    })
+}
+
+/// `POST /mfa/totp/enroll`: a secret for an authenticator.
 pub(super) async fn enroll(
     State(app): State<Shared>,
     from: From,
     signed: Signed,
     fields: Fields,
 ) -> Result<Response, Response> {
-    let password = fields.need("password")?;
-    has_none(&signed.user)?;
-    if !app
-        .password_is_right("POST /mfa/totp/enroll", &signed.user, password, &from)
-        .await?
-    {
-        return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
-    }
-    let secret = second_factor::secret().map_err(|_| broken())?;
-    let sealed = app
-        .seal
-        .seal(&second_factor::purpose(&signed.user.id), &secret);
-    let sealed = sealed.map_err(|error| app.failed(&error))?;
-    let token = app
-        .wait_for("enroll", &signed.user, Some(sealed), ENROLL_SECONDS)
-        .await?;
-    let (base32, link) = second_factor::shown(&secret, "Doorwarden", &signed.user.name);
+    let enrolling = enrolling(&app, &signed.user, fields.need("password")?, &from).await?;
     Ok(json(
         StatusCode::OK,
-        &json!({"secret": base32, "otpauth_uri": link, "enroll_token": token.expose()}),
+        &json!({
+            "secret": enrolling.secret,
+            "otpauth_uri": enrolling.link,
+            "enroll_token": enrolling.token.expose(),
+        }),
     ))
 }
 
@@ -98,7 +125,7 @@ pub(super) async fn confirm(
 }
 
 /// A factor is replaced only by whoever still has it.
-pub(super) fn has_none(user: &crate::users::User) -> Result<(), Response> {
+fn has_none(user: &User) -> Result<(), Response> {
     match user.totp {
         None => Ok(()),
         Some(_) => Err(problem(
@@ -111,7 +138,7 @@ pub(super) fn has_none(user: &crate::users::User) -> Result<(), Response> {
 /// Keeps a factor whose first code is right; the user's other sessions end, which had none.
 pub(super) async fn confirmed(
     app: &Shared,
-    user: &crate::users::User,
+    user: &User,
     session: &str,
     token: &str,
     code: &str,
@@ -186,7 +213,7 @@ pub(super) async fn remove(
 /// Removes a factor.
 pub(super) async fn removed(
     app: &Shared,
-    user: &crate::users::User,
+    user: &User,
     password: &str,
     code: &str,
     from: &From,
