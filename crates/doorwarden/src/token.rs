@@ -44,6 +44,7 @@ struct Verify {
     #[arg(long)]
     at: Option<u64>,
     /// The token [default: read from the standard input]
+    #[arg(allow_hyphen_values = true)]
     token: Option<String>,
 }
 
@@ -59,10 +60,11 @@ pub(crate) fn token(args: Args) -> Result<u8, Failure> {
     let token = match args.token {
         Some(token) => token,
         None => {
-            let mut token = String::new();
-            let read = io::stdin().take(MOST_INPUT).read_to_string(&mut token);
+            let mut bytes = Vec::new();
+            let read = io::stdin().take(MOST_INPUT).read_to_end(&mut bytes);
             read.map_err(|error| Failure::usage(format!("failed to read a token: {error}")))?;
-            // The line's end is the shell's and not the token's.
+            // What is no text is no token. The line's end is the shell's and not the token's.
+            let token = String::from_utf8_lossy(&bytes);
             token.trim_end_matches(['\r', '\n']).to_owned()
         }
     };

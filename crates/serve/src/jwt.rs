@@ -10,7 +10,7 @@ use std::fmt;
 use aws_lc_rs::{
     hmac,
     rsa::PublicKeyComponents,
-    signature::{self, UnparsedPublicKey, VerificationAlgorithm},
+    signature::{self, ParsedPublicKey, UnparsedPublicKey},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use doorwarden_gate::http::Unambiguous;
@@ -232,17 +232,23 @@ impl Jwk {
     fn verifies(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> Option<bool> {
         let rsa = |parameters: &'static signature::RsaParameters| {
             let (n, e) = (self.bytes("n")?, self.bytes("e")?);
+            // RFC 7518 §3.3: of 2048 bits or more; §6.3.1.1: no leading zeros.
+            let (size, first) = (n.len() * 8, *n.first()?);
+            let bits = size - first.leading_zeros() as usize;
+            if first == 0 || !(2048..=8192).contains(&bits) {
+                return None;
+            }
             let key = PublicKeyComponents { n, e };
             Some(key.verify(parameters, signed, signature).is_ok())
         };
-        let ec = |kind: &'static dyn VerificationAlgorithm, width: usize| {
+        let ec = |kind: &'static signature::EcdsaVerificationAlgorithm, width: usize| {
             let (x, y) = (self.bytes("x")?, self.bytes("y")?);
             if x.len() != width || y.len() != width {
                 return None;
             }
             let point = [&[4][..], &x, &y].concat();
-            let key = UnparsedPublicKey::new(kind, point);
-            Some(key.verify(signed, signature).is_ok())
+            let key = ParsedPublicKey::new(kind, point).ok()?;
+            Some(key.verify_sig(signed, signature).is_ok())
         };
         // RFC 7518 §3.2: a key of at least the hash's size.
         let secret = |kind: hmac::Algorithm| {
@@ -264,11 +270,41 @@ impl Jwk {
             Algorithm::ES384 => ec(&signature::ECDSA_P384_SHA384_FIXED, 48),
             Algorithm::ES512 => ec(&signature::ECDSA_P521_SHA512_FIXED, 66),
             Algorithm::EdDSA => {
-                let key = UnparsedPublicKey::new(&signature::ED25519, self.bytes("x")?);
+                let point = self.bytes("x")?;
+                if is_of_small_order(&point) {
+                    return None;
+                }
+                let key = UnparsedPublicKey::new(&signature::ED25519, point);
                 Some(key.verify(signed, signature).is_ok())
             }
         }
     }
+}
+
+/// Whether a point of Ed25519 has an order of 8 or less: signatures that nobody made are right under it
+/// (RFC 8032 §5.1.7 leaves it open). Their second coordinates, little-endian: 0, 1, two of order 8,
+/// and those of 1 and 0 again from p - 1 to p + 1; the sign's bit is any.
+fn is_of_small_order(point: &[u8]) -> bool {
+    const EIGHTH: [u8; 32] = [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ];
+    const OTHER_EIGHTH: [u8; 32] = [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ];
+    let Some((last, rest)) = point.split_last() else {
+        return false;
+    };
+    let last = last & 0x7f;
+    let first = rest.first().copied().unwrap_or_default();
+    let between = |byte: u8| rest.iter().skip(1).all(|one| *one == byte);
+    let tiny = matches!(first, 0 | 1) && between(0) && last == 0;
+    let wrapped = matches!(first, 0xec..=0xee) && between(0xff) && last == 0x7f;
+    let is = |known: &[u8; 32]| rest == &known[..31] && last == known[31];
+    tiny || wrapped || is(&EIGHTH) || is(&OTHER_EIGHTH)
 }
 
 /// Verifies a token: its form, its algorithm, its signature by one of the keys, its times, and what
@@ -279,6 +315,14 @@ pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Verif
         return Err(Invalid::Algorithm(expected.algorithm));
     }
     if parts.header.contains_key("crit") {
+        return Err(Invalid::Critical);
+    }
+    // RFC 7797 §7: not for JWTs, and §6: only with crit.
+    if parts
+        .header
+        .get("b64")
+        .is_some_and(|b64| *b64 != Value::Bool(true))
+    {
         return Err(Invalid::Critical);
     }
     let kid = match parts.header.get("kid") {
@@ -297,6 +341,12 @@ pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Verif
         return Err(Invalid::NoKey(
             "of that id, type, algorithm and use there is none",
         ));
+    }
+    let of_the_id = fitting
+        .clone()
+        .filter(|key| kid.is_some() && key.text("kid") == kid);
+    if of_the_id.count() > 1 {
+        return Err(Invalid::NoKey("of that id there is more than one"));
     }
     let mut usable = false;
     let mut right = false;
@@ -372,9 +422,19 @@ impl<'a> Parts<'a> {
             Err(_) if serde_json::from_slice::<Value>(&self.payload).is_ok() => {
                 Err(Invalid::Malformed("a claim stands twice"))
             }
+            // Another reader may be more lenient and find claims there, such as a time that has passed.
+            Err(_) if begins_as_object(&self.payload) => Err(Invalid::Malformed(
+                "its payload begins as a JSON object and is none",
+            )),
             Err(_) => Ok(None),
         }
     }
+}
+
+/// Whether a lenient reader could take it for a JSON object: after white space and a byte order mark.
+fn begins_as_object(payload: &[u8]) -> bool {
+    let text = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
+    text.trim_ascii_start().starts_with(b"{")
 }
 
 fn check(
@@ -456,7 +516,7 @@ pub(crate) fn signed(unsigned: String, signature: &[u8]) -> String {
 }
 
 /// The header of a token of which nothing is verified yet.
-pub(crate) fn header(token: &str) -> Option<Map<String, Value>> {
+pub fn header(token: &str) -> Option<Map<String, Value>> {
     Parts::of(token).ok().map(|parts| parts.header)
 }
 
