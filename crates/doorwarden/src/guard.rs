@@ -13,9 +13,14 @@ use std::{
 };
 
 use doorwarden_decision::{Login, Policy};
+use doorwarden_gate::{Gate, Parts, Secret};
 use doorwarden_guard::{Event, EventSink, Guard, ProtectedLogin, Scope, Upstream};
 
-use crate::{Failure, config, interrupt::interrupted, state};
+use crate::{
+    Failure, config,
+    interrupt::interrupted,
+    state::{self, Counting},
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -98,7 +103,20 @@ async fn serve(args: Args) -> Result<u8, Failure> {
     let (upstream, shadow) = (config.upstream.to_string(), config.shadow);
     let trail = AuditTrail::open(audit.as_deref())?;
     let state = config.state.clone();
-    let gate = state::gate(&config, policy, trail.sink())?;
+    let counting = Counting {
+        store: config.store.as_ref(),
+        nodes: config.nodes,
+        outage: config.outage,
+        memory_mib: config.memory_mib,
+        state: config.state.as_deref(),
+    };
+    let gate = Gate::new(Parts {
+        counters: counting.begin(&policy, &secret(&config)?)?,
+        policy,
+        capacity: config.verifying.get(),
+        shadow: config.shadow,
+        sink: trail.sink(),
+    });
     let kept = Arc::clone(&gate);
     let guard = Guard::with_gate(config, gate)
         .await
@@ -134,6 +152,23 @@ async fn serve(args: Args) -> Result<u8, Failure> {
     }
     trail.close();
     Ok(0)
+}
+
+/// The secret of `secret_file`, that of the state's folder, or one that dies with the process.
+fn secret(config: &doorwarden_guard::Config) -> Result<Secret, Failure> {
+    if let Some(path) = &config.secret_file {
+        return state::read_secret(path);
+    }
+    if config.store.is_some() {
+        return Err(Failure::usage(
+            "guards that share a store need one secret: `secret_file = \"FILE\"` with 64 hexadecimal digits, \
+             such as `openssl rand -hex 32` prints",
+        ));
+    }
+    let Some(folder) = &config.state else {
+        return Secret::generate().map_err(Failure::aborted);
+    };
+    state::secret_in(folder)
 }
 
 fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> {

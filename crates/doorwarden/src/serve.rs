@@ -19,7 +19,12 @@ use doorwarden_serve::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Failure, config, guard::AuditTrail, interrupt::interrupted, state};
+use crate::{
+    Failure, config,
+    guard::AuditTrail,
+    interrupt::interrupted,
+    state::{self, Counting},
+};
 
 /// Which server is meant.
 #[derive(clap::Args)]
@@ -85,11 +90,11 @@ impl Which {
         Ok((serve, policy))
     }
 
-    fn office(self) -> Result<(Office, Config), Failure> {
+    async fn office(self) -> Result<(Office, Config), Failure> {
         let (config, _) = self.read()?;
         let secret = secret(&config)?;
-        let office = Office::open(config.clone(), &secret).map_err(Failure::usage)?;
-        Ok((office, config))
+        let office = Office::open(config.clone(), &secret).await;
+        Ok((office.map_err(Failure::usage)?, config))
     }
 }
 
@@ -127,12 +132,21 @@ pub(crate) async fn serve(args: Args) -> Result<u8, Failure> {
     let policy = policy.unwrap_or_else(|| config.policy());
     let secret = secret(&config)?;
     let data = config.data.clone();
-    let mail = config.mail_command.is_empty();
+    let mail = config.mail_command.is_empty() && config.smtp.is_none();
+    let scheme = config.scheme();
+    let counting = Counting {
+        store: config.store.as_ref(),
+        nodes: config.nodes,
+        outage: config.outage,
+        memory_mib: config.memory_mib,
+        state: Some(&config.data),
+    };
+    let counters = counting.begin(&policy, &secret)?;
     let trail = AuditTrail::open(args.audit.as_deref())?;
     let complain = Arc::new(|line: &str| eprintln!("doorwarden: {line}"));
-    let server = Server::start(config, policy, &secret, trail.sink(), complain).await;
+    let server = Server::start(config, policy, &secret, counters, trail.sink(), complain).await;
     let server = server.map_err(Failure::usage)?;
-    eprintln!("doorwarden serve on http://{}", server.address());
+    eprintln!("doorwarden serve on {scheme}://{}", server.address());
     eprintln!("  issuer {}", server.issuer());
     eprintln!("  data in {}", data.display());
     if mail {
@@ -141,7 +155,11 @@ pub(crate) async fn serve(args: Args) -> Result<u8, Failure> {
     eprintln!(
         "  pages at /account, routes at /docs; a first administrator: doorwarden users add NAME --admin"
     );
+    let gate = Arc::clone(server.gate());
+    let keeping = tokio::spawn(state::keep(data.clone(), Arc::clone(&gate)));
     server.run(interrupted()).await;
+    keeping.abort();
+    state::save(&data, &gate)?;
     trail.close();
     Ok(0)
 }
@@ -223,7 +241,7 @@ enum UsersCommand {
 }
 
 pub(crate) async fn users(args: UsersArgs) -> Result<u8, Failure> {
-    let (office, _) = args.which.office()?;
+    let (office, _) = args.which.office().await?;
     match args.command {
         UsersCommand::Add { name, mail, admin } => {
             let password = Password::new(ask_password()?.to_string());
@@ -355,7 +373,7 @@ enum SessionsCommand {
 }
 
 pub(crate) async fn sessions(args: SessionsArgs) -> Result<u8, Failure> {
-    let (office, _) = args.which.office()?;
+    let (office, _) = args.which.office().await?;
     match args.command {
         SessionsCommand::List { name } => {
             let sessions = office.sessions(&name).await.map_err(Failure::usage)?;
@@ -401,7 +419,7 @@ enum ClientsCommand {
 }
 
 pub(crate) async fn clients(args: ClientsArgs) -> Result<u8, Failure> {
-    let (office, _) = args.which.office()?;
+    let (office, _) = args.which.office().await?;
     let ClientsCommand::Add { name } = args.command;
     let (id, secret) = office.add_client(&name).await.map_err(Failure::aborted)?;
     println!("client_id={id}\nclient_secret={}", *secret);
@@ -427,7 +445,7 @@ enum KeysCommand {
 }
 
 pub(crate) async fn keys(args: KeysArgs) -> Result<u8, Failure> {
-    let (office, config) = args.which.office()?;
+    let (office, config) = args.which.office().await?;
     let KeysCommand::Rotate { alg } = args.command;
     let kid = office
         .rotate_keys(alg.unwrap_or(config.algorithm))

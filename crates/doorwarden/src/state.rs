@@ -1,8 +1,10 @@
-//! What a guard keeps over a restart: its secret, used-up limits, known networks, calibration.
+//! What `guard` and `serve` count with and keep over a restart: secret, used-up limits, known networks,
+//! calibration.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufReader, BufWriter, Read, Write},
+    num::NonZeroU32,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -11,9 +13,8 @@ use std::{
 
 use doorwarden_decision::{Calibration, Policy};
 use doorwarden_gate::{
-    EventSink, Gate, Keyring, MemoryStore, Parts, Secret, SharedCounters, Store, now,
+    Counters, Gate, Keyring, MemoryStore, Outage, PrivateUrl, Secret, SharedCounters, Store, now,
 };
-use doorwarden_guard::Config;
 use doorwarden_redis::RedisStore;
 
 use crate::Failure;
@@ -24,39 +25,44 @@ const EVERY: Duration = Duration::from_secs(300);
 /// Only the owner may read a secret.
 const PRIVATE: u32 = 0o600;
 
-/// Makes the gate that a configuration asks for, with what was kept of the last one.
-pub(crate) fn gate(config: &Config, policy: Policy, sink: EventSink) -> Result<Arc<Gate>, Failure> {
-    let secret = secret(config)?;
-    let [a, b, c, d, e, f, g, h, ..] = secret.derive("tables", 0);
-    let seed = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    let memory = MemoryStore::new(&policy, config.memory_mib << 20, seed);
-    let mut calibration = Calibration::default();
-    if let Some(folder) = &config.state {
-        calibration = restore(folder, (config.store.is_none()).then_some(&memory));
+/// Where a configuration lets attempts be counted.
+pub(crate) struct Counting<'a> {
+    /// Shared with other nodes; in memory, where there is none.
+    pub(crate) store: Option<&'a PrivateUrl>,
+    pub(crate) nodes: NonZeroU32,
+    pub(crate) outage: Outage,
+    pub(crate) memory_mib: usize,
+    /// The directory of what was kept of the last run.
+    pub(crate) state: Option<&'a Path>,
+}
+
+impl Counting<'_> {
+    /// The counters, with what was kept.
+    pub(crate) fn begin(&self, policy: &Policy, secret: &Secret) -> Result<Counters, Failure> {
+        let bytes = self.memory_mib << 20;
+        let memory = MemoryStore::new(policy, bytes, secret.table_seed());
+        let kept = self.store.is_none().then_some(&memory);
+        let restored = self.state.map(|folder| restore(folder, kept));
+        let keyring = match self.store {
+            None => Keyring::own(secret, now()),
+            Some(_) => Keyring::shared(secret, now()),
+        };
+        let store = match self.store {
+            None => Store::Memory(memory),
+            Some(url) => {
+                let store = RedisStore::new(url.expose(), secret).map_err(Failure::usage)?;
+                let nodes = self.nodes.get();
+                let shared =
+                    SharedCounters::new(Box::new(store), memory, policy, self.outage, nodes);
+                Store::Shared(Box::new(shared))
+            }
+        };
+        Ok(Counters {
+            store,
+            keyring: keyring.map_err(Failure::aborted)?,
+            calibration: restored.unwrap_or_default(),
+        })
     }
-    let keyring = match config.store {
-        None => Keyring::own(&secret, now()),
-        Some(_) => Keyring::shared(&secret, now()),
-    };
-    let store = match &config.store {
-        None => Store::Memory(memory),
-        Some(url) => {
-            let store = RedisStore::new(&url.0, &secret).map_err(Failure::usage)?;
-            let nodes = config.nodes.get();
-            let shared =
-                SharedCounters::new(Box::new(store), memory, &policy, config.outage, nodes);
-            Store::Shared(Box::new(shared))
-        }
-    };
-    Ok(Gate::new(Parts {
-        policy,
-        store,
-        keyring: keyring.map_err(Failure::aborted)?,
-        calibration,
-        capacity: config.verifying.get(),
-        shadow: config.shadow,
-        sink,
-    }))
 }
 
 /// Writes the state now and then until it is dropped.
@@ -130,23 +136,6 @@ fn calibration(from: &mut impl Read) -> Option<Calibration> {
     let length = word()?.min(1024);
     let words: Vec<u32> = (0..length).map_while(|_| word()).collect();
     Calibration::from_words(&words)
-}
-
-/// The secret of `secret_file`, that of the state's folder, or one that dies with the process.
-fn secret(config: &Config) -> Result<Secret, Failure> {
-    if let Some(path) = &config.secret_file {
-        return read_secret(path);
-    }
-    if config.store.is_some() {
-        return Err(Failure::usage(
-            "guards that share a store need one secret: `secret_file = \"FILE\"` with 64 hexadecimal digits, \
-             such as `openssl rand -hex 32` prints",
-        ));
-    }
-    let Some(folder) = &config.state else {
-        return Secret::generate().map_err(Failure::aborted);
-    };
-    secret_in(folder)
 }
 
 /// The secret of a directory, which is made where there is none.

@@ -17,7 +17,7 @@ use doorwarden_decision::{
 use futures_util::FutureExt;
 
 use crate::{
-    AttemptEvent, Ended, Event, EventSink, Keyring, Metrics, NoRandomness,
+    AttemptEvent, Ended, Event, EventSink, Keyring, MemoryStore, Metrics, NoRandomness, Secret,
     events::{Caught, Retroacted},
     http::credentials::Credentials,
     keyring::random,
@@ -32,16 +32,38 @@ const REMEMBERED_LOGINS: usize = 1 << 16;
 /// The calibration's thresholds are read anew after so many right logins.
 const RECALIBRATE: u32 = 256;
 
+/// What a gate counts with.
+pub struct Counters {
+    /// Where the counters are.
+    pub store: Store,
+    /// The keys that they are named by.
+    pub keyring: Keyring,
+    /// What was learned of the site's own people before.
+    pub calibration: Calibration,
+}
+
+impl Counters {
+    /// In this process's memory, of at most so many bytes, which nothing is known in yet.
+    pub fn in_memory(
+        policy: &Policy,
+        bytes: usize,
+        secret: &Secret,
+        now: Timestamp,
+    ) -> Result<Self, NoRandomness> {
+        Ok(Self {
+            store: MemoryStore::new(policy, bytes, secret.table_seed()).into(),
+            keyring: Keyring::own(secret, now)?,
+            calibration: Calibration::default(),
+        })
+    }
+}
+
 /// What a gate is made of.
 pub struct Parts {
     /// How much is allowed.
     pub policy: Policy,
-    /// Where the counters are.
-    pub store: Store,
-    /// The keys.
-    pub keyring: Keyring,
-    /// What was learned of the site's own people before.
-    pub calibration: Calibration,
+    /// What is counted with.
+    pub counters: Counters,
     /// Attempts that may be verified at once before strangers are shed; see
     /// [`Attempt::load`].
     pub capacity: usize,
@@ -153,13 +175,18 @@ impl Drop for Verifying {
 impl Gate {
     /// A gate of these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let thresholds = parts.calibration.thresholds(&parts.policy);
+        let Counters {
+            store,
+            keyring,
+            calibration,
+        } = parts.counters;
+        let thresholds = calibration.thresholds(&parts.policy);
         Arc::new(Self {
             policy: parts.policy,
-            store: parts.store,
-            keyring: parts.keyring,
+            store,
+            keyring,
             calibration: Mutex::new(Calibrating {
-                calibration: parts.calibration,
+                calibration,
                 thresholds,
                 since: 0,
             }),
@@ -180,12 +207,9 @@ impl Gate {
         sink: EventSink,
         now: Timestamp,
     ) -> Result<Arc<Self>, NoRandomness> {
-        let seed = u64::from_be_bytes(random()?);
-        let secret = crate::Secret::generate()?;
+        let secret = Secret::generate()?;
         Ok(Self::new(Parts {
-            store: crate::MemoryStore::new(&policy, bytes, seed).into(),
-            keyring: Keyring::own(&secret, now)?,
-            calibration: Calibration::default(),
+            counters: Counters::in_memory(&policy, bytes, &secret, now)?,
             capacity: usize::MAX,
             shadow,
             policy,
@@ -209,7 +233,7 @@ impl Gate {
     }
 
     /// The counters, where they are in this process's memory.
-    pub fn memory(&self) -> Option<&crate::MemoryStore> {
+    pub fn memory(&self) -> Option<&MemoryStore> {
         match &self.store {
             Store::Memory(memory) => Some(memory),
             Store::Shared(_) => None,
@@ -484,9 +508,7 @@ mod tests {
         };
         let policy = Policy::default();
         let mut parts = Parts {
-            store: crate::MemoryStore::new(&policy, 1 << 20, 1).into(),
-            keyring: Keyring::own(&crate::Secret::new([1; 32]), at(0)).unwrap(),
-            calibration: Calibration::default(),
+            counters: Counters::in_memory(&policy, 1 << 20, &Secret::new([1; 32]), at(0)).unwrap(),
             capacity: 100,
             shadow,
             policy,

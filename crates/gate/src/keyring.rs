@@ -54,6 +54,12 @@ impl Secret {
         mac.update(&[1]);
         mac.finalize().into_bytes().into()
     }
+
+    /// The seed of counters' tables in memory.
+    pub fn table_seed(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.derive("tables", 0);
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
 }
 
 /// Where the keys of marks come from.

@@ -18,16 +18,18 @@ pub mod http;
 mod keyring;
 mod metrics;
 mod popularity;
+mod private_url;
 mod store;
 
 pub use asn::{AsnTable, InvalidTable};
 pub use clock::now;
 pub use deadline::{Deadline, UnderWay};
 pub use events::{AttemptEvent, Caught, Ended, Event, EventSink, Retroacted, Turned};
-pub use gate::{Admission, Asked, Denial, Gate, Parts, Ticket};
+pub use gate::{Admission, Asked, Counters, Denial, Gate, Parts, Ticket};
 pub use keyring::{Keyring, NoRandomness, Secret};
 pub(crate) use metrics::Metrics;
 pub use popularity::is_popular;
+pub use private_url::PrivateUrl;
 pub use store::{Away, MemoryStore, NotRestored, Outage, SharedCounters, SharedStore, Store};
 
 /// Locks: shuttle's where its interleavings are tested.

@@ -9,7 +9,7 @@ use std::{
 
 use doorwarden_decision::Login;
 use doorwarden_gate::{
-    Outage,
+    Outage, PrivateUrl,
     http::{client_addr::ForwardingHeader, credentials::Place},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, uri::Authority};
@@ -65,7 +65,7 @@ pub struct Config {
     /// Counters that several nodes share: `redis://HOST:PORT`, or several nodes of a cluster,
     /// joined by commas.
     #[serde(default)]
-    pub store: Option<StoreUrl>,
+    pub store: Option<PrivateUrl>,
     /// How many guards share them; their limits are divided by it while the store is away.
     #[serde(default = "Config::default_nodes")]
     pub nodes: NonZeroU32,
@@ -153,23 +153,6 @@ fn sensible_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D
         return Err(de::Error::custom("write from 1 to 3600 seconds"));
     }
     Ok(seconds)
-}
-
-/// Where shared counters are. Prints as nothing: there may be a password in it.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct StoreUrl(pub String);
-
-impl std::fmt::Debug for StoreUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StoreUrl(redacted)")
-    }
-}
-
-impl From<String> for StoreUrl {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
 }
 
 /// What is forwarded.

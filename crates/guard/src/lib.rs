@@ -20,7 +20,7 @@ mod proxy;
 mod server;
 mod upgrade;
 
-pub use config::{Config, FailureForm, ProtectedLogin, Scope, StoreUrl, Upstream};
+pub use config::{Config, FailureForm, ProtectedLogin, Scope, Upstream};
 pub use doorwarden_gate::{Event, EventSink, http::client_addr::ForwardingHeader};
 pub use outcome::OutcomeRule;
 pub use server::{Guard, StartError};

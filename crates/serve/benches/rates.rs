@@ -16,7 +16,7 @@ use std::{
 };
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use doorwarden_gate::Secret;
+use doorwarden_gate::{Counters, Secret, now};
 use doorwarden_serve::{Config, Server, admin::Office};
 use reqwest::Client;
 
@@ -83,10 +83,12 @@ async fn served(bare: f64) {
     };
     let secret = Secret::new([5; 32]);
     let policy = config.policy();
+    let counters = Counters::in_memory(&policy, config.memory_mib << 20, &secret, now()).unwrap();
     let server = Server::start(
         config.clone(),
         policy,
         &secret,
+        counters,
         Box::new(|_| {}),
         Arc::new(|_| {}),
     );
@@ -98,7 +100,7 @@ async fn served(bare: f64) {
     }));
 
     // One hash for all, so that making the accounts takes no minutes.
-    let office = Office::open(config, &secret).unwrap();
+    let office = Office::open(config, &secret).await.unwrap();
     let password = doorwarden_gate::http::credentials::Password::new(PASSWORD.into());
     office
         .add_user("bench-model", &password, None, false)

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use argon2::Block;
 use doorwarden_gate::{Secret, http::credentials::Password};
-use rusqlite::{Connection, params};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,7 +15,7 @@ use crate::{
     passwords::{self, Cost, Unfit},
     seal::Seal,
     server,
-    store::Store,
+    store::{Connection, Queried, Store, params},
     tokens::{self, Random},
     users::{self, InvalidName},
 };
@@ -121,7 +120,7 @@ struct Row {
 }
 
 /// The account of a name, or the error that says there is none.
-pub(crate) fn named(connection: &Connection, name: &str) -> rusqlite::Result<Option<users::User>> {
+pub(crate) fn named(connection: &Connection, name: &str) -> Queried<Option<users::User>> {
     users::by_key(connection, &users::key(name).unwrap_or_default())
 }
 
@@ -159,8 +158,8 @@ pub(crate) async fn add_client(
 
 impl Office {
     /// Opens the database of a configuration.
-    pub fn open(config: Config, secret: &Secret) -> Result<Self, OfficeError> {
-        let (store, seal) = server::open(&config.data, secret)?;
+    pub async fn open(config: Config, secret: &Secret) -> Result<Self, OfficeError> {
+        let (store, seal) = server::open(&config, secret).await?;
         Ok(Self {
             store,
             seal,

@@ -1,9 +1,9 @@
 //! How a server is configured: the section `[serve]`.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use doorwarden_decision::Policy;
-use doorwarden_gate::http::client_addr::ForwardingHeader;
+use doorwarden_gate::{Outage, PrivateUrl, http::client_addr::ForwardingHeader};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -26,14 +26,34 @@ pub enum Profile {
     Strict,
 }
 
+/// What access tokens are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// JWTs by RFC 9068: whoever has the JWKS can verify them.
+    #[default]
+    Jwt,
+    /// Random texts, which only this service knows: whoever is sent one introspects it (RFC 7662).
+    Opaque,
+}
+
 /// `[serve]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// The directory of the database, the secret and the mails.
+    /// The directory of the database, the secret, the counters and the mails.
     pub data: PathBuf,
+    /// A PostgreSQL database that several nodes share, `postgres://NAME:PASSWORD@HOST/DATABASE`, instead
+    /// of SQLite in the data directory.
+    pub database: Option<PrivateUrl>,
+    /// Counters that they share: `redis://HOST:PORT`, or nodes of a cluster, joined by commas.
+    pub store: Option<PrivateUrl>,
+    /// How many nodes share them; their limits are divided by it while the store is away.
+    pub nodes: NonZeroU32,
+    /// What holds while the store is away.
+    pub outage: Outage,
     /// The URL by which clients reach it, and the issuer of its tokens (RFC 8414).
     pub issuer: Option<String>,
     /// The audience of its tokens; the issuer, where it is not given.
@@ -43,6 +63,8 @@ pub struct Config {
     /// The algorithm of new keys: RS256, ES256 or EdDSA.
     #[serde(deserialize_with = "algorithm")]
     pub algorithm: Algorithm,
+    /// What access tokens are.
+    pub access: Access,
     /// How long an access token lives, in minutes.
     pub access_minutes: u32,
     /// How long a session lives at the most, in days.
@@ -62,8 +84,12 @@ pub struct Config {
     pub secret_file: Option<PathBuf>,
     /// A program that prints the secret.
     pub secret_command: Vec<String>,
-    /// A program that is given each mail on its standard input; without it, mails are files in the data
-    /// directory.
+    /// A mail server: `smtps://NAME:PASSWORD@HOST`, or `smtp://…?tls=required` for STARTTLS.
+    pub smtp: Option<PrivateUrl>,
+    /// Who mails are from; a mail server asks for it.
+    pub mail_from: Option<String>,
+    /// A program that is given each mail on its standard input; without it and `smtp`, mails are files in
+    /// the data directory.
     pub mail_command: Vec<String>,
     /// A filter of leaked passwords, by `doorwarden breach build`.
     pub breach_filter: Option<PathBuf>,
@@ -71,8 +97,14 @@ pub struct Config {
     pub breach_range: Option<String>,
     /// Memory for counters, in MiB.
     pub memory_mib: usize,
+    /// The certificate chain that it listens with by TLS, as a PEM file; read again when it changes.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key, as a PEM file.
+    pub tls_key: Option<PathBuf>,
     /// Listen without TLS where others than this machine can connect, and no proxy is trusted.
     pub danger_plain_http: bool,
+    /// Let `sslmode=disable` be taken for a database elsewhere.
+    pub danger_plain_database: bool,
 }
 
 fn algorithm<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> {
@@ -85,10 +117,15 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8400)),
             data: "doorwarden-data".into(),
+            database: None,
+            store: None,
+            nodes: NonZeroU32::MIN,
+            outage: Outage::default(),
             issuer: None,
             audience: None,
             profile: Profile::Standard,
             algorithm: Algorithm::RS256,
+            access: Access::default(),
             access_minutes: 15,
             session_days: 30,
             registration: true,
@@ -98,11 +135,16 @@ impl Default for Config {
             client_header: ForwardingHeader::default(),
             secret_file: None,
             secret_command: Vec::new(),
+            smtp: None,
+            mail_from: None,
             mail_command: Vec::new(),
             breach_filter: None,
             breach_range: None,
             memory_mib: 64,
+            tls_certificate: None,
+            tls_key: None,
             danger_plain_http: false,
+            danger_plain_database: false,
         }
     }
 }
@@ -112,7 +154,7 @@ impl Default for Config {
 pub enum ConfigError {
     /// Passwords would cross a network unencrypted.
     #[error(
-        "failed to listen on {0}: others can connect, and there is no TLS; listen on loopback behind a proxy that has it, name that proxy in `trusted_proxies`, or set `danger_plain_http = true`"
+        "failed to listen on {0}: others can connect, and there is no TLS; give `tls_certificate` and `tls_key`, listen on loopback behind a proxy that has TLS, name that proxy in `trusted_proxies`, or set `danger_plain_http = true`"
     )]
     PlainHttp(SocketAddr),
     /// The issuer is no URL of the form that RFC 8414 asks for.
@@ -123,6 +165,17 @@ pub enum ConfigError {
     /// The cost can't be computed.
     #[error("failed to read `cost`: {0}")]
     Cost(argon2::Error),
+    /// Mails can't be sent so.
+    #[error("failed to read `{field}`: {reason}")]
+    Mail {
+        /// The field.
+        field: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// One of two that need each other.
+    #[error("failed to read `{0}`: it needs `{1}` beside it")]
+    Half(&'static str, &'static str),
     /// A number that is none.
     #[error("failed to read `{0}`: it takes at least 1")]
     Zero(&'static str),
@@ -133,6 +186,7 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if !self.listen.ip().is_loopback()
             && self.trusted_proxies.is_empty()
+            && self.tls_certificate.is_none()
             && !self.danger_plain_http
         {
             return Err(ConfigError::PlainHttp(self.listen));
@@ -149,6 +203,26 @@ impl Config {
             }
         }
         self.cost.params().map_err(ConfigError::Cost)?;
+        for (one, is_there, other, is_there_too) in [
+            (
+                "tls_certificate",
+                self.tls_certificate.is_some(),
+                "tls_key",
+                self.tls_key.is_some(),
+            ),
+            (
+                "smtp",
+                self.smtp.is_some(),
+                "mail_from",
+                self.mail_from.is_some(),
+            ),
+        ] {
+            match (is_there, is_there_too) {
+                (true, false) => return Err(ConfigError::Half(one, other)),
+                (false, true) => return Err(ConfigError::Half(other, one)),
+                _ => {}
+            }
+        }
         for (name, number) in [
             ("access_minutes", self.access_minutes as usize),
             ("session_days", self.session_days as usize),
@@ -166,7 +240,15 @@ impl Config {
     pub(crate) fn issuer(&self, listens: SocketAddr) -> String {
         self.issuer
             .clone()
-            .unwrap_or_else(|| format!("http://{listens}"))
+            .unwrap_or_else(|| format!("{}://{listens}", self.scheme()))
+    }
+
+    /// The scheme that it listens by.
+    pub fn scheme(&self) -> &'static str {
+        match self.tls_certificate {
+            Some(_) => "https",
+            None => "http",
+        }
     }
 
     pub(crate) fn access(&self) -> i64 {

@@ -1,25 +1,18 @@
 //! DPoP (RFC 9449): a token that only the holder of a key can use.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
-
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use http::HeaderMap;
 use serde_json::Value;
 
 use crate::{
+    App,
     jwt::{self, Algorithm, Expected, Jwks},
+    store::{Connection, Queried, StoreError, params},
     tokens::sha256,
 };
 
 /// How old a proof may be, in seconds (RFC 9449 §11.1 asks for "a relatively brief period").
 const OLDEST: i64 = 60;
-
-/// Proofs that are remembered, so that each is used once; over this many within their minute, proofs
-/// are refused.
-const REMEMBERED: usize = 1 << 16;
 
 /// The algorithms of proofs.
 pub(crate) const ALGORITHMS: [Algorithm; 5] = [
@@ -39,22 +32,6 @@ pub(crate) enum NoProof {
     Invalid(String),
     #[error("the proof was used before")]
     Replayed,
-}
-
-/// Ids that may be taken once, until they would be too old anyhow.
-#[derive(Default)]
-pub(crate) struct Once(Mutex<HashMap<Vec<u8>, i64>>);
-
-/// What was used in the last minutes. Each has a room of its own, so that one can't fill another's; and
-/// nothing is kept of who has not proven more than a key.
-#[derive(Default)]
-pub(crate) struct Seen {
-    /// Proofs that tokens were issued for.
-    pub(crate) issued: Once,
-    /// Proofs that came with a bound token.
-    pub(crate) calls: Once,
-    /// Nonces of signed requests.
-    pub(crate) nonces: Once,
 }
 
 /// A proof that is valid; whether it is used for the first time is asked when the rest is right.
@@ -146,21 +123,26 @@ pub(crate) fn proof(headers: &HeaderMap, used: &Use<'_>) -> Result<Option<Proof>
     }))
 }
 
-impl Once {
-    /// Takes an id, which is too old from `ends` on anyhow; false where it was taken before.
-    pub(crate) fn take(&self, id: Vec<u8>, ends: i64, now: i64) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= REMEMBERED {
-            seen.retain(|_, ends| *ends >= now);
-        }
-        seen.len() < REMEMBERED && seen.insert(id, ends).is_none_or(|ends| ends < now)
+impl App {
+    /// Uses a proof up. Asked when the rest is right, so that strangers can't fill the memory of it.
+    pub(crate) async fn use_up(&self, proof: &Proof) -> Result<Result<(), NoProof>, StoreError> {
+        let first = self.take_once(proof.id.clone(), proof.ends).await?;
+        Ok(first.then_some(()).ok_or(NoProof::Replayed))
     }
 
-    /// Uses a proof up.
-    pub(crate) fn use_up(&self, proof: &Proof, now: i64) -> Result<(), NoProof> {
-        let first = self.take(proof.id.clone(), proof.ends, now);
-        first.then_some(()).ok_or(NoProof::Replayed)
+    /// Takes an id, which is too old from `ends` on anyhow; false where it was taken before, on any node.
+    pub(crate) async fn take_once(&self, id: Vec<u8>, ends: i64) -> Result<bool, StoreError> {
+        let now = self.now();
+        self.store
+            .write(move |connection| take_once(connection, &id, ends, now))
+            .await
     }
+}
+
+fn take_once(connection: &Connection, id: &[u8], ends: i64, now: i64) -> Queried<bool> {
+    connection.execute("DELETE FROM once WHERE expires < ?1", params![now])?;
+    let take = "INSERT INTO once (id, expires) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    Ok(connection.execute(take, params![id, ends])? == 1)
 }
 
 /// Whether two URLs are the same after normalising (RFC 9449 §4.3 note).
@@ -192,19 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn the_proof_of_rfc_9449_is_taken_once_and_in_its_time() {
+    fn the_proof_of_rfc_9449_is_taken_in_its_time() {
         let url = "https://server.example.com/token";
         let proof = check(url, ISSUED).unwrap().unwrap();
         assert_eq!(
             proof.thumbprint,
             "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
         );
-        let once = Once::default();
-        assert_eq!(once.use_up(&proof, ISSUED), Ok(()));
         // For as long as it would be taken for young enough, it is remembered.
         let last = ISSUED + OLDEST;
         let again = check(url, last).unwrap().unwrap();
-        assert_eq!(once.use_up(&again, last), Err(NoProof::Replayed));
+        assert!(again.id == proof.id && again.ends > last, "{}", again.ends);
         assert!(check(url, last + 1).is_err());
         assert!(check(url, ISSUED - 1 - jwt::LEEWAY as i64).is_err());
         assert!(check("https://server.example.com:443/token", ISSUED).is_ok());

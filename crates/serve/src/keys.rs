@@ -12,13 +12,12 @@ use aws_lc_rs::{
     },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
-use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use crate::{
     jwt::{self, Algorithm, Jwks},
     seal::{Seal, Unsealable},
-    store::{Store, StoreError},
+    store::{self, Connection, Queried, Store, StoreError, params},
 };
 
 /// How long a key is published before it signs, in seconds: twice what a JWKS may be cached for.
@@ -241,11 +240,9 @@ impl Keys {
 
 type Row = (String, String, Vec<u8>, String, i64, Option<i64>);
 
-fn rows(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
-    let mut query = connection.prepare_cached(
-        "SELECT kid, algorithm, sealed, public, signs, retired FROM keys ORDER BY signs",
-    )?;
-    let row = |row: &rusqlite::Row<'_>| {
+fn rows(connection: &Connection) -> Queried<Vec<Row>> {
+    let query = "SELECT kid, algorithm, sealed, public, signs, retired FROM keys ORDER BY signs";
+    let row = |row: &store::Row<'_>| {
         Ok((
             row.get(0)?,
             row.get(1)?,
@@ -255,7 +252,7 @@ fn rows(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
             row.get(5)?,
         ))
     };
-    query.query_map([], row)?.collect()
+    connection.all(query, params![], row)
 }
 
 /// Makes a key and retires the others at a time.
@@ -292,8 +289,8 @@ async fn add(
     store
         .write(move |connection| {
             if let Some(end) = others_end {
-                connection.execute("UPDATE keys SET retired = ?1 WHERE retired IS NULL", [end])?;
-                connection.execute("DELETE FROM keys WHERE retired < ?1", [now])?;
+                connection.execute("UPDATE keys SET retired = ?1 WHERE retired IS NULL", params![end])?;
+                connection.execute("DELETE FROM keys WHERE retired < ?1", params![now])?;
             }
             connection.execute(
                 "INSERT INTO keys (kid, algorithm, sealed, public, created, signs) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

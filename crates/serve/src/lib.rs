@@ -47,15 +47,15 @@ use std::{
 };
 
 use doorwarden_gate::http::client_addr::Proxies;
-use rusqlite::params;
+use store::params;
 
 pub use breaches::{BreachError, build as build_breach_filter};
-pub use config::{Config, ConfigError, Profile};
+pub use config::{Access, Config, ConfigError, Profile};
 pub use keys::KeyError;
 pub use passwords::{Cost, Stored, UnknownHash};
 pub use seal::Unsealable;
 pub use server::{Server, StartError};
-pub use store::StoreError;
+pub use store::{QueryError, StoreError};
 
 /// Receives what an operator should read: one line each, without secrets.
 pub type Complain = Arc<dyn Fn(&str) + Send + Sync>;
@@ -70,7 +70,6 @@ pub(crate) struct App {
     pub(crate) breaches: breaches::Breaches,
     pub(crate) keys: keys::Keys,
     pub(crate) mailer: Arc<mail::Mailer>,
-    pub(crate) seen: dpop::Seen,
     pub(crate) proxies: Proxies,
     pub(crate) seal: seal::Seal,
     pub(crate) store: store::Store,
@@ -87,11 +86,9 @@ impl App {
     pub(crate) fn audit(&self, event: &'static str, user: Option<&str>, detail: serde_json::Value) {
         let (at, user) = (self.now(), user.map(str::to_owned));
         self.store.post(move |connection| {
-            let insert = "INSERT INTO audit (at, event, user, detail) VALUES (?1, ?2, ?3, ?4)";
-            connection
-                .prepare_cached(insert)?
-                .execute(params![at, event, user, detail.to_string()])
-                .map(drop)
+            let insert = "INSERT INTO audit (at, event, account, detail) VALUES (?1, ?2, ?3, ?4)";
+            let parameters = params![at, event, user, detail.to_string()];
+            connection.execute(insert, parameters).map(drop)
         });
     }
 

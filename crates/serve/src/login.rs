@@ -10,7 +10,6 @@
 use axum::response::Response;
 use doorwarden_gate::http::credentials::Password;
 use http::StatusCode;
-use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
     routes::{self, broken, problem},
     second_factor,
     signatures::{self, Signature},
-    store::StoreError,
+    store::{Connection, Queried, Row, StoreError, params},
     tokens::{self, Random, sha256},
     users::{self, User},
 };
@@ -80,18 +79,11 @@ pub(crate) struct Pending {
     pub(crate) data: Option<Vec<u8>>,
 }
 
-fn pending(
-    connection: &Connection,
-    kind: &str,
-    hash: &[u8],
-    now: i64,
-) -> rusqlite::Result<Option<Pending>> {
-    let query = "SELECT user, data FROM pending WHERE hash = ?1 AND kind = ?2 AND expires > ?3";
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let found: Option<(String, Option<Vec<u8>>)> = connection
-        .prepare_cached(query)?
-        .query_row(params![hash, kind, now], row)
-        .optional()?;
+fn pending(connection: &Connection, kind: &str, hash: &[u8], now: i64) -> Queried<Option<Pending>> {
+    let query = "SELECT account, data FROM pending WHERE hash = ?1 AND kind = ?2 AND expires > ?3";
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let found: Option<(String, Option<Vec<u8>>)> =
+        connection.first(query, params![hash, kind, now], row)?;
     let Some((user, data)) = found else {
         return Ok(None);
     };
@@ -100,12 +92,7 @@ fn pending(
 }
 
 /// Uses a token up; false where it was used meanwhile, or is too old.
-pub(crate) fn use_up(
-    connection: &Connection,
-    kind: &str,
-    hash: &[u8],
-    now: i64,
-) -> rusqlite::Result<bool> {
+pub(crate) fn use_up(connection: &Connection, kind: &str, hash: &[u8], now: i64) -> Queried<bool> {
     let used = connection.execute(
         "DELETE FROM pending WHERE hash = ?1 AND kind = ?2 AND expires > ?3",
         params![hash, kind, now],
@@ -486,10 +473,7 @@ impl App {
         let wanted = id.to_owned();
         let query = move |connection: &Connection| {
             let query = "SELECT hash FROM clients WHERE id = ?1 AND disabled = 0";
-            connection
-                .prepare_cached(query)?
-                .query_row([wanted], |row| row.get(0))
-                .optional()
+            connection.first(query, params![wanted], |row| row.get(0))
         };
         let kept: Result<Option<Vec<u8>>, StoreError> = self.store.read(query).await;
         let kept = match kept {
@@ -551,18 +535,22 @@ impl App {
             Some((user, Ok(secret))) => signature.is_by(&secret).then_some(user),
             None => None,
         };
-        let once = || {
-            let id = sha256(&format!("{} {}", signature.key, signature.nonce));
-            self.seen.nonces.take(id, signature.ends, now)
+        let first = match user {
+            Some(_) => self.take_once(signature.nonce_id(), signature.ends).await,
+            None => Ok(false),
         };
-        match user.filter(|_| once()) {
-            Some(user) => {
+        match first {
+            Ok(true) => {
                 entry.right().await;
-                Ok(Some(user))
+                Ok(user)
             }
-            None => {
+            Ok(false) => {
                 entry.wrong().await;
                 Ok(None)
+            }
+            Err(error) => {
+                entry.given_up().await;
+                Err(self.failed(&error))
             }
         }
     }
@@ -581,7 +569,7 @@ impl App {
         let waiting = self.store.write(move |connection| {
             connection.execute(
                 // For credentials that were changed meanwhile, it is a token of nothing.
-                "INSERT INTO pending (hash, kind, user, data, expires) SELECT ?1, ?2, ?3, ?4, ?5 \
+                "INSERT INTO pending (hash, kind, account, data, expires) SELECT ?1, ?2, ?3, ?4, ?5 \
                  FROM users WHERE id = ?3 AND credentials = ?6 AND disabled = 0",
                 params![hash, kind, user, data, expires, credentials],
             )

@@ -1,10 +1,10 @@
 //! The second factor: codes by time (RFC 6238), each once, and recovery codes.
 
-use rusqlite::{Connection, params};
 use totp_rs::{Builder, Secret, Totp};
 
 use crate::{
     seal::{Seal, Unsealable},
+    store::{Connection, Queried, params},
     tokens::sha256,
     users::User,
 };
@@ -77,7 +77,7 @@ pub(crate) fn step_of(
 }
 
 /// Uses a step up; false where it was used meanwhile.
-pub(crate) fn use_step(connection: &Connection, user: &str, step: i64) -> rusqlite::Result<bool> {
+pub(crate) fn use_step(connection: &Connection, user: &str, step: i64) -> Queried<bool> {
     let used = connection.execute(
         "UPDATE users SET totp_step = ?1 WHERE id = ?2 AND totp_step < ?1 AND totp IS NOT NULL",
         params![step, user],
@@ -86,13 +86,9 @@ pub(crate) fn use_step(connection: &Connection, user: &str, step: i64) -> rusqli
 }
 
 /// Uses a recovery code up; false where the user has none like it.
-pub(crate) fn use_recovery(
-    connection: &Connection,
-    user: &str,
-    code: &str,
-) -> rusqlite::Result<bool> {
+pub(crate) fn use_recovery(connection: &Connection, user: &str, code: &str) -> Queried<bool> {
     let used = connection.execute(
-        "DELETE FROM recovery WHERE hash = ?1 AND user = ?2",
+        "DELETE FROM recovery WHERE hash = ?1 AND account = ?2",
         params![sha256(&plain(code)), user],
     )?;
     Ok(used == 1)
@@ -131,15 +127,15 @@ pub(crate) fn keep(
     sealed: &[u8],
     step: i64,
     codes: &[String],
-) -> rusqlite::Result<()> {
+) -> Queried<()> {
     connection.execute(
         "UPDATE users SET totp = ?1, totp_step = ?2, credentials = credentials + 1 WHERE id = ?3",
         params![sealed, step, user],
     )?;
-    connection.execute("DELETE FROM recovery WHERE user = ?1", [user])?;
+    connection.execute("DELETE FROM recovery WHERE account = ?1", params![user])?;
     for code in codes {
         connection.execute(
-            "INSERT INTO recovery (hash, user) VALUES (?1, ?2)",
+            "INSERT INTO recovery (hash, account) VALUES (?1, ?2)",
             params![sha256(&plain(code)), user],
         )?;
     }
@@ -147,13 +143,13 @@ pub(crate) fn keep(
 }
 
 /// Takes the factor away.
-pub(crate) fn remove(connection: &Connection, user: &str) -> rusqlite::Result<()> {
+pub(crate) fn remove(connection: &Connection, user: &str) -> Queried<()> {
     connection.execute(
         "UPDATE users SET totp = NULL, credentials = credentials + 1 WHERE id = ?1",
-        [user],
+        params![user],
     )?;
     connection
-        .execute("DELETE FROM recovery WHERE user = ?1", [user])
+        .execute("DELETE FROM recovery WHERE account = ?1", params![user])
         .map(drop)
 }
 

@@ -1,18 +1,23 @@
 //! Listens, and hands each request to its route.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
-
-use doorwarden_decision::{Calibration, Policy};
-use doorwarden_gate::{
-    EventSink, Gate, Keyring, MemoryStore, NoRandomness, Parts, Secret, http::client_addr::Proxies,
-    now,
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
+
+use axum::{Router, extract::connect_info::IntoMakeServiceWithConnectInfo};
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+
+use doorwarden_decision::Policy;
+use doorwarden_gate::{Counters, EventSink, Gate, Parts, Secret, http::client_addr::Proxies};
 use tokio::{net::TcpListener, time::sleep};
 
 use crate::{
     App, BreachError, Complain, Config, ConfigError, KeyError, StoreError, Unsealable,
-    breaches::Breaches, door::Door, dpop::Seen, hashing::Hashing, keys::Keys, mail::Mailer, routes,
-    seal::Seal, store::Store, tokens,
+    breaches::Breaches, door::Door, hashing::Hashing, keys::Keys, mail::Mailer, routes, seal::Seal,
+    store::Store, tokens,
 };
 
 /// How often the keys are looked at: a rotation by the command line takes effect within this.
@@ -26,6 +31,60 @@ pub struct Server {
     app: Arc<App>,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
+}
+
+/// A certificate and its key, which may be renewed while the server runs.
+struct Tls {
+    config: RustlsConfig,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Tls {
+    async fn of(config: &Config) -> Result<Option<Self>, StartError> {
+        let (Some(certificate), Some(key)) = (&config.tls_certificate, &config.tls_key) else {
+            return Ok(None);
+        };
+        let read = RustlsConfig::from_pem_file(certificate, key).await;
+        let read = read.map_err(|error| StartError::Tls {
+            certificate: certificate.display().to_string(),
+            key: key.display().to_string(),
+            error,
+        })?;
+        Ok(Some(Self {
+            config: read,
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }))
+    }
+
+    /// When the certificate was written.
+    fn written(&self) -> Option<SystemTime> {
+        std::fs::metadata(&self.certificate)
+            .and_then(|file| file.modified())
+            .ok()
+    }
+
+    /// Reads the files again whenever they have changed; what can't be read leaves the last in use.
+    async fn renew(self, app: Arc<App>) {
+        let mut last = self.written();
+        loop {
+            sleep(LOOK).await;
+            let written = self.written();
+            if written == last {
+                continue;
+            }
+            last = written;
+            let reading = self
+                .config
+                .reload_from_pem_file(&self.certificate, &self.key);
+            if let Err(error) = reading.await {
+                let certificate = self.certificate.display();
+                app.complain()(&format!("failed to renew {certificate}: {error}"));
+            }
+        }
+    }
 }
 
 /// Why a server does not start.
@@ -46,9 +105,18 @@ pub enum StartError {
     /// Its secret.
     #[error(transparent)]
     Seal(#[from] Unsealable),
-    /// The system has no randomness.
-    #[error(transparent)]
-    Random(#[from] NoRandomness),
+    /// Its certificate.
+    #[error(
+        "failed to read the certificate {certificate} and its key {key}: {error}; both have to be PEM"
+    )]
+    Tls {
+        /// The certificate's file.
+        certificate: String,
+        /// The key's file.
+        key: String,
+        /// Why.
+        error: std::io::Error,
+    },
     /// Its address or its threads.
     #[error("failed to listen on {address}: {error}; choose another address with --listen")]
     Listen {
@@ -59,14 +127,14 @@ pub enum StartError {
     },
 }
 
-/// Opens the database of a directory, for whoever holds its secret.
-pub(crate) fn open(folder: &Path, secret: &Secret) -> Result<(Store, Seal), StartError> {
+/// Opens a configuration's database, for whoever holds its secret.
+pub(crate) async fn open(config: &Config, secret: &Secret) -> Result<(Store, Seal), StartError> {
     let failed = |error: std::io::Error| StoreError::Open {
-        path: folder.display().to_string(),
+        place: config.data.display().to_string(),
         reason: error.to_string(),
     };
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    Ok((Store::open(folder)?, Seal::new(secret)?))
+    std::fs::create_dir_all(&config.data).map_err(failed)?;
+    Ok((Store::open(config).await?, Seal::new(secret)?))
 }
 
 impl Server {
@@ -75,6 +143,7 @@ impl Server {
         config: Config,
         policy: Policy,
         secret: &Secret,
+        counters: Counters,
         sink: EventSink,
         complain: Complain,
     ) -> Result<Self, StartError> {
@@ -90,35 +159,28 @@ impl Server {
             address: listen,
             error,
         };
-        let (store, seal) = open(&config.data, secret)?;
+        let (store, seal) = open(&config, secret).await?;
         let breaches = match (&config.breach_filter, &config.breach_range) {
             (Some(path), _) => Breaches::read(path)?,
             (None, Some(url)) => Breaches::range(url)?,
             (None, None) => Breaches::Unknown,
         };
         let keys = Keys::load(&store, &seal, config.algorithm, crate::now()).await?;
+        let tls = Tls::of(&config).await?;
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let threads = config.hash_threads.unwrap_or_else(|| {
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
         });
         let hashing = Hashing::start(threads, config.cost).map_err(failed)?;
-        let [a, b, c, d, e, f, g, h, ..] = secret.derive("tables", 0);
-        let seed = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         let gate = Gate::new(Parts {
-            store: MemoryStore::new(&policy, config.memory_mib << 20, seed).into(),
-            keyring: Keyring::own(secret, now())?,
-            calibration: Calibration::default(),
+            counters,
             capacity: hashing.places(),
             shadow: false,
             policy,
             sink,
         });
         let issuer = config.issuer(address);
-        let mailer = match &config.mail_command[..] {
-            [] => Mailer::Folder(config.data.join("mail")),
-            words => Mailer::Command(words.to_vec()),
-        };
         let app = App {
             audience: config.audience.clone().unwrap_or_else(|| issuer.clone()),
             issuer,
@@ -126,8 +188,7 @@ impl Server {
             hashing,
             breaches,
             keys,
-            mailer: Arc::new(mailer),
-            seen: Seen::default(),
+            mailer: Arc::new(Mailer::of(&config)?),
             proxies: Proxies {
                 trusted: config.trusted_proxies.clone(),
                 header: config.client_header,
@@ -141,6 +202,7 @@ impl Server {
             app: Arc::new(app),
             listener,
             address,
+            tls,
         })
     }
 
@@ -164,12 +226,41 @@ impl Server {
         let looking = tokio::spawn(look(Arc::clone(&self.app)));
         let routes = routes::all(Arc::clone(&self.app));
         let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(self.listener, service).with_graceful_shutdown(ended);
-        if let Err(error) = serving.await {
+        let served = match self.tls {
+            None => {
+                let serving = axum::serve(self.listener, service);
+                serving.with_graceful_shutdown(ended).await
+            }
+            Some(tls) => {
+                let config = tls.config.clone();
+                let renewing = tokio::spawn(tls.renew(Arc::clone(&self.app)));
+                let served = encrypted(self.listener, config, service, ended).await;
+                renewing.abort();
+                served
+            }
+        };
+        if let Err(error) = served {
             self.app.complain()(&error);
         }
         looking.abort();
     }
+}
+
+/// Serves by TLS.
+async fn encrypted(
+    listener: TcpListener,
+    config: RustlsConfig,
+    service: IntoMakeServiceWithConnectInfo<Router, SocketAddr>,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let handle = Handle::new();
+    let ending = handle.clone();
+    tokio::spawn(async move {
+        ended.await;
+        ending.graceful_shutdown(None);
+    });
+    let serving = axum_server::from_tcp_rustls(listener.into_std()?, config)?;
+    serving.handle(handle).serve(service).await
 }
 
 /// Looks at the keys now and then, and deletes what has ended.

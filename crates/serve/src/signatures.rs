@@ -5,9 +5,13 @@
 
 use aws_lc_rs::hmac;
 use http::{HeaderMap, Method, Uri};
-use rusqlite::{Connection, OptionalExtension, params};
 use sfv::{BareItem, Dictionary, InnerList, ListEntry, ListSerializer, Parser};
 use zeroize::Zeroizing;
+
+use crate::{
+    store::{Connection, Queried, Row, params},
+    tokens::sha256,
+};
 
 /// How far a signature's time may be from now, in seconds.
 const WINDOW: i64 = 60;
@@ -114,6 +118,11 @@ impl Signature {
         hmac::verify(&key, self.base.as_bytes(), &self.tag).is_ok()
     }
 
+    /// What is taken once: the nonce, of this key.
+    pub(crate) fn nonce_id(&self) -> Vec<u8> {
+        sha256(&format!("{} {}", self.key, self.nonce))
+    }
+
     /// What is counted as the guess: the tag.
     pub(crate) fn guess(&self) -> String {
         self.tag.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -217,14 +226,11 @@ pub(crate) fn find(
     connection: &Connection,
     id: &str,
     now: i64,
-) -> rusqlite::Result<Option<(String, Vec<u8>)>> {
+) -> Queried<Option<(String, Vec<u8>)>> {
     let query =
-        "SELECT user, sealed FROM signers WHERE id = ?1 AND (expires IS NULL OR expires > ?2)";
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    connection
-        .prepare_cached(query)?
-        .query_row(params![id, now], row)
-        .optional()
+        "SELECT account, sealed FROM signers WHERE id = ?1 AND (expires IS NULL OR expires > ?2)";
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    connection.first(query, params![id, now], row)
 }
 
 /// Keeps a new secret; false where the user has as many as may be.
@@ -234,25 +240,20 @@ pub(crate) fn add(
     user: &str,
     sealed: &[u8],
     now: i64,
-) -> rusqlite::Result<bool> {
-    connection.execute("DELETE FROM signers WHERE expires <= ?1", [now])?;
+) -> Queried<bool> {
+    connection.execute("DELETE FROM signers WHERE expires <= ?1", params![now])?;
     let made = connection.execute(
-        "INSERT INTO signers (id, user, sealed, created) SELECT ?1, ?2, ?3, ?4 \
-         WHERE (SELECT count(*) FROM signers WHERE user = ?2 AND expires IS NULL) < ?5",
+        "INSERT INTO signers (id, account, sealed, created) SELECT ?1, ?2, ?3, ?4 \
+         WHERE (SELECT count(*) FROM signers WHERE account = ?2 AND expires IS NULL) < ?5",
         params![id, user, sealed, now, MOST],
     )?;
     Ok(made == 1)
 }
 
 /// Lets a secret of a user end at a time, unless it ends before.
-pub(crate) fn end(
-    connection: &Connection,
-    id: &str,
-    user: &str,
-    at: i64,
-) -> rusqlite::Result<bool> {
+pub(crate) fn end(connection: &Connection, id: &str, user: &str, at: i64) -> Queried<bool> {
     let ended = connection.execute(
-        "UPDATE signers SET expires = min(?1, coalesce(expires, ?1)) WHERE id = ?2 AND user = ?3",
+        "UPDATE signers SET expires = CASE WHEN expires < ?1 THEN expires ELSE ?1 END WHERE id = ?2 AND account = ?3",
         params![at, id, user],
     )?;
     Ok(ended == 1)

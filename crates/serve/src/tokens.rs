@@ -1,4 +1,4 @@
-//! Tokens: access tokens (JWTs by RFC 9068), refresh tokens that rotate, sessions of pages.
+//! Tokens: access tokens (JWTs by RFC 9068, or opaque ones), refresh tokens that rotate, sessions of pages.
 //!
 //! All tokens of a login descend from one session. Ending it ends them: here at once, at applications
 //! that only verify signatures when the access token's minutes are over. A refresh token that comes
@@ -6,15 +6,14 @@
 
 use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
-use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
-    App,
+    App, config,
     jwt::{self, Expected},
     login::Proven,
-    store::StoreError,
+    store::{Connection, Queried, Row, StoreError, params},
     users::{self, User},
 };
 
@@ -55,12 +54,37 @@ pub(crate) fn id() -> Result<String, getrandom::Error> {
 }
 
 /// What tokens are begun with.
+const ACCESS: &str = "dwa_";
 pub(crate) const REFRESH: &str = "dwr_";
 pub(crate) const PAGE: &str = "dws_";
 
+/// An access token, and what the database has to know of it before it works.
+struct Access {
+    token: Zeroizing<String>,
+    kept: Option<Kept>,
+}
+
+/// The claims of an opaque token, which stand in its place.
+struct Kept {
+    hash: Vec<u8>,
+    claims: String,
+    expires: i64,
+}
+
+impl Access {
+    fn keep(&self, connection: &Connection) -> Queried<()> {
+        let Some(kept) = &self.kept else {
+            return Ok(());
+        };
+        let insert = "INSERT INTO access (hash, claims, expires) VALUES (?1, ?2, ?3)";
+        let parameters = params![kept.hash, kept.claims, kept.expires];
+        connection.execute(insert, parameters).map(drop)
+    }
+}
+
 /// Tokens for a client.
 pub(crate) struct Issued {
-    pub(crate) access: String,
+    access: Zeroizing<String>,
     pub(crate) refresh: Option<Random>,
     pub(crate) expires_in: i64,
     pub(crate) bound: bool,
@@ -71,7 +95,7 @@ impl Issued {
     pub(crate) fn json(&self) -> Value {
         let kind = if self.bound { "DPoP" } else { "bearer" };
         let mut answer = json!({
-            "access_token": self.access,
+            "access_token": self.access.as_str(),
             "token_type": kind,
             "expires_in": self.expires_in,
         });
@@ -110,9 +134,9 @@ pub(crate) struct Session {
     pub(crate) bound: Option<String>,
 }
 
-const SESSION: &str = "id, user, client, device, created, used, expires, bound";
+const SESSION: &str = "id, account, client, device, created, used, expires, bound";
 
-fn session(row: &rusqlite::Row<'_>) -> rusqlite::Result<Session> {
+fn session(row: &Row<'_>) -> Queried<Session> {
     Ok(Session {
         id: row.get(0)?,
         user: row.get(1)?,
@@ -126,36 +150,22 @@ fn session(row: &rusqlite::Row<'_>) -> rusqlite::Result<Session> {
 }
 
 /// The session of an id, if it has not ended.
-pub(crate) fn live(
-    connection: &Connection,
-    id: &str,
-    now: i64,
-) -> rusqlite::Result<Option<Session>> {
+pub(crate) fn live(connection: &Connection, id: &str, now: i64) -> Queried<Option<Session>> {
     let query =
         format!("SELECT {SESSION} FROM sessions WHERE id = ?1 AND ended IS NULL AND expires > ?2");
-    connection
-        .prepare_cached(&query)?
-        .query_row(params![id, now], session)
-        .optional()
+    connection.first(&query, params![id, now], session)
 }
 
 /// The sessions of a user that have not ended, the newest first.
-pub(crate) fn of_user(
-    connection: &Connection,
-    user: &str,
-    now: i64,
-) -> rusqlite::Result<Vec<Session>> {
+pub(crate) fn of_user(connection: &Connection, user: &str, now: i64) -> Queried<Vec<Session>> {
     let query = format!(
-        "SELECT {SESSION} FROM sessions WHERE user = ?1 AND ended IS NULL AND expires > ?2 ORDER BY created DESC"
+        "SELECT {SESSION} FROM sessions WHERE account = ?1 AND ended IS NULL AND expires > ?2 ORDER BY created DESC"
     );
-    connection
-        .prepare_cached(&query)?
-        .query_map(params![user, now], session)?
-        .collect()
+    connection.all(&query, params![user, now], session)
 }
 
 /// Ends a session.
-pub(crate) fn end(connection: &Connection, id: &str, now: i64) -> rusqlite::Result<usize> {
+pub(crate) fn end(connection: &Connection, id: &str, now: i64) -> Queried<usize> {
     connection.execute(
         "UPDATE sessions SET ended = ?1 WHERE id = ?2 AND ended IS NULL",
         params![now, id],
@@ -163,20 +173,15 @@ pub(crate) fn end(connection: &Connection, id: &str, now: i64) -> rusqlite::Resu
 }
 
 /// Ends a session of a user's own.
-pub(crate) fn end_own(
-    connection: &Connection,
-    id: &str,
-    user: &str,
-    now: i64,
-) -> rusqlite::Result<usize> {
+pub(crate) fn end_own(connection: &Connection, id: &str, user: &str, now: i64) -> Queried<usize> {
     let own = live(connection, id, now)?.filter(|session| session.user == user);
     own.map_or(Ok(0), |session| end(connection, &session.id, now))
 }
 
 /// Ends all sessions of a user.
-pub(crate) fn end_all(connection: &Connection, user: &str, now: i64) -> rusqlite::Result<usize> {
+pub(crate) fn end_all(connection: &Connection, user: &str, now: i64) -> Queried<usize> {
     connection.execute(
-        "UPDATE sessions SET ended = ?1 WHERE user = ?2 AND ended IS NULL",
+        "UPDATE sessions SET ended = ?1 WHERE account = ?2 AND ended IS NULL",
         params![now, user],
     )
 }
@@ -187,15 +192,15 @@ pub(crate) fn end_others(
     user: &str,
     stays: &str,
     now: i64,
-) -> rusqlite::Result<usize> {
+) -> Queried<usize> {
     connection.execute(
-        "UPDATE sessions SET ended = ?1 WHERE user = ?2 AND ended IS NULL AND id <> ?3",
+        "UPDATE sessions SET ended = ?1 WHERE account = ?2 AND ended IS NULL AND id <> ?3",
         params![now, user, stays],
     )
 }
 
 /// Keeps a session, unless the credentials that it began with were changed meanwhile; false then.
-fn insert(connection: &Connection, session: &Session, credentials: i64) -> rusqlite::Result<bool> {
+fn insert(connection: &Connection, session: &Session, credentials: i64) -> Queried<bool> {
     let query = format!(
         "INSERT INTO sessions ({SESSION}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
          FROM users WHERE id = ?2 AND credentials = ?9 AND disabled = 0"
@@ -243,7 +248,7 @@ impl App {
         &self,
         session: Session,
         credentials: i64,
-        first: impl FnOnce(&Connection, &Session) -> rusqlite::Result<usize> + Send + 'static,
+        first: impl FnOnce(&Connection, &Session) -> Queried<()> + Send + 'static,
     ) -> Result<(), Unissued> {
         let keeping = self.store.write(move |connection| {
             let kept = insert(connection, &session, credentials)?;
@@ -267,16 +272,15 @@ impl App {
         let refresh = Random::new(REFRESH)?;
         let access = self.access_token(&session, proven.at())?;
         let (hash, bound) = (refresh.hash(), session.bound.is_some());
-        let credentials = proven.user().credentials;
+        let (token, credentials) = (access.token.clone(), proven.user().credentials);
         self.keep(session, credentials, move |connection, session| {
-            connection.execute(
-                "INSERT INTO refresh (hash, session) VALUES (?1, ?2)",
-                params![hash, session.id],
-            )
+            let insert = "INSERT INTO refresh (hash, session) VALUES (?1, ?2)";
+            connection.execute(insert, params![hash, session.id])?;
+            access.keep(connection)
         })
         .await?;
         Ok(Issued {
-            access,
+            access: token,
             refresh: Some(refresh),
             expires_in: self.config.access(),
             bound,
@@ -293,17 +297,16 @@ impl App {
         let token = Random::new(PAGE)?;
         let (hash, credentials) = (token.hash(), proven.user().credentials);
         self.keep(session, credentials, move |connection, session| {
-            connection.execute(
-                "INSERT INTO opaque (hash, session, expires) VALUES (?1, ?2, ?3)",
-                params![hash, session.id, session.expires],
-            )
+            let insert = "INSERT INTO opaque (hash, session, expires) VALUES (?1, ?2, ?3)";
+            let parameters = params![hash, session.id, session.expires];
+            connection.execute(insert, parameters).map(drop)
         })
         .await?;
         Ok(token)
     }
 
-    /// The access token of a session, by RFC 9068.
-    fn access_token(&self, session: &Session, asked: i64) -> Result<String, Unissued> {
+    /// The access token of a session.
+    fn access_token(&self, session: &Session, asked: i64) -> Result<Access, Unissued> {
         let now = self.now();
         let client = session.client.as_deref().unwrap_or(FIRST_PARTY);
         let mut claims = self.claims(&session.user, client, now)?;
@@ -312,11 +315,43 @@ impl App {
         if let Some(thumbprint) = &session.bound {
             claims["cnf"] = json!({"jkt": thumbprint});
         }
-        self.keys.sign(TYP, &claims, now).ok_or(Unissued::NoKey)
+        self.made(&claims, now)
+    }
+
+    /// An access token of these claims: signed (RFC 9068), or kept.
+    fn made(&self, claims: &Value, now: i64) -> Result<Access, Unissued> {
+        match self.config.access {
+            config::Access::Jwt => Ok(Access {
+                token: Zeroizing::new(self.keys.sign(TYP, claims, now).ok_or(Unissued::NoKey)?),
+                kept: None,
+            }),
+            config::Access::Opaque => {
+                let random = Random::new(ACCESS)?;
+                let kept = Kept {
+                    hash: random.hash(),
+                    claims: claims.to_string(),
+                    expires: now + self.config.access(),
+                };
+                Ok(Access {
+                    token: random.0,
+                    kept: Some(kept),
+                })
+            }
+        }
+    }
+
+    /// Lets a token work that comes without a session of its own, or after it.
+    async fn keep_access(&self, access: Access) -> Result<Zeroizing<String>, Unissued> {
+        let token = access.token.clone();
+        if access.kept.is_some() {
+            let keeping = self.store.write(move |connection| access.keep(connection));
+            keeping.await?;
+        }
+        Ok(token)
     }
 
     /// An access token for a client itself (RFC 6749 §4.4).
-    pub(crate) fn client_token(
+    pub(crate) async fn client_token(
         &self,
         client: &str,
         bound: Option<String>,
@@ -328,7 +363,7 @@ impl App {
             claims["cnf"] = json!({"jkt": thumbprint});
         }
         Ok(Issued {
-            access: self.keys.sign(TYP, &claims, now).ok_or(Unissued::NoKey)?,
+            access: self.keep_access(self.made(&claims, now)?).await?,
             refresh: None,
             expires_in: self.config.access(),
             bound: is_bound,
@@ -381,7 +416,7 @@ impl App {
         };
         let access = self.access_token(&session, session.created)?;
         Ok(Ok(Issued {
-            access,
+            access: self.keep_access(access).await?,
             refresh: Some(next),
             expires_in: self.config.access(),
             bound: session.bound.is_some(),
@@ -398,7 +433,7 @@ impl App {
                 .read(move |connection| of_page(connection, &hash, now))
                 .await;
         }
-        let Some(claims) = self.verified(token) else {
+        let Some(claims) = self.claims_of(token).await? else {
             return Ok(None);
         };
         self.store
@@ -406,7 +441,21 @@ impl App {
             .await
     }
 
-    /// The claims of an access token of ours.
+    /// The claims of an access token of ours that has not run out.
+    async fn claims_of(&self, token: &str) -> Result<Option<Map<String, Value>>, StoreError> {
+        if !token.starts_with(ACCESS) {
+            return Ok(self.verified(token));
+        }
+        let (hash, now) = (sha256(token), self.now());
+        let reading = self.store.read(move |connection| {
+            let query = "SELECT claims FROM access WHERE hash = ?1 AND expires > ?2";
+            connection.first(query, params![hash, now], |row| row.get::<String>(0))
+        });
+        let claims = reading.await?;
+        Ok(claims.and_then(|claims| serde_json::from_str(&claims).ok()))
+    }
+
+    /// The claims of a JWT of ours.
     fn verified(&self, token: &str) -> Option<Map<String, Value>> {
         let now = self.now();
         let (keys, algorithm) = self.keys.to_verify(token, now)?;
@@ -439,7 +488,7 @@ impl App {
                 .await
                 .map(drop);
         }
-        let Some(claims) = self.verified(token) else {
+        let Some(claims) = self.claims_of(token).await? else {
             return Ok(());
         };
         let owner = claims
@@ -461,10 +510,10 @@ impl App {
             .write(move |connection| {
                 connection.execute(
                     "DELETE FROM revoked WHERE expires < ?1",
-                    [now - jwt::LEEWAY as i64],
+                    params![now - jwt::LEEWAY as i64],
                 )?;
                 connection.execute(
-                    "INSERT OR IGNORE INTO revoked (jti, expires) VALUES (?1, ?2)",
+                    "INSERT INTO revoked (jti, expires) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
                     params![jti, expires],
                 )
             })
@@ -494,12 +543,9 @@ impl Caller {
     }
 }
 
-fn of_page(connection: &Connection, hash: &[u8], now: i64) -> rusqlite::Result<Option<Caller>> {
+fn of_page(connection: &Connection, hash: &[u8], now: i64) -> Queried<Option<Caller>> {
     let query = "SELECT session FROM opaque WHERE hash = ?1 AND expires > ?2";
-    let id: Option<String> = connection
-        .prepare_cached(query)?
-        .query_row(params![hash, now], |row| row.get(0))
-        .optional()?;
+    let id: Option<String> = connection.first(query, params![hash, now], |row| row.get(0))?;
     let Some(id) = id else { return Ok(None) };
     let Some(session) = live(connection, &id, now)? else {
         return Ok(None);
@@ -516,20 +562,20 @@ fn of_claims(
     connection: &Connection,
     claims: Map<String, Value>,
     now: i64,
-) -> rusqlite::Result<Option<Caller>> {
+) -> Queried<Option<Caller>> {
     let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
     let jti = text("jti").unwrap_or_default();
     let query = "SELECT 1 FROM revoked WHERE jti = ?1";
-    if connection.prepare_cached(query)?.exists([jti])? {
+    let revoked = connection.first(query, params![jti], |_| Ok(()))?;
+    if revoked.is_some() {
         return Ok(None);
     }
     let Some(id) = text("sid") else {
         // A client's own token ends with the client.
         let query = "SELECT 1 FROM clients WHERE id = ?1 AND disabled = 0";
-        let there = connection
-            .prepare_cached(query)?
-            .exists([text("sub").unwrap_or_default()])?;
-        return Ok(there.then_some(Caller {
+        let client = params![text("sub").unwrap_or_default()];
+        let there = connection.first(query, client, |_| Ok(()))?;
+        return Ok(there.map(|()| Caller {
             user: None,
             session: None,
             claims,
@@ -565,13 +611,10 @@ fn exchange(
     client: Option<&str>,
     bound: Option<&str>,
     now: i64,
-) -> rusqlite::Result<Result<Session, Refused>> {
+) -> Queried<Result<Session, Refused>> {
     let query = "SELECT session, used FROM refresh WHERE hash = ?1";
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let kept: Option<(String, Option<i64>)> = connection
-        .prepare_cached(query)?
-        .query_row([hash], row)
-        .optional()?;
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let kept: Option<(String, Option<i64>)> = connection.first(query, params![hash], row)?;
     let Some((id, used)) = kept else {
         return Ok(Err(Refused::Unknown));
     };
@@ -604,18 +647,21 @@ fn exchange(
 }
 
 /// Deletes what has ended so long ago that nothing asks for it any more.
-pub(crate) fn tidy(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+pub(crate) fn tidy(connection: &Connection, now: i64) -> Queried<()> {
     // An ended session is kept for a day, so that a stolen refresh token is still told as one.
     let old = now - 86_400;
     connection.execute(
         "DELETE FROM sessions WHERE expires < ?1 OR ended < ?1",
-        [old],
+        params![old],
     )?;
-    connection.execute("DELETE FROM opaque WHERE expires < ?1", [now])?;
-    connection.execute("DELETE FROM pending WHERE expires < ?1", [now])?;
+    connection.execute("DELETE FROM opaque WHERE expires < ?1", params![now])?;
+    connection.execute("DELETE FROM access WHERE expires < ?1", params![now])?;
+    connection.execute("DELETE FROM once WHERE expires < ?1", params![now])?;
+    connection.execute("DELETE FROM challenges WHERE expires < ?1", params![now])?;
+    connection.execute("DELETE FROM pending WHERE expires < ?1", params![now])?;
     connection.execute(
         "DELETE FROM revoked WHERE expires < ?1",
-        [now - jwt::LEEWAY as i64],
+        params![now - jwt::LEEWAY as i64],
     )?;
     Ok(())
 }

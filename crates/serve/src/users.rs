@@ -1,12 +1,11 @@
 //! Accounts in the database. By name they are found only for whoever holds an [`Entry`].
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     door::Entry,
     passwords::Stored,
-    store::{Store, StoreError},
+    store::{Connection, Queried, Row, Store, StoreError, params},
     tokens,
 };
 
@@ -31,15 +30,15 @@ pub(crate) struct User {
 const COLUMNS: &str =
     "id, name, mail, hash, admin, disabled, created, totp, totp_step, credentials";
 
-fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+fn user(row: &Row<'_>) -> Queried<User> {
     let hash: String = row.get(3)?;
     Ok(User {
         id: row.get(0)?,
         name: row.get(1)?,
         mail: row.get(2)?,
         stored: Stored::parse(&hash).ok(),
-        admin: row.get(4)?,
-        disabled: row.get(5)?,
+        admin: row.is(4)?,
+        disabled: row.is(5)?,
         created: row.get(6)?,
         totp: row.get(7)?,
         totp_step: row.get(8)?,
@@ -86,25 +85,19 @@ pub(crate) async fn find(
     store.read(move |connection| by_key(connection, &key)).await
 }
 
-pub(crate) fn by_key(connection: &Connection, key: &str) -> rusqlite::Result<Option<User>> {
+pub(crate) fn by_key(connection: &Connection, key: &str) -> Queried<Option<User>> {
     let query = format!("SELECT {COLUMNS} FROM users WHERE key = ?1");
-    connection
-        .prepare_cached(&query)?
-        .query_row([key], user)
-        .optional()
+    connection.first(&query, params![key], user)
 }
 
-pub(crate) fn by_id(connection: &Connection, id: &str) -> rusqlite::Result<Option<User>> {
+pub(crate) fn by_id(connection: &Connection, id: &str) -> Queried<Option<User>> {
     let query = format!("SELECT {COLUMNS} FROM users WHERE id = ?1");
-    connection
-        .prepare_cached(&query)?
-        .query_row([id], user)
-        .optional()
+    connection.first(&query, params![id], user)
 }
 
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<User>> {
+pub(crate) fn all(connection: &Connection) -> Queried<Vec<User>> {
     let query = format!("SELECT {COLUMNS} FROM users ORDER BY key");
-    connection.prepare(&query)?.query_map([], user)?.collect()
+    connection.all(&query, params![], user)
 }
 
 /// What a new account is made of.
@@ -119,7 +112,7 @@ pub(crate) struct New {
 }
 
 /// Makes an account; false where the name is taken.
-pub(crate) fn insert(connection: &Connection, new: &New) -> rusqlite::Result<bool> {
+pub(crate) fn insert(connection: &Connection, new: &New) -> Queried<bool> {
     let made = connection.execute(
         "INSERT INTO users (id, name, key, mail, hash, admin, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
          ON CONFLICT (key) DO NOTHING",
@@ -136,7 +129,7 @@ pub(crate) fn set_password(
     credentials: i64,
     hash: &str,
     now: i64,
-) -> rusqlite::Result<bool> {
+) -> Queried<bool> {
     let set = connection.execute(
         "UPDATE users SET hash = ?1, credentials = credentials + 1 WHERE id = ?2 AND credentials = ?3",
         params![hash, id, credentials],
@@ -145,8 +138,8 @@ pub(crate) fn set_password(
         return Ok(false);
     }
     tokens::end_all(connection, id, now)?;
-    connection.execute("DELETE FROM pending WHERE user = ?1", [id])?;
-    connection.execute("DELETE FROM signers WHERE user = ?1", [id])?;
+    connection.execute("DELETE FROM pending WHERE account = ?1", params![id])?;
+    connection.execute("DELETE FROM signers WHERE account = ?1", params![id])?;
     Ok(true)
 }
 
@@ -156,7 +149,7 @@ pub(crate) fn renew_hash(
     id: &str,
     credentials: i64,
     hash: &str,
-) -> rusqlite::Result<usize> {
+) -> Queried<usize> {
     connection.execute(
         "UPDATE users SET hash = ?1 WHERE id = ?2 AND credentials = ?3",
         params![hash, id, credentials],
@@ -164,12 +157,7 @@ pub(crate) fn renew_hash(
 }
 
 /// Disables an account or enables it; disabled, its sessions end.
-pub(crate) fn disable(
-    connection: &Connection,
-    id: &str,
-    disabled: bool,
-    now: i64,
-) -> rusqlite::Result<()> {
+pub(crate) fn disable(connection: &Connection, id: &str, disabled: bool, now: i64) -> Queried<()> {
     connection.execute(
         "UPDATE users SET disabled = ?1 WHERE id = ?2",
         params![disabled, id],

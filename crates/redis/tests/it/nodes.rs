@@ -7,7 +7,8 @@ use std::sync::{
 
 use doorwarden_decision::{Calibration, Outcome, Policy, SignalId};
 use doorwarden_gate::{
-    Admission, Asked, Gate, Keyring, MemoryStore, Outage, Parts, Secret, SharedCounters, Store,
+    Admission, Asked, Counters, Gate, Keyring, MemoryStore, Outage, Parts, Secret, SharedCounters,
+    Store,
     http::credentials::{Credentials, Password},
     now,
 };
@@ -27,9 +28,11 @@ pub fn node(url: &str, nodes: u32, outage: Outage, events: Option<Arc<AtomicU32>
     let own = MemoryStore::new(&policy, 1 << 20, 3);
     let shared = SharedCounters::new(Box::new(store), own, &policy, outage, nodes);
     Gate::new(Parts {
-        store: Store::Shared(Box::new(shared)),
-        keyring: Keyring::shared(&secret, now()).unwrap(),
-        calibration: Calibration::default(),
+        counters: Counters {
+            store: Store::Shared(Box::new(shared)),
+            keyring: Keyring::shared(&secret, now()).unwrap(),
+            calibration: Calibration::default(),
+        },
         capacity: usize::MAX,
         shadow: false,
         policy,

@@ -79,7 +79,7 @@ pub(super) async fn caller(app: &App, parts: &Parts) -> Result<Caller, Response>
             let proven = proven.map_err(|_| unauthorized("DPoP error=\"invalid_dpop_proof\""))?;
             let own = proven.filter(|proof| !bearer && proof.thumbprint == bound);
             let own = own.ok_or_else(|| unauthorized("DPoP error=\"invalid_token\""))?;
-            let first = app.seen.calls.use_up(&own, app.now());
+            let first = app.use_up(&own).await.map_err(|error| app.failed(&error))?;
             first.map_err(|_| unauthorized("DPoP error=\"invalid_dpop_proof\""))?;
             Ok(caller)
         }

@@ -61,11 +61,12 @@ pub(super) async fn ended(app: &App, login: Login, from: &From, bound: Option<Pr
             (json(StatusCode::FORBIDDEN, &waits), device)
         }
         Login::In(proven, device) => {
-            if let Some(Err(replayed)) = bound
-                .as_ref()
-                .map(|proof| app.seen.issued.use_up(proof, app.now()))
-            {
-                return no_proof(&replayed);
+            if let Some(proof) = &bound {
+                match app.use_up(proof).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(replayed)) => return no_proof(&replayed),
+                    Err(error) => return app.failed(&error),
+                }
             }
             let bound = bound.map(|proof| proof.thumbprint);
             match app.begin(&proven, None, &from.device, bound).await {

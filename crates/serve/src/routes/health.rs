@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde_json::json;
 
 use super::{Shared, json, nowhere, problem};
+use crate::store::params;
 
 /// `GET /healthz`.
 pub(super) async fn live() -> Response {
@@ -21,10 +22,10 @@ pub(super) async fn live() -> Response {
 pub(super) async fn ready(State(app): State<Shared>) -> Response {
     let asked = app
         .store
-        .read(|connection| connection.query_row("SELECT 1", [], |_| Ok(())))
+        .read(|connection| connection.first("SELECT 1", params![], |_| Ok(())))
         .await;
     match asked {
-        Ok(()) => json(StatusCode::OK, &json!({"status": "ready"})),
+        Ok(_) => json(StatusCode::OK, &json!({"status": "ready"})),
         Err(_) => problem(
             StatusCode::SERVICE_UNAVAILABLE,
             "The database does not answer.",

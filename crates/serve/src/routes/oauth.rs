@@ -118,10 +118,13 @@ async fn client(
     app.client(&id, &secret, from).await?.ok_or_else(no_client)
 }
 
-/// A proof that was used before is none. Asked when the rest is right, so that strangers can't fill the
-/// memory of it.
-fn first(app: &App, proof: Option<&Proof>) -> Result<(), Response> {
-    let used = proof.map_or(Ok(()), |proof| app.seen.issued.use_up(proof, app.now()));
+/// A proof that was used before is none.
+async fn first(app: &App, proof: Option<&Proof>) -> Result<(), Response> {
+    let Some(proof) = proof else { return Ok(()) };
+    let used = app
+        .use_up(proof)
+        .await
+        .map_err(|error| app.failed(&error))?;
     used.map_err(|error| bad("invalid_dpop_proof", &error.to_string()))
 }
 
@@ -148,9 +151,9 @@ pub(super) async fn token(
         .map_err(|error| bad("invalid_dpop_proof", &error.to_string()))?;
     if kind == "client_credentials" {
         let client = client(&app, &headers, &form, &from).await?;
-        first(&app, proven.as_ref())?;
+        first(&app, proven.as_ref()).await?;
         let bound = proven.map(|proof| proof.thumbprint);
-        return Ok(issued(app.client_token(&client.id, bound), &app));
+        return Ok(issued(app.client_token(&client.id, bound).await, &app));
     }
     let token = form
         .get("refresh_token")
@@ -168,7 +171,7 @@ pub(super) async fn token(
     let bound = proven.as_ref().map(|proof| proof.thumbprint.clone());
     match app.refresh(token, client, bound).await {
         Ok(Ok(tokens)) => {
-            first(&app, proven.as_ref())?;
+            first(&app, proven.as_ref()).await?;
             Ok(issued(Ok(tokens), &app))
         }
         Ok(Err(_)) => Err(bad(

@@ -4,13 +4,16 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use doorwarden_gate::{Secret, http::credentials::Password};
+use doorwarden_gate::{Counters, PrivateUrl, Secret, http::credentials::Password, now};
 use doorwarden_serve::{Config, Cost, Server, admin::Office};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::postgres::Postgres;
 
 /// A password that may be chosen.
 pub(crate) const PASSWORD: &str = "a fine long password of mine";
@@ -26,6 +29,7 @@ pub(crate) const CHEAP: Cost = Cost {
 pub(crate) struct Service {
     pub(crate) url: String,
     pub(crate) data: PathBuf,
+    pub(crate) database: Option<PrivateUrl>,
     pub(crate) events: Arc<Mutex<Vec<String>>>,
     pub(crate) complaints: Arc<Mutex<Vec<String>>>,
     client: Client,
@@ -49,6 +53,31 @@ pub(crate) fn config(data: &Path) -> Config {
     }
 }
 
+/// A database of its own on PostgreSQL, where the tests run on that; `cargo xtask test` runs them on both.
+async fn database(name: &str) -> Option<PrivateUrl> {
+    std::env::var_os("DOORWARDEN_TEST_POSTGRES")?;
+    let server = Postgres::shared();
+    let name = name.replace('-', "_").to_lowercase();
+    let make = format!("CREATE DATABASE {name}");
+    on_postgres(&format!("{server}postgres"), &make).await;
+    Some(format!("{server}{name}").into())
+}
+
+/// The first column of what a statement comes to.
+async fn on_postgres(url: &str, statement: &str) -> Vec<String> {
+    let connecting = tokio_postgres::connect(url, tokio_postgres::NoTls);
+    let (client, talking) = connecting.await.unwrap();
+    tokio::spawn(talking);
+    let rows = client.simple_query(statement).await.unwrap();
+    let row = |message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => {
+            Some(row.get(0).unwrap_or_default().to_owned())
+        }
+        _ => None,
+    };
+    rows.into_iter().filter_map(row).collect()
+}
+
 pub(crate) fn secret() -> Secret {
     Secret::new([3; 32])
 }
@@ -61,21 +90,25 @@ impl Service {
     pub(crate) async fn with(name: &str, change: impl FnOnce(&mut Config)) -> Self {
         let data = folder(name);
         let mut config = config(&data);
+        config.database = database(name).await;
         change(&mut config);
         Self::of(config).await
     }
 
     pub(crate) async fn of(config: Config) -> Self {
         let (data, policy) = (config.data.clone(), config.policy());
+        let database = config.database.clone();
         let (events, complaints) = (
             Arc::<Mutex<Vec<String>>>::default(),
             Arc::<Mutex<Vec<String>>>::default(),
         );
         let (told, said) = (Arc::clone(&events), Arc::clone(&complaints));
+        let counters = Counters::in_memory(&policy, 1 << 20, &secret(), now()).unwrap();
         let server = Server::start(
             config,
             policy,
             &secret(),
+            counters,
             Box::new(move |event| {
                 told.lock()
                     .unwrap()
@@ -93,6 +126,7 @@ impl Service {
         Self {
             url,
             data,
+            database,
             events,
             complaints,
             client: Client::builder()
@@ -171,22 +205,59 @@ impl Service {
             .as_u16()
     }
 
-    pub(crate) fn office(&self) -> Office {
-        Office::open(config(&self.data), &secret()).unwrap()
+    pub(crate) async fn office(&self) -> Office {
+        let mut config = config(&self.data);
+        config.database.clone_from(&self.database);
+        Office::open(config, &secret()).await.unwrap()
     }
 
     pub(crate) async fn administrator(&self) -> String {
         let password = Password::new(PASSWORD.into());
         self.office()
+            .await
             .add_user("root", &password, None, true)
             .await
             .unwrap();
         self.token("root").await
     }
 
+    /// Runs a statement on the database itself: the first column of its rows.
+    pub(crate) async fn ask(&self, statement: &str) -> Vec<String> {
+        if let Some(url) = &self.database {
+            let statement = format!("SET search_path TO doorwarden; {statement}");
+            return on_postgres(url.expose(), &statement).await;
+        }
+        let sqlite = rusqlite::Connection::open(self.data.join("doorwarden.sqlite3")).unwrap();
+        sqlite.busy_timeout(Duration::from_secs(5)).unwrap();
+        let mut prepared = sqlite.prepare(statement).unwrap();
+        let first = |row: &rusqlite::Row<'_>| {
+            Ok(match row.get_ref(0)? {
+                rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+                text => text.as_str()?.to_owned(),
+            })
+        };
+        let rows = prepared.query_map([], first).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
+    /// All that the database holds, as it keeps it.
+    pub(crate) async fn everything(&self) -> Vec<u8> {
+        if self.database.is_none() {
+            let file = |name: &str| std::fs::read(self.data.join(name)).unwrap_or_default();
+            return [file("doorwarden.sqlite3"), file("doorwarden.sqlite3-wal")].concat();
+        }
+        let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'doorwarden'";
+        let mut all = Vec::new();
+        for table in self.ask(tables).await {
+            let rows = format!("SELECT row_to_json(t)::text FROM {table} t");
+            all.extend(self.ask(&rows).await.concat().into_bytes());
+        }
+        all
+    }
+
     /// A client's id and secret.
     pub(crate) async fn client(&self) -> (String, String) {
-        let (id, secret) = self.office().add_client("test").await.unwrap();
+        let (id, secret) = self.office().await.add_client("test").await.unwrap();
         (id, secret.to_string())
     }
 

@@ -58,22 +58,16 @@ async fn sessions_end_however_often_they_are_refreshed() {
         ];
         answered(service.post("/oauth/token").form(&form))
     };
-    let database = rusqlite::Connection::open(service.data.join("doorwarden.sqlite3")).unwrap();
-    database
-        .busy_timeout(std::time::Duration::from_secs(5))
-        .unwrap();
-    let ends = || -> i64 {
-        database
-            .query_row("SELECT expires FROM sessions", [], |row| row.get(0))
-            .unwrap()
-    };
-    let first = ends();
+    const ENDS: &str = "SELECT expires FROM sessions";
+    let first = service.ask(ENDS).await;
     let (status, tokens) = refresh(text(&tokens, "refresh_token")).await;
-    assert_eq!((status, ends()), (200, first), "it lives no longer for it");
+    assert_eq!(
+        (status, service.ask(ENDS).await),
+        (200, first),
+        "it lives no longer for it"
+    );
     // The end comes.
-    database
-        .execute("UPDATE sessions SET expires = 1", [])
-        .unwrap();
+    service.ask("UPDATE sessions SET expires = 1").await;
     assert_eq!(refresh(text(&tokens, "refresh_token")).await.0, 400);
     assert_eq!(service.me(&text(&tokens, "access_token")).await, 401);
     service.stop().await;

@@ -20,14 +20,14 @@ CREATE TABLE users (
 
 CREATE TABLE recovery (
     hash BLOB PRIMARY KEY,
-    user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE
+    "user" TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE
 ) STRICT;
-CREATE INDEX recovery_of ON recovery (user);
+CREATE INDEX recovery_of ON recovery ("user");
 
 -- A login on a device: what its tokens descend from.
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
-    user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    "user" TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     client TEXT,
     device TEXT NOT NULL,
     created INTEGER NOT NULL,
@@ -37,7 +37,7 @@ CREATE TABLE sessions (
     bound TEXT,
     ended INTEGER
 ) STRICT;
-CREATE INDEX sessions_of ON sessions (user);
+CREATE INDEX sessions_of ON sessions ("user");
 
 CREATE TABLE refresh (
     hash BLOB PRIMARY KEY,
@@ -64,11 +64,11 @@ CREATE TABLE revoked (
 CREATE TABLE pending (
     hash BLOB PRIMARY KEY,
     kind TEXT NOT NULL,
-    user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    "user" TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     data BLOB,
     expires INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX pending_of ON pending (user);
+CREATE INDEX pending_of ON pending ("user");
 
 CREATE TABLE clients (
     id TEXT PRIMARY KEY,
@@ -92,7 +92,7 @@ CREATE TABLE keys (
 -- Secrets that users sign requests with (RFC 9421).
 CREATE TABLE signers (
     id TEXT PRIMARY KEY,
-    user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    "user" TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     sealed BLOB NOT NULL,
     created INTEGER NOT NULL,
     expires INTEGER
@@ -101,6 +101,6 @@ CREATE TABLE signers (
 CREATE TABLE audit (
     at INTEGER NOT NULL,
     event TEXT NOT NULL,
-    user TEXT,
+    "user" TEXT,
     detail TEXT NOT NULL
 ) STRICT;

@@ -1,0 +1,245 @@
+//! The database: SQLite in the data directory, or PostgreSQL for several nodes.
+//!
+//! One thread writes. What waits is written in one transaction, so that many writes share one
+//! `fsync`; each is acknowledged after it, and survives a crash from then on. Reads run beside it, each
+//! on a connection of its own. In PostgreSQL the transaction begins by taking a lock that all nodes
+//! share: nothing changes there either between what a job reads and what it writes.
+
+mod connection;
+mod postgres;
+mod sqlite;
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::{
+    mpsc::{Receiver, Sender, channel},
+    oneshot,
+};
+
+pub use connection::QueryError;
+pub(crate) use connection::{Connection, Parameter, Queried, Row, params};
+
+use crate::Config;
+
+/// Writes that share one transaction at most; more would make the first of them wait.
+const GROUP: usize = 256;
+
+/// Writes that may wait; who comes after them waits outside, and what is only told is left out.
+const WAITING: usize = 4096;
+
+/// Connections that read.
+const READERS: usize = 4;
+
+/// The steps from one version of the tables to the next; the version is how many were taken.
+const MIGRATIONS: [&str; 2] = [include_str!("tables-1.sql"), include_str!("tables-2.sql")];
+
+/// What the database can't do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It can't be opened.
+    #[error("failed to open the database {place}: {reason}")]
+    Open {
+        /// Its file, or its name and its host.
+        place: String,
+        /// Why.
+        reason: String,
+    },
+    /// It was written by a newer version.
+    #[error(
+        "failed to open the database {place}: it is of version {found}, and this program knows {known}; use the newer program, or its backup beside it"
+    )]
+    Newer {
+        /// Its file, or its name and its host.
+        place: String,
+        /// Its version.
+        found: i64,
+        /// The newest known.
+        known: i64,
+    },
+    /// A query failed.
+    #[error("failed to ask the database: {0}")]
+    Query(#[from] QueryError),
+    /// What was written was not committed.
+    #[error("failed to write: {0}")]
+    Uncommitted(String),
+    /// The writing thread has ended.
+    #[error("failed to write: the database is closed")]
+    Closed,
+}
+
+type Done = Box<dyn FnOnce(Result<(), String>) + Send>;
+type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+
+/// The database.
+pub(crate) struct Store {
+    jobs: Sender<Job>,
+    readers: Vec<Arc<Mutex<Connection>>>,
+    next: AtomicUsize,
+}
+
+impl Store {
+    /// Opens a configuration's database, brings it up to date, and begins to write.
+    pub(crate) async fn open(config: &Config) -> Result<Self, StoreError> {
+        match &config.database {
+            None => Self::embedded(&config.data),
+            Some(url) => {
+                let place = postgres::Place::parse(url.expose(), config.danger_plain_database)?;
+                let (writer, readers) = postgres::open(place, READERS).await?;
+                let readers = readers.into_iter().map(Connection::Postgres);
+                Self::of(Connection::Postgres(writer), readers)
+            }
+        }
+    }
+
+    /// SQLite in a directory.
+    fn embedded(folder: &Path) -> Result<Self, StoreError> {
+        let (writer, readers) = sqlite::open(folder, READERS)?;
+        let readers = readers.into_iter().map(Connection::Sqlite);
+        Self::of(Connection::Sqlite(writer), readers)
+    }
+
+    fn of(
+        writer: Connection,
+        readers: impl Iterator<Item = Connection>,
+    ) -> Result<Self, StoreError> {
+        let (jobs, waiting) = channel(WAITING);
+        let started = std::thread::Builder::new().name("database".into());
+        started
+            .spawn(move || write_all(&writer, waiting))
+            .map_err(|error| StoreError::Open {
+                place: "on a thread of its own".into(),
+                reason: error.to_string(),
+            })?;
+        Ok(Self {
+            jobs,
+            readers: readers.map(|one| Arc::new(Mutex::new(one))).collect(),
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// Writes; comes back when it is on the disk. An error of the closure takes back what it did,
+    /// and nothing else.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Queried<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (tell, told) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let done = connection.within_savepoint(job);
+            Box::new(move |committed| {
+                let done = match (done, committed) {
+                    (Ok(value), Ok(())) => Ok(value),
+                    (Err(error), _) => Err(StoreError::Query(error)),
+                    (_, Err(reason)) => Err(StoreError::Uncommitted(reason)),
+                };
+                // Whoever asked may be gone; it is written all the same.
+                let _ = tell.send(done);
+            })
+        });
+        self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
+        told.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Writes with the others, and does not wait for it: for what is told and not promised. False where
+    /// too much waits already.
+    pub(crate) fn post(
+        &self,
+        job: impl FnOnce(&Connection) -> Queried<()> + Send + 'static,
+    ) -> bool {
+        let job: Job = Box::new(move |connection| {
+            // There is nobody to tell; what fails is taken back.
+            let _ = connection.within_savepoint(job);
+            Box::new(|_| {})
+        });
+        self.jobs.try_send(job).is_ok()
+    }
+
+    /// Reads, on a thread that may wait.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Queried<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let next = self.next.fetch_add(1, Ordering::Relaxed) % self.readers.len();
+        let reader = Arc::clone(&self.readers[next]);
+        let reading = tokio::task::spawn_blocking(move || {
+            query(&reader.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        Ok(reading.await.map_err(|_| StoreError::Closed)??)
+    }
+}
+
+/// The writing thread: takes what waits, writes it in one transaction, and tells.
+fn write_all(connection: &Connection, mut waiting: Receiver<Job>) {
+    while let Some(first) = waiting.blocking_recv() {
+        let begun = connection.begin();
+        let mut told: Vec<Done> = Vec::new();
+        let more = std::iter::from_fn(|| waiting.try_recv().ok());
+        let mut jobs = std::iter::once(first).chain(more.take(GROUP - 1));
+        match begun {
+            // Outside of the transaction a job would be committed by itself and told to have failed: where
+            // the last job's error has ended it, the rest is dropped, which tells that.
+            Ok(()) => {
+                for job in jobs.by_ref() {
+                    if connection.is_within() {
+                        told.push(job(connection));
+                    }
+                }
+                let committed = connection.commit();
+                if committed.is_err() {
+                    // What could not be committed is taken back; an error here says that there is nothing.
+                    let _ = connection.batch("ROLLBACK");
+                }
+                for tell in told {
+                    tell(committed.as_ref().map(|_| ()).map_err(ToString::to_string));
+                }
+            }
+            Err(_) => drop(jobs),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_fails_takes_back_itself_and_nothing_else() {
+        let folder =
+            std::env::temp_dir().join(format!("doorwarden-store-fails-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = Arc::new(Store::embedded(&folder).unwrap());
+        let insert = |id: &'static str, fails: bool| {
+            let store = Arc::clone(&store);
+            async move {
+                let job = move |connection: &Connection| {
+                    let insert = "INSERT INTO revoked (jti, expires) VALUES (?1, 1)";
+                    connection.execute(insert, params![id])?;
+                    if fails {
+                        return Err(QueryError::Slow);
+                    }
+                    Ok(())
+                };
+                store.write(job).await
+            }
+        };
+        let (good, bad, other) =
+            tokio::join!(insert("a", false), insert("b", true), insert("c", false));
+        assert!(good.is_ok() && bad.is_err() && other.is_ok());
+        let all = |connection: &Connection| {
+            connection.all("SELECT jti FROM revoked ORDER BY jti", params![], |row| {
+                row.get(0)
+            })
+        };
+        let there: Vec<String> = store.read(all).await.unwrap();
+        assert_eq!(there, ["a", "c"]);
+        drop(store);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,360 @@
+//! PostgreSQL, for several nodes: a schema of its own, and one writer at a time over all of them.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    sync::Arc,
+    time::Duration,
+};
+
+use rustls_platform_verifier::ConfigVerifierExt;
+use tokio::{runtime::Handle, time::timeout};
+use tokio_postgres::{
+    Client, Config, NoTls, Row, Statement,
+    config::{Host, SslMode},
+    types::ToSql,
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{
+    MIGRATIONS, StoreError,
+    connection::{Queried, QueryError, Value, said},
+};
+
+/// The longest that anything may take; a node that hangs in a transaction is cut off after it too, so
+/// that the others can write.
+pub(super) const LONGEST: Duration = Duration::from_secs(10);
+
+/// The lock that writers take, by a number that nobody else's is: "doorward".
+const WRITERS: i64 = 0x646f_6f72_7761_7264;
+
+/// Where a database is, and how it is spoken to.
+pub(super) struct Place {
+    config: Config,
+    tls: MakeRustlsConnect,
+    shown: String,
+}
+
+impl Place {
+    /// Reads a URL. Passwords and hashes cross no network unencrypted, unless `danger_plain`.
+    pub(super) fn parse(url: &str, danger_plain: bool) -> Result<Self, StoreError> {
+        let failed = |place: &str, reason: String| StoreError::Open {
+            place: place.to_owned(),
+            reason,
+        };
+        // What the parser says may quote a part of the URL, and there is a password in it.
+        let read = url.parse::<Config>();
+        let mut config = read.map_err(|_| {
+            let form = "it takes postgres://NAME:PASSWORD@HOST/DATABASE";
+            failed("of `database`", form.into())
+        })?;
+        let hosts = config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let shown = format!(
+            "{} on {}",
+            config.get_dbname().unwrap_or("postgres"),
+            hosts.collect::<Vec<_>>().join(",")
+        );
+        let addresses = config.get_hostaddrs();
+        let here = config.get_hosts().iter().all(is_here)
+            && addresses.iter().all(std::net::IpAddr::is_loopback);
+        if !here && !danger_plain {
+            if config.get_ssl_mode() == SslMode::Disable {
+                let reason = "without TLS passwords' hashes would cross a network; leave sslmode out, or set `danger_plain_database = true`";
+                return Err(failed(&shown, reason.into()));
+            }
+            config.ssl_mode(SslMode::Require);
+        }
+        config
+            .application_name("doorwarden")
+            .connect_timeout(LONGEST / 2)
+            .tcp_user_timeout(LONGEST);
+        let tls = rustls::ClientConfig::with_platform_verifier();
+        let tls = tls.map_err(|error| failed(&shown, error.to_string()))?;
+        Ok(Self {
+            config,
+            tls: MakeRustlsConnect::new(tls),
+            shown,
+        })
+    }
+
+    async fn connect(&self) -> Queried<Client> {
+        let away = |error: tokio_postgres::Error| QueryError::Away(said(&error));
+        let client = if self.config.get_ssl_mode() == SslMode::Disable {
+            let (client, talking) = self.config.connect(NoTls).await.map_err(away)?;
+            // How it ends, the client tells at its next question.
+            tokio::spawn(async move { drop(talking.await) });
+            client
+        } else {
+            let connecting = self.config.connect(self.tls.clone());
+            let (client, talking) = connecting.await.map_err(away)?;
+            tokio::spawn(async move { drop(talking.await) });
+            client
+        };
+        let limit = LONGEST.as_millis();
+        let settings = format!(
+            "SET search_path TO doorwarden; SET synchronous_commit TO on; SET lock_timeout TO {limit}; \
+             SET statement_timeout TO {limit}; SET idle_in_transaction_session_timeout TO {limit}"
+        );
+        client.batch_execute(&settings).await?;
+        Ok(client)
+    }
+}
+
+/// Whether a host is this machine.
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name
+                    .parse()
+                    .is_ok_and(|at: std::net::IpAddr| at.is_loopback())
+        }
+    }
+}
+
+/// Brings a database up to date, and comes back with a connection that writes and some that read.
+pub(super) async fn open(place: Place, readers: usize) -> Result<(Link, Vec<Link>), StoreError> {
+    let place = Arc::new(place);
+    let failed = |error: QueryError| StoreError::Open {
+        place: place.shown.clone(),
+        reason: error.to_string(),
+    };
+    let mut client = place.connect().await.map_err(failed)?;
+    migrate(&mut client, &place.shown).await?;
+    let runtime = Handle::current();
+    let link = |client| Link {
+        place: Arc::clone(&place),
+        runtime: runtime.clone(),
+        client: RefCell::new(client),
+        within: Cell::new(false),
+    };
+    Ok((
+        link(Some(Open::new(client))),
+        (0..readers).map(|_| link(None)).collect(),
+    ))
+}
+
+/// A connection, which is made anew where it has broken. Used by threads that may wait.
+pub(crate) struct Link {
+    place: Arc<Place>,
+    runtime: Handle,
+    client: RefCell<Option<Open>>,
+    /// Whether a transaction was begun and nothing has gone wrong with it as a whole.
+    within: Cell<bool>,
+}
+
+struct Open {
+    client: Arc<Client>,
+    statements: HashMap<String, Statement>,
+}
+
+impl Open {
+    fn new(client: Client) -> Self {
+        Self {
+            client: Arc::new(client),
+            statements: HashMap::new(),
+        }
+    }
+}
+
+impl Link {
+    fn wait<T>(&self, asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Queried<T> {
+        let answered = self
+            .runtime
+            .block_on(async { timeout(LONGEST, asked).await });
+        if answered.is_err() {
+            // What it is still doing is not known: it is spoken to no more.
+            self.client.replace(None);
+            self.within.set(false);
+        }
+        Ok(answered.map_err(|_| QueryError::Slow)??)
+    }
+
+    fn client(&self) -> Queried<Arc<Client>> {
+        let open = self
+            .client
+            .borrow()
+            .as_ref()
+            .map(|open| Arc::clone(&open.client));
+        if let Some(client) = open.filter(|client| !client.is_closed()) {
+            return Ok(client);
+        }
+        if self.within.replace(false) {
+            // Elsewhere the rest of a transaction would stand by itself.
+            self.client.replace(None);
+            return Err(QueryError::Away("the connection broke".into()));
+        }
+        let opened = Open::new(self.runtime.block_on(self.place.connect())?);
+        let client = Arc::clone(&opened.client);
+        self.client.replace(Some(opened));
+        Ok(client)
+    }
+
+    /// Queries are few and written here: each is prepared once.
+    fn prepared(&self, client: &Client, query: &str) -> Queried<Statement> {
+        let known = self
+            .client
+            .borrow()
+            .as_ref()
+            .and_then(|open| open.statements.get(query).cloned());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let prepared = self.wait(client.prepare(&query.replace('?', "$")))?;
+        if let Some(open) = self.client.borrow_mut().as_mut() {
+            open.statements.insert(query.to_owned(), prepared.clone());
+        }
+        Ok(prepared)
+    }
+
+    pub(super) fn execute(&self, query: &str, parameters: &[Value]) -> Queried<usize> {
+        let client = self.client()?;
+        let statement = self.prepared(&client, query)?;
+        let changed = self.wait(client.execute(&statement, &references(parameters)))?;
+        Ok(changed as usize)
+    }
+
+    pub(super) fn query(&self, query: &str, parameters: &[Value]) -> Queried<Vec<Row>> {
+        let client = self.client()?;
+        let statement = self.prepared(&client, query)?;
+        self.wait(client.query(&statement, &references(parameters)))
+    }
+
+    pub(super) fn batch(&self, queries: &str) -> Queried<()> {
+        let client = self.client()?;
+        let ran = self.wait(client.batch_execute(queries));
+        if ran.is_err() {
+            // Savepoints that can't be taken or given back: the whole of it is not to be committed.
+            self.within.set(false);
+        }
+        ran
+    }
+
+    pub(super) fn begin(&self) -> Queried<()> {
+        self.within.set(false);
+        let begun = self.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({WRITERS})"));
+        match &begun {
+            Ok(()) => self.within.set(true),
+            // A lock that did not come leaves the transaction open.
+            Err(_) => drop(self.batch("ROLLBACK")),
+        }
+        begun
+    }
+
+    pub(super) fn is_within(&self) -> bool {
+        self.within.get()
+    }
+
+    pub(super) fn commit(&self) -> Queried<()> {
+        // COMMIT of what has failed is answered as if it were one.
+        if !self.within.get() {
+            return Err(QueryError::Away("the transaction broke off".into()));
+        }
+        let committed = self.batch("COMMIT");
+        self.within.set(false);
+        committed
+    }
+}
+
+fn references(parameters: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+    parameters.iter().map(|value| value as _).collect()
+}
+
+/// The same tables as SQLite's.
+fn translated(tables: &str) -> String {
+    tables
+        .replace(" INTEGER", " BIGINT")
+        .replace(" BLOB", " BYTEA")
+        .replace(") STRICT;", ");")
+}
+
+/// Takes the steps that are missing, in one transaction; what there was before is kept in a schema
+/// beside it.
+async fn migrate(client: &mut Client, shown: &str) -> Result<(), StoreError> {
+    let failed = |error: tokio_postgres::Error| StoreError::Open {
+        place: shown.to_owned(),
+        reason: said(&error),
+    };
+    let transaction = client.transaction().await.map_err(failed)?;
+    let begin = format!(
+        "SELECT pg_advisory_xact_lock({WRITERS}); CREATE SCHEMA IF NOT EXISTS doorwarden; \
+         CREATE TABLE IF NOT EXISTS version (version BIGINT NOT NULL)"
+    );
+    transaction.batch_execute(&begin).await.map_err(failed)?;
+    let found = transaction
+        .query_opt("SELECT version FROM version", &[])
+        .await
+        .map_err(failed)?;
+    let version: i64 = found.map_or(Ok(0), |row| row.try_get(0)).map_err(failed)?;
+    let known = MIGRATIONS.len() as i64;
+    if version > known {
+        return Err(StoreError::Newer {
+            place: shown.to_owned(),
+            found: version,
+            known,
+        });
+    }
+    if version == known {
+        return transaction.commit().await.map_err(failed);
+    }
+    if version > 0 {
+        let backup = format!(
+            "CREATE SCHEMA doorwarden_before_{known}; DO $$ DECLARE t text; BEGIN \
+             FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'doorwarden' LOOP \
+             EXECUTE format('CREATE TABLE doorwarden_before_{known}.%I AS TABLE doorwarden.%I', t, t); \
+             END LOOP; END $$"
+        );
+        transaction.batch_execute(&backup).await.map_err(failed)?;
+    }
+    for tables in MIGRATIONS.iter().skip(version as usize) {
+        let step = translated(tables);
+        transaction.batch_execute(&step).await.map_err(failed)?;
+    }
+    let written = format!("DELETE FROM version; INSERT INTO version VALUES ({known})");
+    transaction.batch_execute(&written).await.map_err(failed)?;
+    transaction.commit().await.map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_crosses_a_network_unencrypted() {
+        let parsed = |url: &str, danger| Place::parse(url, danger);
+        let mode = |url: &str| parsed(url, false).unwrap().config.get_ssl_mode();
+        assert_eq!(
+            mode("postgres://me:pw@db.example.org/logins"),
+            SslMode::Require
+        );
+        assert_eq!(
+            mode("postgres://me:pw@db.example.org/logins?sslmode=prefer"),
+            SslMode::Require
+        );
+        assert_eq!(mode("postgres://me@127.0.0.1/logins"), SslMode::Prefer);
+        assert_eq!(
+            mode("postgres:///logins?host=/run/postgresql"),
+            SslMode::Prefer
+        );
+        assert_eq!(
+            mode("postgres://me@localhost/logins?hostaddr=192.0.2.1"),
+            SslMode::Require
+        );
+        let plain = "postgres://me:canary@db.example.org/logins?sslmode=disable";
+        let refused = parsed(plain, false).err().unwrap().to_string();
+        assert!(refused.contains("danger_plain_database"), "{refused}");
+        assert!(parsed(plain, true).is_ok());
+        for wrong in [
+            "postgres://me:canary@db/x?unknown=canary",
+            "mysql://me:canary@db",
+            plain,
+        ] {
+            let error = parsed(wrong, false).err().unwrap().to_string();
+            assert!(!error.contains("canary"), "{error}");
+        }
+    }
+}
