@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    Attempt, Charges, Count, Familiarity, Ledger, Outcome, Policy, SignalId, Thresholds,
-    charge::Match, signals,
+    AccountKey, Attempt, Charges, Count, Familiarity, Ledger, Movement, Outcome, Policy, SignalId,
+    Thresholds, charge::Match, signals,
 };
 
 /// What happens to an attempt.
@@ -245,6 +245,15 @@ impl<'a> Case<'a> {
         });
         said.filter(|reason| reason.suspicion != 0.0)
     }
+}
+
+/// What lets an account be tried again: the wrong passwords that it has seen are forgiven. For an operator
+/// who knows better; what addresses and passwords are counted for stays.
+pub fn unlock(account: AccountKey, policy: &Policy) -> Charges {
+    let mut charges = Charges::new();
+    let all = Movement::Forgive { most: u16::MAX };
+    Ledger::Strikes.charge(account.as_u64(), policy, all, &mut charges);
+    charges
 }
 
 /// Which counters an attempt moves or asks before its password is verified.

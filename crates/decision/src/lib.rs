@@ -41,7 +41,9 @@ pub use charge::{
     Charge, Charges, Count, CounterKey, Counts, MOST_CHARGES, Match, Movement, Window,
 };
 pub use counter::{Counter, Kind};
-pub use decide::{Case, Decision, Ended, Reason, Steps, Verdict, decide, plan, reasons, settle};
+pub use decide::{
+    Case, Decision, Ended, Reason, Steps, Verdict, decide, plan, reasons, settle, unlock,
+};
 pub use device::{DeviceId, DeviceSigner, TOKEN_CHARS, TOKEN_SECONDS};
 pub use limit::{InvalidLimit, Limit, Limits};
 pub use login::{ACCOUNT, InvalidLogin, Login, PASSWORD, Shape};

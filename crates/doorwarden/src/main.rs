@@ -55,6 +55,8 @@ enum Command {
     Sessions(serve::SessionsArgs),
     /// The clients of its endpoints under /oauth
     Clients(serve::ClientsArgs),
+    /// What happened there: logins, changes of credentials, what administrators did
+    Audit(serve::AuditArgs),
     /// The keys that sign its tokens
     Keys(serve::KeysArgs),
     /// Leaked passwords that it refuses
@@ -106,6 +108,7 @@ fn main() -> ExitCode {
         Command::Users(args) => run(serve::users(args)),
         Command::Sessions(args) => run(serve::sessions(args)),
         Command::Clients(args) => run(serve::clients(args)),
+        Command::Audit(args) => run(serve::audit(args)),
         Command::Keys(args) => run(serve::keys(args)),
         Command::Breach(args) => serve::breach(args),
         Command::Token(args) => token::token(args),

@@ -232,6 +232,11 @@ enum UsersCommand {
         /// Its name
         name: String,
     },
+    /// Let an account be tried again, as if nobody had failed on it; running servers do it within 5 s
+    Unlock {
+        /// Its name
+        name: String,
+    },
     /// Import accounts with hashes of Django, Werkzeug, passlib or bcrypt: a CSV file with a header, or a
     /// JSON object a line, with name, hash, and perhaps mail and disabled
     Import {
@@ -289,6 +294,11 @@ pub(crate) async fn users(args: UsersArgs) -> Result<u8, Failure> {
         UsersCommand::Enable { name } => {
             office.disable(&name, false).await.map_err(Failure::usage)?;
             println!("enabled {}", name.escape_debug());
+            Ok(0)
+        }
+        UsersCommand::Unlock { name } => {
+            office.unlock(&name).await.map_err(Failure::usage)?;
+            println!("unlocked {}", name.escape_debug());
             Ok(0)
         }
         UsersCommand::Import { file } => import(&office, &file).await,
@@ -377,12 +387,6 @@ pub(crate) async fn sessions(args: SessionsArgs) -> Result<u8, Failure> {
     match args.command {
         SessionsCommand::List { name } => {
             let sessions = office.sessions(&name).await.map_err(Failure::usage)?;
-            let time = |seconds: i64| {
-                let time = time::OffsetDateTime::from_unix_timestamp(seconds).ok();
-                let format = &time::format_description::well_known::Rfc3339;
-                time.and_then(|time| time.format(format).ok())
-                    .unwrap_or_default()
-            };
             let rows = sessions.into_iter().map(|session| {
                 [
                     session.device,
@@ -399,6 +403,50 @@ pub(crate) async fn sessions(args: SessionsArgs) -> Result<u8, Failure> {
         }
     }
     Ok(0)
+}
+
+#[derive(clap::Args)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Of this account alone
+    #[arg(long)]
+    user: Option<String>,
+    /// How many, the newest first; 1000 at the most
+    #[arg(long, default_value_t = 100)]
+    last: i64,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn audit(args: AuditArgs) -> Result<u8, Failure> {
+    let office = args.which.office().await?.0;
+    let told = office.audit(args.user.as_deref(), args.last).await;
+    let told = told.map_err(Failure::usage)?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&told).map_err(Failure::aborted)?;
+        println!("{text}");
+        return Ok(0);
+    }
+    let rows = told.into_iter().map(|one| {
+        let detail = match &one.detail {
+            serde_json::Value::Object(members) if members.is_empty() => String::new(),
+            detail => detail.to_string(),
+        };
+        let who = one.name.or(one.account).unwrap_or_default();
+        [time(one.at), one.event, who, detail]
+    });
+    println!("{}", table(["at", "event", "account", ""], rows));
+    Ok(0)
+}
+
+/// A time as RFC 3339 writes it.
+fn time(seconds: i64) -> String {
+    let time = time::OffsetDateTime::from_unix_timestamp(seconds).ok();
+    let format = &time::format_description::well_known::Rfc3339;
+    time.and_then(|time| time.format(format).ok())
+        .unwrap_or_default()
 }
 
 #[derive(clap::Args)]

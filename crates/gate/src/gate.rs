@@ -11,7 +11,7 @@ use std::{
 
 use doorwarden_decision::{
     Attempt, Calibration, Counts, Decision, DeviceId, Familiarity, InvalidAccount, Outcome, Policy,
-    Retroaction, SourceKey, Thresholds, Timestamp, Verdict, decide, plan, reasons, settle,
+    Retroaction, SourceKey, Thresholds, Timestamp, Verdict, decide, plan, reasons, settle, unlock,
 };
 
 use futures_util::FutureExt;
@@ -215,6 +215,13 @@ impl Gate {
             policy,
             sink,
         }))
+    }
+
+    /// Lets an account be tried again, as if nobody had failed on it.
+    pub async fn unlock(&self, name: &str, now: Timestamp) -> Result<(), InvalidAccount> {
+        let charges = unlock(self.keyring.account(name)?, &self.policy);
+        self.store.charge(&charges, now).await;
+        Ok(())
     }
 
     /// Whether it only watches.
@@ -553,6 +560,25 @@ mod tests {
             Admission::Allow(ticket) => ticket.settle(outcome, at(0)).now_or_never().unwrap(),
             Admission::Deny(_) => panic!("denied"),
         }
+    }
+
+    #[test]
+    fn who_is_unlocked_is_let_in_and_nobody_else() {
+        let (gate, _) = gate(false);
+        for name in ["alice", "bob"] {
+            for i in 0..10 {
+                let wrong = format!("wrong of {name} {i}");
+                end(admit(&gate, name, &wrong, [10, i, 1, 1]), Outcome::Failure);
+            }
+            let late = admit(&gate, name, "right", [10, 1, 1, 1]);
+            assert!(matches!(late, Admission::Deny(_)), "{name}");
+        }
+        gate.unlock("Alice", at(0)).now_or_never().unwrap().unwrap();
+        let admitted = admit(&gate, "alice", "right", [10, 1, 1, 1]);
+        assert!(matches!(admitted, Admission::Allow(_)));
+        end(admitted, Outcome::Success);
+        let other = admit(&gate, "bob", "right", [10, 1, 1, 1]);
+        assert!(matches!(other, Admission::Deny(_)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     Config, KeyError, StartError, StoreError, Stored, UnknownHash,
+    audit::{self, Happened},
     jwt::Algorithm,
     keys, mail,
     passwords::{self, Cost, Unfit},
@@ -17,6 +18,7 @@ use crate::{
     server,
     store::{Connection, Queried, Store, params},
     tokens::{self, Random},
+    unlocks,
     users::{self, InvalidName},
 };
 
@@ -126,12 +128,12 @@ pub(crate) fn named(connection: &Connection, name: &str) -> Queried<Option<users
 
 pub(crate) fn listed(user: users::User) -> Listed {
     Listed {
+        second_factor: user.has_second_factor(),
         id: user.id,
         name: user.name,
         mail: user.mail,
         admin: user.admin,
         disabled: user.disabled,
-        second_factor: user.totp.is_some(),
         created: user.created,
     }
 }
@@ -213,6 +215,28 @@ impl Office {
         Ok(self
             .store
             .write(move |connection| users::disable(connection, &id, disabled, now))
+            .await?)
+    }
+
+    /// Lets an account be tried again; running servers do it within five seconds.
+    pub async fn unlock(&self, name: &str) -> Result<(), OfficeError> {
+        let (account, now) = (self.id(name).await?, crate::now());
+        let id = tokens::id().map_err(|_| OfficeError::Hash)?;
+        Ok(self
+            .store
+            .write(move |connection| unlocks::write(connection, &id, &account, now))
+            .await?)
+    }
+
+    /// The last events, the newest first, of all accounts or of one.
+    pub async fn audit(&self, name: Option<&str>, most: i64) -> Result<Vec<Happened>, OfficeError> {
+        let account = match name {
+            Some(name) => Some(self.id(name).await?),
+            None => None,
+        };
+        Ok(self
+            .store
+            .read(move |connection| audit::last(connection, account.as_deref(), most))
             .await?)
     }
 

@@ -11,15 +11,19 @@
 //! jwt.rs, keys.rs   JWTs, strictly; the keys that sign them
 //! dpop.rs           tokens that only the holder of a key can use
 //! second_factor.rs  codes by time and recovery codes
+//! passkeys.rs       logins by WebAuthn, behind a feature
 //! self_check.rs     what of ASVS 5.0 is met, and by which test
 //! signatures.rs     requests signed with a user's secret (RFC 9421)
 //! breaches.rs       passwords that are known from breaches
+//! unlocks.rs        accounts that an operator lets be tried again
+//! audit.rs          what happened, for whoever asks later
 //! users.rs          accounts, by name only for whoever holds an Entry
 //! store.rs          SQLite: one thread writes, in groups
 //! admin.rs          what an operator does, by command line or API
 //! ```
 
 pub mod admin;
+pub mod audit;
 mod breaches;
 mod config;
 mod door;
@@ -29,6 +33,8 @@ pub mod jwt;
 mod keys;
 mod login;
 mod mail;
+#[cfg(feature = "passkeys")]
+mod passkeys;
 mod passwords;
 mod routes;
 mod seal;
@@ -38,6 +44,7 @@ mod server;
 mod signatures;
 mod store;
 mod tokens;
+mod unlocks;
 mod users;
 
 use std::{
@@ -47,7 +54,6 @@ use std::{
 };
 
 use doorwarden_gate::http::client_addr::Proxies;
-use store::params;
 
 pub use breaches::{BreachError, build as build_breach_filter};
 pub use config::{Access, Config, ConfigError, Profile};
@@ -71,25 +77,26 @@ pub(crate) struct App {
     pub(crate) keys: keys::Keys,
     pub(crate) mailer: Arc<mail::Mailer>,
     pub(crate) proxies: Proxies,
+    /// Where the issuer has a host name.
+    #[cfg(feature = "passkeys")]
+    pub(crate) passkeys: Option<passkeys::Party>,
     pub(crate) seal: seal::Seal,
     pub(crate) store: store::Store,
     pub(crate) complain: Complain,
 }
 
 impl App {
+    /// Whether people can have passkeys here.
+    pub(crate) fn takes_passkeys(&self) -> bool {
+        #[cfg(feature = "passkeys")]
+        return self.passkeys.is_some();
+        #[cfg(not(feature = "passkeys"))]
+        false
+    }
+
     /// The time, in seconds since 1970.
     pub(crate) fn now(&self) -> i64 {
         now()
-    }
-
-    /// Notes what happened, for whoever asks later. No secrets and no names: the user's id.
-    pub(crate) fn audit(&self, event: &'static str, user: Option<&str>, detail: serde_json::Value) {
-        let (at, user) = (self.now(), user.map(str::to_owned));
-        self.store.post(move |connection| {
-            let insert = "INSERT INTO audit (at, event, account, detail) VALUES (?1, ?2, ?3, ?4)";
-            let parameters = params![at, event, user, detail.to_string()];
-            connection.execute(insert, parameters).map(drop)
-        });
     }
 
     /// Tells the operator.

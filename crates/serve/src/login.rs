@@ -23,6 +23,8 @@ use crate::{
     tokens::{self, Random, sha256},
     users::{self, User},
 };
+#[cfg(feature = "passkeys")]
+use crate::{door::Entry, passkeys, tokens::hex};
 
 /// Somebody whose secrets were all right: the password, and the second factor where there is one. What
 /// tokens are issued for; nothing outside of this file makes one.
@@ -47,9 +49,17 @@ pub(crate) enum Login {
     /// Who it is, and a token by which the device is known from now on.
     In(Proven, Option<String>),
     /// The password was right, and there is a second factor. The token stands for that.
-    SecondFactor(Random, Option<String>),
+    SecondFactor(Random, Factors, Option<String>),
     /// Not told why.
     Wrong,
+}
+
+/// The second factors of somebody, beside recovery codes.
+#[derive(Clone, Copy)]
+pub(crate) struct Factors {
+    pub(crate) totp: bool,
+    /// Used by logging in with it.
+    pub(crate) passkeys: bool,
 }
 
 /// What a second factor is proven by.
@@ -63,6 +73,15 @@ pub(crate) enum Factor {
 /// rest, whatever somebody calls themselves.
 fn counted(name: &str) -> String {
     format!("user:{name}")
+}
+
+/// All that an account is counted under, for whoever unlocks it.
+pub(crate) fn counted_under(id: &str, name: &str) -> [String; 3] {
+    [
+        counted(name),
+        format!("second-factor:{id}"),
+        format!("reset:{name}"),
+    ]
 }
 
 /// How long the second half of something is waited for, in seconds.
@@ -143,15 +162,85 @@ impl App {
             renewing.await.map_err(|error| self.failed(&error))?;
             self.audit("hash-renewed", Some(&user.id), json!({}));
         }
-        if user.totp.is_some() {
+        if user.has_second_factor() {
             let token = self
                 .wait_for("second-factor", &user, None, SECOND_FACTOR_SECONDS)
                 .await?;
-            return Ok(Login::SecondFactor(token, device));
+            let factors = Factors {
+                totp: user.totp.is_some(),
+                passkeys: user.passkeys > 0 && self.takes_passkeys(),
+            };
+            return Ok(Login::SecondFactor(token, factors, device));
         }
         self.audit("login", Some(&user.id), json!({"address": from.client}));
         let at = self.now();
         Ok(Login::In(Proven { user, at }, device))
+    }
+
+    /// Tries a passkey, by the token of what was asked and the authenticator's answer. It is possession and
+    /// a verified user in one, so nothing else is asked.
+    #[cfg(feature = "passkeys")]
+    pub(crate) async fn passkey(
+        &self,
+        route: &'static str,
+        token: &str,
+        answer: &str,
+        from: &From,
+    ) -> Result<Login, Response> {
+        let id = passkeys::named(answer).unwrap_or_default();
+        let account = format!("passkey:{}", hex(&id));
+        let entry = self
+            .door
+            .admit(route, &account, &hex(&sha256(answer)), from)
+            .await?;
+        let right = match self.by_passkey(&entry, id, token, answer).await {
+            Ok(right) => right,
+            Err(error) => {
+                entry.given_up().await;
+                return Err(self.failed(&error));
+            }
+        };
+        let Some(user) = right else {
+            entry.wrong().await;
+            return Ok(Login::Wrong);
+        };
+        entry.right().await;
+        let detail = json!({"address": from.client, "passkey": true});
+        self.audit("login", Some(&user.id), detail);
+        let at = self.now();
+        Ok(Login::In(Proven { user, at }, None))
+    }
+
+    /// Whose passkey an answer is by, once for each question.
+    #[cfg(feature = "passkeys")]
+    async fn by_passkey(
+        &self,
+        _: &Entry<'_>,
+        id: Vec<u8>,
+        token: &str,
+        answer: &str,
+    ) -> Result<Option<User>, StoreError> {
+        let found = self
+            .store
+            .read(move |connection| passkeys::find(connection, &id))
+            .await?;
+        let opened = passkeys::opened(&self.seal, token);
+        let (Some(party), Some((passkey, user)), Some((state, once))) =
+            (&self.passkeys, found, opened)
+        else {
+            return Ok(None);
+        };
+        let Ok(used) = party.is_by(&state, answer, passkey, &user) else {
+            return Ok(None);
+        };
+        let now = self.now();
+        if !self.take_once(once, now + passkeys::ASKED_SECONDS).await? {
+            return Ok(None);
+        }
+        let noting = self
+            .store
+            .write(move |connection| passkeys::note_use(connection, &used, now));
+        Ok(noting.await?.then_some(user))
     }
 
     /// Tries a second factor. The token names the user; guesses are counted for that user, whatever
@@ -403,7 +492,9 @@ impl App {
             entry.wrong().await;
             return Ok(false);
         };
-        let fits = self.fits(password, &user.name, user.totp.is_some()).await;
+        let fits = self
+            .fits(password, &user.name, user.has_second_factor())
+            .await;
         fits.map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))?;
         const ROUTE: &str = "POST /password/reset/confirm";
         self.set_password(ROUTE, &user, password, Some(token), from)

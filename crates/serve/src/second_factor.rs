@@ -120,7 +120,7 @@ pub(crate) fn codes() -> Result<Vec<String>, getrandom::Error> {
     (0..CODES).map(code).collect()
 }
 
-/// Keeps a confirmed factor and its recovery codes, instead of those before.
+/// Keeps a confirmed authenticator and its recovery codes, instead of those before.
 pub(crate) fn keep(
     connection: &Connection,
     user: &str,
@@ -128,29 +128,38 @@ pub(crate) fn keep(
     step: i64,
     codes: &[String],
 ) -> Queried<()> {
-    connection.execute(
-        "UPDATE users SET totp = ?1, totp_step = ?2, credentials = credentials + 1 WHERE id = ?3",
-        params![sealed, step, user],
-    )?;
+    let set = "UPDATE users SET totp = ?1, totp_step = ?2 WHERE id = ?3";
+    connection.execute(set, params![sealed, step, user])?;
+    changed(connection, user)?;
+    keep_codes(connection, user, codes)
+}
+
+/// Keeps recovery codes, instead of those before.
+pub(crate) fn keep_codes(connection: &Connection, user: &str, codes: &[String]) -> Queried<()> {
     connection.execute("DELETE FROM recovery WHERE account = ?1", params![user])?;
     for code in codes {
-        connection.execute(
-            "INSERT INTO recovery (hash, account) VALUES (?1, ?2)",
-            params![sha256(&plain(code)), user],
-        )?;
+        let insert = "INSERT INTO recovery (hash, account) VALUES (?1, ?2)";
+        connection.execute(insert, params![sha256(&plain(code)), user])?;
     }
     Ok(())
 }
 
-/// Takes the factor away.
+/// Takes the authenticator away.
 pub(crate) fn remove(connection: &Connection, user: &str) -> Queried<()> {
-    connection.execute(
-        "UPDATE users SET totp = NULL, credentials = credentials + 1 WHERE id = ?1",
-        params![user],
-    )?;
-    connection
-        .execute("DELETE FROM recovery WHERE account = ?1", params![user])
-        .map(drop)
+    let set = "UPDATE users SET totp = NULL WHERE id = ?1";
+    connection.execute(set, params![user])?;
+    changed(connection, user)
+}
+
+/// What was verified before a factor came or went is worth nothing after; with the last one, its recovery
+/// codes go.
+pub(crate) fn changed(connection: &Connection, user: &str) -> Queried<()> {
+    let set = "UPDATE users SET credentials = credentials + 1 WHERE id = ?1";
+    connection.execute(set, params![user])?;
+    let codes = "DELETE FROM recovery WHERE account = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM passkeys WHERE account = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND totp IS NOT NULL)";
+    connection.execute(codes, params![user]).map(drop)
 }
 
 #[cfg(test)]

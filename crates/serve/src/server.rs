@@ -17,7 +17,7 @@ use tokio::{net::TcpListener, time::sleep};
 use crate::{
     App, BreachError, Complain, Config, ConfigError, KeyError, StoreError, Unsealable,
     breaches::Breaches, door::Door, hashing::Hashing, keys::Keys, mail::Mailer, routes, seal::Seal,
-    store::Store, tokens,
+    store::Store, tokens, unlocks,
 };
 
 /// How often the keys are looked at: a rotation by the command line takes effect within this.
@@ -182,6 +182,8 @@ impl Server {
         });
         let issuer = config.issuer(address);
         let app = App {
+            #[cfg(feature = "passkeys")]
+            passkeys: crate::passkeys::Party::of(&issuer),
             audience: config.audience.clone().unwrap_or_else(|| issuer.clone()),
             issuer,
             door: Door::new(gate),
@@ -263,11 +265,21 @@ async fn encrypted(
     serving.handle(handle).serve(service).await
 }
 
-/// Looks at the keys now and then, and deletes what has ended.
+/// Looks at the keys and at accounts to be unlocked now and then, and deletes what has ended.
 async fn look(app: Arc<App>) {
     let mut since = TIDY;
+    let mut unlocks = None;
     loop {
         if let Err(error) = app.keys.reload(&app.store, &app.seal).await {
+            app.complain()(&error);
+        }
+        let looked = match &mut unlocks {
+            None => unlocks::Done::at_start(&app)
+                .await
+                .map(|done| unlocks = Some(done)),
+            Some(done) => done.look(&app).await,
+        };
+        if let Err(error) = looked {
             app.complain()(&error);
         }
         if since >= TIDY {

@@ -46,6 +46,12 @@ pub(crate) fn sha256(text: &str) -> Vec<u8> {
         .to_vec()
 }
 
+/// Bytes as text, for what is counted.
+#[cfg(feature = "passkeys")]
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// An id of 128 random bits.
 pub(crate) fn id() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
@@ -657,7 +663,6 @@ pub(crate) fn tidy(connection: &Connection, now: i64) -> Queried<()> {
     connection.execute("DELETE FROM opaque WHERE expires < ?1", params![now])?;
     connection.execute("DELETE FROM access WHERE expires < ?1", params![now])?;
     connection.execute("DELETE FROM once WHERE expires < ?1", params![now])?;
-    connection.execute("DELETE FROM challenges WHERE expires < ?1", params![now])?;
     connection.execute("DELETE FROM pending WHERE expires < ?1", params![now])?;
     connection.execute(
         "DELETE FROM revoked WHERE expires < ?1",

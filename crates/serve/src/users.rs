@@ -23,12 +23,14 @@ pub(crate) struct User {
     /// The sealed secret of the second factor.
     pub(crate) totp: Option<Vec<u8>>,
     pub(crate) totp_step: i64,
+    /// How many passkeys there are.
+    pub(crate) passkeys: i64,
     /// Grows with each change of a password or a factor: what was verified before is worth nothing after.
     pub(crate) credentials: i64,
 }
 
-const COLUMNS: &str =
-    "id, name, mail, hash, admin, disabled, created, totp, totp_step, credentials";
+const COLUMNS: &str = "id, name, mail, hash, admin, disabled, created, totp, totp_step, credentials, \
+     (SELECT count(*) FROM passkeys WHERE account = users.id)";
 
 fn user(row: &Row<'_>) -> Queried<User> {
     let hash: String = row.get(3)?;
@@ -43,7 +45,15 @@ fn user(row: &Row<'_>) -> Queried<User> {
         totp: row.get(7)?,
         totp_step: row.get(8)?,
         credentials: row.get(9)?,
+        passkeys: row.get(10)?,
     })
+}
+
+impl User {
+    /// Whether a password alone is not enough.
+    pub(crate) fn has_second_factor(&self) -> bool {
+        self.totp.is_some() || self.passkeys > 0
+    }
 }
 
 /// The longest name, in characters: a mail address's (RFC 5321 §4.5.3.1.3).

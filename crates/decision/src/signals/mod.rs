@@ -209,7 +209,13 @@ impl Ledger {
     }
 
     /// One charge for each of its limits.
-    fn charge(self, id: u64, policy: &Policy, movement: Movement, charges: &mut Charges) {
+    pub(crate) fn charge(
+        self,
+        id: u64,
+        policy: &Policy,
+        movement: Movement,
+        charges: &mut Charges,
+    ) {
         for (position, limit) in self.limits(policy).iter().enumerate() {
             let key = CounterKey {
                 ledger: self,

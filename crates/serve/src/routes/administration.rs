@@ -9,14 +9,16 @@ use axum::{
 use http::{StatusCode, request::Parts};
 use serde_json::{Value, json};
 
-use super::{Fields, Shared, Signed, json, problem};
-use crate::{admin, keys, tokens, users};
+use super::{Fields, Shared, Signed, broken, json, problem};
+use crate::{admin, audit, keys, tokens, unlocks, users};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/admin/users", get(list))
         .route("/admin/users/{name}/disable", post(disable))
         .route("/admin/users/{name}/enable", post(enable))
+        .route("/admin/users/{name}/unlock", post(unlock))
+        .route("/admin/audit", get(happened))
         .route(
             "/admin/users/{name}/sessions",
             get(sessions).delete(end_sessions),
@@ -94,6 +96,33 @@ async fn enable(
     Path(name): Path<String>,
 ) -> Result<Response, Response> {
     set_disabled(app, by, name, false).await
+}
+
+async fn unlock(
+    State(app): State<Shared>,
+    by: Administrator,
+    Path(name): Path<String>,
+) -> Result<Response, Response> {
+    let (now, id) = (app.now(), tokens::id().map_err(|_| broken())?);
+    let writing = app.store.write(move |connection| {
+        let Some(user) = admin::named(connection, &name)? else {
+            return Ok(None);
+        };
+        unlocks::write(connection, &id, &user.id, now)?;
+        Ok(Some(user.id))
+    });
+    let written = writing.await.map_err(|error| app.failed(&error))?;
+    let id = written.ok_or_else(nobody)?;
+    app.audit("unlocked", Some(&id), json!({"by": by.0.user.id}));
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn happened(State(app): State<Shared>, _: Administrator) -> Result<Response, Response> {
+    let reading = app
+        .store
+        .read(|connection| audit::last(connection, None, audit::MOST));
+    let last = reading.await.map_err(|error| app.failed(&error))?;
+    Ok(json(StatusCode::OK, &json!(last)))
 }
 
 async fn sessions(

@@ -51,12 +51,21 @@ pub(super) fn wrong() -> Response {
 pub(super) async fn ended(app: &App, login: Login, from: &From, bound: Option<Proof>) -> Response {
     let (mut response, device) = match login {
         Login::Wrong => return wrong(),
-        Login::SecondFactor(token, device) => {
+        Login::SecondFactor(token, factors, device) => {
+            let methods = [
+                (factors.totp, "totp"),
+                (factors.passkeys, "passkey"),
+                (true, "recovery"),
+            ];
+            let methods = methods
+                .iter()
+                .filter(|(there, _)| *there)
+                .map(|(_, name)| *name);
             let waits = json!({
                 "error": "mfa_required",
-                "error_description": "The password is right; POST /mfa/totp or /mfa/recovery with mfa_token and code.",
+                "error_description": "The password is right; POST /mfa/totp or /mfa/recovery with mfa_token and code, or log in by /passkeys/login.",
                 "mfa_token": token.expose(),
-                "methods": ["totp", "recovery"],
+                "methods": methods.collect::<Vec<_>>(),
             });
             (json(StatusCode::FORBIDDEN, &waits), device)
         }
@@ -142,7 +151,7 @@ pub(super) async fn changed(
     from: &From,
 ) -> Result<(), Response> {
     const ROUTE: &str = "POST /password/change";
-    let fits = app.fits(new, &user.name, user.totp.is_some()).await;
+    let fits = app.fits(new, &user.name, user.has_second_factor()).await;
     fits.map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))?;
     if !app.password_is_right(ROUTE, user, old, from).await? {
         return Err(problem(StatusCode::FORBIDDEN, "The old password is wrong."));

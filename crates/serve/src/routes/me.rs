@@ -28,7 +28,7 @@ fn told(user: &User) -> Response {
             "username": user.name,
             "mail": user.mail,
             "admin": user.admin,
-            "second_factor": user.totp.is_some(),
+            "second_factor": user.has_second_factor(),
             "created": user.created,
         }),
     )

@@ -8,6 +8,8 @@ mod me;
 mod oauth;
 mod openapi;
 mod pages;
+#[cfg(feature = "passkeys")]
+mod passkeys;
 mod second_factor;
 mod signers;
 mod well_known;
@@ -49,7 +51,10 @@ type Shared = Arc<App>;
 /// All routes.
 pub(crate) fn all(app: Arc<App>) -> Router {
     let https = app.issuer.starts_with("https://");
-    Router::new()
+    let routes = Router::new();
+    #[cfg(feature = "passkeys")]
+    let routes = routes.merge(passkeys::routes());
+    routes
         .route("/login", post(credentials::login))
         .route("/register", post(credentials::register))
         .route("/password/change", post(credentials::change))

@@ -72,7 +72,7 @@ use Caller::{Client, User};
 use Takes::{Both, Form};
 
 /// All operations but the pages.
-const OPERATIONS: [Operation; 37] = [
+const OPERATIONS: &[Operation] = &[
     operation("post", "/login", "Log in with a name and a password")
         .takes(Both, &["username", "password"])
         .gives(200, "Tokens"),
@@ -171,6 +171,44 @@ const OPERATIONS: [Operation; 37] = [
         .takes(Both, &["password", "code"])
         .by(User)
         .gives(200, "Detail"),
+    #[cfg(feature = "passkeys")]
+    operation(
+        "post",
+        "/passkeys/login/options",
+        "Log in with a passkey: what to hand to navigator.credentials.get",
+    ),
+    #[cfg(feature = "passkeys")]
+    operation(
+        "post",
+        "/passkeys/login",
+        "Log in with a passkey: its answer, as JSON in a text",
+    )
+    .takes(Both, &["token", "credential"])
+    .gives(200, "Tokens"),
+    #[cfg(feature = "passkeys")]
+    operation("get", "/passkeys", "One's passkeys").by(User),
+    #[cfg(feature = "passkeys")]
+    operation(
+        "post",
+        "/passkeys/options",
+        "Add a passkey: what to hand to navigator.credentials.create",
+    )
+    .takes(Both, &["password"])
+    .by(User),
+    #[cfg(feature = "passkeys")]
+    operation(
+        "post",
+        "/passkeys",
+        "Add a passkey: its answer, as JSON in a text; gives recovery codes with the first factor, once",
+    )
+    .takes(Both, &["token", "credential", "name?"])
+    .by(User)
+    .gives(201, "Anything"),
+    #[cfg(feature = "passkeys")]
+    operation("post", "/passkeys/{id}/remove", "Remove a passkey")
+        .takes(Both, &["password"])
+        .by(User)
+        .gives(200, "Detail"),
     operation(
         "post",
         "/oauth/token",
@@ -211,6 +249,19 @@ const OPERATIONS: [Operation; 37] = [
     operation("post", "/admin/users/{name}/enable", "Enable it again")
         .by(User)
         .gives(204, ""),
+    operation(
+        "post",
+        "/admin/users/{name}/unlock",
+        "Let an account be tried again, as if nobody had failed on it",
+    )
+    .by(User)
+    .gives(204, ""),
+    operation(
+        "get",
+        "/admin/audit",
+        "What happened, the newest first",
+    )
+    .by(User),
     operation(
         "get",
         "/admin/users/{name}/sessions",
@@ -327,7 +378,7 @@ fn responses(operation: &Operation) -> Value {
 /// The document.
 pub(super) async fn document(State(app): State<Shared>) -> Response {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for operation in &OPERATIONS {
+    for operation in OPERATIONS {
         let mut told = json!({
             "summary": operation.summary,
             "operationId": format!("{} {}", operation.method, operation.path),
@@ -427,7 +478,7 @@ pub(super) async fn page() -> Response {
     pages::shown(
         StatusCode::OK,
         &Docs {
-            operations: &OPERATIONS,
+            operations: OPERATIONS,
         },
     )
 }

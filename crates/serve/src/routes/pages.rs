@@ -1,4 +1,4 @@
-//! Pages for people: made here, without scripts.
+//! Pages for people: made here. The only script is for passkeys, which need one.
 //!
 //! A session is a cookie that scripts can't read and other sites can't send (`HttpOnly`,
 //! `SameSite=Strict`). Beside that, a form that another site sends is refused by its `Sec-Fetch-Site`
@@ -27,6 +27,9 @@ use crate::{
     users::User,
 };
 
+#[cfg(feature = "passkeys")]
+mod passkeys;
+
 pub(super) fn routes() -> Router<Shared> {
     let forms = Router::new()
         .route("/account", get(account))
@@ -40,15 +43,17 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/account/factor/confirm", post(confirm))
         .route("/account/factor/remove", post(remove))
         .route("/account/sessions/end", post(end_session))
-        .route("/account/logout", post(log_out))
-        .layer(middleware::from_fn(only_own));
+        .route("/account/logout", post(log_out));
+    #[cfg(feature = "passkeys")]
+    let forms = forms.merge(passkeys::routes());
+    let forms = forms.layer(middleware::from_fn(only_own));
     Router::new()
         .route("/", get(|| async { Redirect::to("/account") }))
         .route("/style.css", get(style))
         .merge(forms)
 }
 
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// A page.
 pub(super) fn shown(status: StatusCode, page: &impl Template) -> Response {
@@ -67,12 +72,15 @@ pub(super) fn shown(status: StatusCode, page: &impl Template) -> Response {
 }
 
 async fn style() -> Response {
-    let mut response = Response::new(include_str!("../../templates/style.css").into());
+    let style = include_str!("../../templates/style.css");
+    fixed(style, "text/css; charset=utf-8")
+}
+
+/// A file that comes with the pages.
+fn fixed(text: &'static str, kind: &'static str) -> Response {
+    let mut response = Response::new(text.into());
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/css; charset=utf-8"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(
         http::header::CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=3600"),
@@ -183,6 +191,7 @@ struct LoginPage<'a> {
     said: &'a str,
     name: &'a str,
     registers: bool,
+    passkeys: bool,
 }
 
 fn login_form(app: &App, status: StatusCode, said: &str, name: &str) -> Response {
@@ -192,6 +201,7 @@ fn login_form(app: &App, status: StatusCode, said: &str, name: &str) -> Response
             said,
             name,
             registers: app.config.registration,
+            passkeys: app.takes_passkeys(),
         },
     )
 }
@@ -228,12 +238,13 @@ async fn log_in(
             "Name or password is wrong.",
             "",
         ),
-        Ok(Login::SecondFactor(token, device)) => {
+        Ok(Login::SecondFactor(token, factors, device)) => {
             let mut response = shown(
                 StatusCode::OK,
                 &FactorPage {
                     said: "",
                     token: token.expose(),
+                    passkeys: factors.passkeys,
                 },
             );
             if let Some(device) = device {
@@ -306,6 +317,7 @@ async fn entered(
 struct FactorPage<'a> {
     said: &'a str,
     token: &'a str,
+    passkeys: bool,
 }
 
 async fn second_half(
@@ -330,6 +342,7 @@ async fn second_half(
             &FactorPage {
                 said: "The code is wrong, was used, or you took longer than five minutes.",
                 token,
+                passkeys: app.takes_passkeys(),
             },
         ),
         Err(refused) => refusal(&app, refused).await,
@@ -496,6 +509,9 @@ struct AccountPage {
     enrolling: Option<Enrolling>,
     codes: Vec<String>,
     sessions: Vec<Row>,
+    /// Whether there can be passkeys, and those that there are.
+    takes_passkeys: bool,
+    passkeys: Vec<Row>,
     least: usize,
 }
 
@@ -521,10 +537,14 @@ async fn account_page(
 ) -> Response {
     let (now, id) = (app.now(), visitor.user.id.clone());
     let read = app.store.read(move |connection| {
-        let factor = crate::users::by_id(connection, &id)?.is_some_and(|user| user.totp.is_some());
-        Ok((factor, tokens::of_user(connection, &id, now)?))
+        let user = crate::users::by_id(connection, &id)?;
+        #[cfg(feature = "passkeys")]
+        let passkeys = passkeys::rows(connection, &id, now)?;
+        #[cfg(not(feature = "passkeys"))]
+        let passkeys = Vec::new();
+        Ok((user, tokens::of_user(connection, &id, now)?, passkeys))
     });
-    let (factor, sessions) = match read.await {
+    let (user, sessions, passkeys) = match read.await {
         Ok(read) => read,
         Err(error) => return app.failed(&error),
     };
@@ -538,11 +558,15 @@ async fn account_page(
         said: said.to_owned(),
         name: visitor.user.name.clone(),
         mail: visitor.user.mail.clone().unwrap_or_default(),
-        factor,
+        factor: user.as_ref().is_some_and(|user| user.totp.is_some()),
         enrolling,
         codes,
         sessions: sessions.into_iter().map(row).collect(),
-        least: app.config.least_password(factor),
+        takes_passkeys: app.takes_passkeys(),
+        passkeys,
+        least: app
+            .config
+            .least_password(user.is_some_and(|user| user.has_second_factor())),
     };
     shown(status, &page)
 }

@@ -33,9 +33,9 @@ CREATE TABLE passkeys (
 ) STRICT;
 CREATE INDEX passkeys_of ON passkeys (account);
 
--- What waits for its second half without an account: a login by passkey.
-CREATE TABLE challenges (
-    hash BLOB PRIMARY KEY,
-    data BLOB NOT NULL,
-    expires INTEGER NOT NULL
+-- Accounts that an operator lets be tried again: every node looks here, and forgives what it has counted.
+CREATE TABLE unlocks (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    at INTEGER NOT NULL
 ) STRICT;

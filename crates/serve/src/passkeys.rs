@@ -1,0 +1,357 @@
+//! Passkeys (WebAuthn level 3): made on an authenticator that verifies its user, found by it, and so a
+//! login without name or password. They are bound to the issuer's host and origin.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use serde_json::Value;
+use webauthn_rp::{
+    AuthenticatedCredential, DiscoverableAuthentication16, DiscoverableAuthenticationServerState,
+    DiscoverableCredentialRequestOptions, PublicKeyCredentialCreationOptions, Registration,
+    RegistrationServerState,
+    bin::{Decode, Encode},
+    request::{
+        AsciiDomain, PublicKeyCredentialDescriptor, RpId,
+        auth::{AuthenticationVerificationOptions, SignatureCounterEnforcement},
+        register::{
+            CoseAlgorithmIdentifier, CoseAlgorithmIdentifiers, CredProtect,
+            PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16,
+        },
+    },
+    response::{
+        AuthTransports, CredentialId,
+        register::{CompressedPubKey, DynamicState, StaticState},
+    },
+};
+
+use crate::{
+    seal::{Seal, Unsealable},
+    second_factor,
+    store::{Connection, Queried, Row, params},
+    users::{self, User},
+};
+
+/// How long a person may take (WebAuthn level 3 §15.1 recommends 300 to 600 s where a user is verified).
+const ASKED: Duration = Duration::from_secs(300);
+
+/// The same in seconds, for what is remembered of it.
+pub(crate) const ASKED_SECONDS: i64 = ASKED.as_secs() as i64;
+
+/// Passkeys that an account may have.
+pub(crate) const MOST: i64 = 20;
+
+/// The longest name of one, in characters.
+const LONGEST_NAME: usize = 64;
+
+type PublicKey = CompressedPubKey<[u8; 32], [u8; 32], [u8; 48], Vec<u8>>;
+
+/// Why an authenticator's answer is none.
+#[derive(Debug, thiserror::Error)]
+#[error("the authenticator's answer is not right: {0}")]
+pub(crate) struct Refused(String);
+
+impl Refused {
+    fn of(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What passkeys of this service are bound to.
+pub(crate) struct Party {
+    id: RpId,
+    origin: String,
+}
+
+/// What is asked of an authenticator, and what has to be known when it answers.
+pub(crate) struct Asked {
+    /// For the browser: what `parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON` takes.
+    pub(crate) options: Value,
+    pub(crate) state: Vec<u8>,
+}
+
+/// A passkey, as it is kept.
+pub(crate) struct Passkey {
+    pub(crate) id: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) created: i64,
+    pub(crate) used: Option<i64>,
+    /// One byte of transports, seven of what changes (counter, backup), the public key.
+    kept: Vec<u8>,
+}
+
+impl Party {
+    /// For an issuer with a host name; browsers have no passkeys for addresses.
+    pub(crate) fn of(issuer: &str) -> Option<Self> {
+        let url = url::Url::parse(issuer).ok()?;
+        let url::Host::Domain(host) = url.host()? else {
+            return None;
+        };
+        let id = AsciiDomain::try_from(host.to_owned()).ok()?;
+        Some(Self {
+            id: RpId::Domain(id),
+            origin: url.origin().ascii_serialization(),
+        })
+    }
+
+    /// Asks for a new passkey of a user, beside the ones that there are.
+    pub(crate) fn ask_new(&self, user: &User, there: &[Passkey]) -> Result<Asked, Refused> {
+        let handle = handle(&user.id)?;
+        let there = there.iter().map(Passkey::descriptor);
+        let there = there.collect::<Result<Vec<_>, _>>()?;
+        // Names are put in below: here they would have to be of PRECIS's form, which has no spaces.
+        let entity = PublicKeyCredentialUserEntity::from(&handle);
+        let mut asked = PublicKeyCredentialCreationOptions::passkey(&self.id, entity, there);
+        asked.timeout = millis();
+        asked.pub_key_cred_params =
+            CoseAlgorithmIdentifiers::ALL.remove(CoseAlgorithmIdentifier::Es384);
+        asked.extensions.cred_protect = CredProtect::None;
+        let (server, client) = asked.start_ceremony().map_err(Refused::of)?;
+        let mut options = serde_json::to_value(&client).map_err(Refused::of)?;
+        options["rp"]["name"] = "Doorwarden".into();
+        options["user"]["name"] = user.name.as_str().into();
+        options["user"]["displayName"] = user.name.as_str().into();
+        let state = server.encode().map_err(Refused::of)?;
+        Ok(Asked { options, state })
+    }
+
+    /// The passkey that an authenticator has made.
+    pub(crate) fn made(
+        &self,
+        state: &[u8],
+        answer: &str,
+        name: &str,
+        now: i64,
+    ) -> Result<Passkey, Refused> {
+        let state = RegistrationServerState::<16>::decode(state).map_err(Refused::of)?;
+        let answer = Registration::from_json_relaxed(answer.as_bytes()).map_err(Refused::of)?;
+        let origins = [self.origin.as_str()];
+        let options = RegistrationVerificationOptions::<'_, '_, &str, &str> {
+            allowed_origins: &origins,
+            // Browsers add some by themselves.
+            error_on_unsolicited_extensions: false,
+            ..Default::default()
+        };
+        let made = state
+            .verify(&self.id, &answer, &options)
+            .map_err(Refused::of)?;
+        let (id, transports, _, fixed, changing, _) = made.into_parts();
+        let Ok(transports) = transports.encode();
+        let Ok(fixed) = fixed.encode();
+        Ok(Passkey {
+            id: id.into_inner().to_vec(),
+            name: name.chars().take(LONGEST_NAME).collect(),
+            created: now,
+            used: None,
+            kept: kept(transports, changing, &fixed),
+        })
+    }
+
+    /// Asks for any passkey of ours.
+    pub(crate) fn ask(&self) -> Result<Asked, Refused> {
+        let mut asked = DiscoverableCredentialRequestOptions::passkey(&self.id);
+        asked.0.timeout = millis();
+        let (server, client) = asked.start_ceremony().map_err(Refused::of)?;
+        Ok(Asked {
+            options: serde_json::to_value(&client).map_err(Refused::of)?,
+            state: server.encode().map_err(Refused::of)?,
+        })
+    }
+
+    /// Whether an answer is by this passkey of this user; it comes back as it is to be kept from now on.
+    pub(crate) fn is_by(
+        &self,
+        state: &[u8],
+        answer: &str,
+        passkey: Passkey,
+        user: &User,
+    ) -> Result<Passkey, Refused> {
+        let state = DiscoverableAuthenticationServerState::decode(state).map_err(Refused::of)?;
+        let answer = DiscoverableAuthentication16::from_json_relaxed(answer.as_bytes());
+        let answer = answer.map_err(Refused::of)?;
+        let id = answer.raw_id();
+        if *id.inner() != passkey.id.as_slice() {
+            return Err(Refused("it is another passkey's".into()));
+        }
+        let (transports, changing, key) = passkey.parts()?;
+        let fixed = StaticState::<PublicKey>::decode(key).map_err(Refused::of)?;
+        let handle = handle(&user.id)?;
+        let known = AuthenticatedCredential::new(id, &handle, fixed, changing);
+        let mut known = known.map_err(Refused::of)?;
+        let origins = [self.origin.as_str()];
+        let options = AuthenticationVerificationOptions::<'_, '_, &str, &str> {
+            allowed_origins: &origins,
+            error_on_unsolicited_extensions: false,
+            update_uv: true,
+            // A counter that does not grow is a clone's (WebAuthn level 3 §6.1.1).
+            sig_counter_enforcement: SignatureCounterEnforcement::Fail,
+            backup_requirement: None,
+            ..Default::default()
+        };
+        let verified = state.verify(&self.id, &answer, &mut known, &options);
+        verified.map_err(Refused::of)?;
+        let kept = kept(transports, known.dynamic_state(), key);
+        Ok(Passkey { kept, ..passkey })
+    }
+}
+
+fn millis() -> NonZeroU32 {
+    u32::try_from(ASKED.as_millis())
+        .ok()
+        .and_then(NonZeroU32::new)
+        .unwrap_or(NonZeroU32::MAX)
+}
+
+/// What authenticators know a user by: the 128 bits of the id.
+fn handle(id: &str) -> Result<UserHandle16, Refused> {
+    let bytes = BASE64
+        .decode(id)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok());
+    let bytes: [u8; 16] = bytes.ok_or_else(|| Refused("the account's id is none".into()))?;
+    let Ok(handle) = UserHandle16::decode(bytes);
+    Ok(handle)
+}
+
+/// Which passkey an answer says that it is by; nothing of it is verified.
+pub(crate) fn named(answer: &str) -> Option<Vec<u8>> {
+    let answer = DiscoverableAuthentication16::from_json_relaxed(answer.as_bytes()).ok()?;
+    Some(answer.raw_id().into_inner().to_vec())
+}
+
+fn kept(transports: u8, changing: DynamicState, fixed: &[u8]) -> Vec<u8> {
+    let Ok(changing) = changing.encode();
+    [&[transports][..], &changing, fixed].concat()
+}
+
+impl Passkey {
+    fn parts(&self) -> Result<(u8, DynamicState, &[u8]), Refused> {
+        let unreadable = || Refused("what is kept of the passkey can't be read".into());
+        let (transports, rest) = self.kept.split_first().ok_or_else(unreadable)?;
+        let (changing, fixed) = rest.split_first_chunk::<7>().ok_or_else(unreadable)?;
+        let changing = DynamicState::decode(*changing).map_err(Refused::of)?;
+        Ok((*transports, changing, fixed))
+    }
+
+    fn descriptor(&self) -> Result<PublicKeyCredentialDescriptor<Vec<u8>>, Refused> {
+        Ok(PublicKeyCredentialDescriptor {
+            id: CredentialId::decode(self.id.clone()).map_err(Refused::of)?,
+            transports: AuthTransports::decode(self.parts()?.0).map_err(Refused::of)?,
+        })
+    }
+
+    /// Its id as text, for routes.
+    pub(crate) fn shown(&self) -> String {
+        BASE64.encode(&self.id)
+    }
+}
+
+/// The purpose that a login's state is sealed for.
+const PURPOSE: &str = "passkey login";
+
+/// A login's state as a token: nothing is kept of who has only asked.
+pub(crate) fn token(seal: &Seal, state: &[u8]) -> Result<String, Unsealable> {
+    Ok(BASE64.encode(seal.seal(PURPOSE, state)?))
+}
+
+/// The state in a token, and an id by which it is used once.
+pub(crate) fn opened(seal: &Seal, token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let sealed = BASE64.decode(token).ok()?;
+    let state = seal.open(PURPOSE, &sealed).ok()?.to_vec();
+    let id = digest(&SHA256, &state).as_ref().to_vec();
+    Some((state, id))
+}
+
+const COLUMNS: &str = "passkeys.id, passkeys.name, passkeys.created, used, kept";
+
+fn passkey(row: &Row<'_>) -> Queried<Passkey> {
+    Ok(Passkey {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        created: row.get(2)?,
+        used: row.get(3)?,
+        kept: row.get(4)?,
+    })
+}
+
+/// The passkeys of a user, the oldest first.
+pub(crate) fn of_user(connection: &Connection, user: &str) -> Queried<Vec<Passkey>> {
+    let query =
+        format!("SELECT {COLUMNS} FROM passkeys WHERE account = ?1 ORDER BY created, passkeys.id");
+    connection.all(&query, params![user], passkey)
+}
+
+/// A passkey and its owner.
+pub(crate) fn find(connection: &Connection, id: &[u8]) -> Queried<Option<(Passkey, User)>> {
+    let query = format!("SELECT {COLUMNS}, account FROM passkeys WHERE id = ?1");
+    let found = connection.first(&query, params![id], |row| {
+        Ok((passkey(row)?, row.get::<String>(5)?))
+    })?;
+    let Some((passkey, owner)) = found else {
+        return Ok(None);
+    };
+    let user = users::by_id(connection, &owner)?.filter(|user| !user.disabled);
+    Ok(user.map(|user| (passkey, user)))
+}
+
+/// Keeps a new passkey; false where it is there already, or there are too many.
+pub(crate) fn add(connection: &Connection, user: &str, new: &Passkey) -> Queried<bool> {
+    let insert = "INSERT INTO passkeys (id, account, name, kept, created) SELECT ?1, ?2, ?3, ?4, ?5 \
+         WHERE (SELECT count(*) FROM passkeys WHERE account = ?2) < ?6 ON CONFLICT DO NOTHING";
+    let parameters = params![new.id, user, new.name, new.kept, new.created, MOST];
+    let added = connection.execute(insert, parameters)? == 1;
+    if added {
+        second_factor::changed(connection, user)?;
+    }
+    Ok(added)
+}
+
+/// Keeps what has changed of a passkey that was used; false where it is gone.
+pub(crate) fn note_use(connection: &Connection, used: &Passkey, now: i64) -> Queried<bool> {
+    let update = "UPDATE passkeys SET kept = ?1, used = ?2 WHERE id = ?3";
+    Ok(connection.execute(update, params![used.kept, now, used.id])? == 1)
+}
+
+/// Removes a passkey of a user's own; false where there is none such.
+pub(crate) fn remove(connection: &Connection, user: &str, id: &[u8]) -> Queried<bool> {
+    let delete = "DELETE FROM passkeys WHERE id = ?1 AND account = ?2";
+    let removed = connection.execute(delete, params![id, user])? == 1;
+    if removed {
+        second_factor::changed(connection, user)?;
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passkeys_are_for_hosts_with_names() {
+        assert!(Party::of("http://127.0.0.1:8400").is_none());
+        assert!(Party::of("http://[::1]:8400").is_none());
+        let party = Party::of("http://localhost:8400").unwrap();
+        assert_eq!(party.origin, "http://localhost:8400");
+        let party = Party::of("https://login.example.org/base").unwrap();
+        assert_eq!(party.origin, "https://login.example.org");
+    }
+
+    #[test]
+    fn a_login_is_asked_for_anew_each_time() {
+        let party = Party::of("https://login.example.org").unwrap();
+        let (one, other) = (party.ask().unwrap(), party.ask().unwrap());
+        assert_ne!(one.options["challenge"], other.options["challenge"]);
+        assert_eq!(one.options["userVerification"], "required");
+        let seal = Seal::new(&doorwarden_gate::Secret::new([1; 32])).unwrap();
+        let sealed = token(&seal, &one.state).unwrap();
+        let (state, id) = opened(&seal, &sealed).unwrap();
+        assert_eq!(state, one.state);
+        assert_ne!(
+            opened(&seal, &token(&seal, &other.state).unwrap())
+                .unwrap()
+                .1,
+            id
+        );
+        assert!(opened(&seal, "nonsense").is_none());
+    }
+}

@@ -1,0 +1,228 @@
+//! Passkeys: having one made, listing and removing them, logging in with one.
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    response::Response,
+    routing::{get, post},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::{Fields, Shared, Signed, broken, credentials, json, problem};
+use crate::{
+    App,
+    door::From,
+    login::{self, ENROLL_SECONDS},
+    passkeys::{self, Party},
+    second_factor,
+    tokens::{self, sha256},
+    users::{self, User},
+};
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/passkeys", get(list).post(add))
+        .route("/passkeys/options", post(options))
+        .route("/passkeys/{id}/remove", post(remove))
+        .route("/passkeys/login/options", post(login_options))
+        .route("/passkeys/login", post(login))
+}
+
+fn party(app: &App) -> Result<&Party, Response> {
+    app.passkeys.as_ref().ok_or_else(|| {
+        problem(
+            StatusCode::CONFLICT,
+            "Passkeys need an issuer with a host name, and this one has an address.",
+        )
+    })
+}
+
+/// What a browser is asked, and the token of the question.
+fn question(token: &str, options: &Value) -> Response {
+    json(
+        StatusCode::OK,
+        &json!({"token": token, "publicKey": options}),
+    )
+}
+
+/// Begins a new passkey for whoever knows the password.
+pub(super) async fn asked(
+    app: &App,
+    user: &User,
+    password: &str,
+    from: &From,
+) -> Result<Response, Response> {
+    let party = party(app)?;
+    if !app
+        .password_is_right("POST /passkeys/options", user, password, from)
+        .await?
+    {
+        return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
+    }
+    let id = user.id.clone();
+    let there = app
+        .store
+        .read(move |connection| passkeys::of_user(connection, &id));
+    let there = there.await.map_err(|error| app.failed(&error))?;
+    let asked = party.ask_new(user, &there);
+    let asked = asked.map_err(|error| app.failed(&error))?;
+    let token = app
+        .wait_for("passkey", user, Some(asked.state), ENROLL_SECONDS)
+        .await?;
+    Ok(question(token.expose(), &asked.options))
+}
+
+/// `POST /passkeys/options`: what to hand to `navigator.credentials.create`.
+async fn options(
+    State(app): State<Shared>,
+    from: From,
+    signed: Signed,
+    fields: Fields,
+) -> Result<Response, Response> {
+    asked(&app, &signed.user, fields.need("password")?, &from).await
+}
+
+/// Keeps a passkey that was made; the user's other sessions end, which had none. Recovery codes come with
+/// the first factor.
+pub(super) async fn added(
+    app: &App,
+    user: &User,
+    session: &str,
+    fields: &Fields,
+    from: &From,
+) -> Result<(String, Vec<String>), Response> {
+    let (token, answer) = (fields.need("token")?, fields.need("credential")?);
+    let name = fields.get("name").unwrap_or("A passkey");
+    let refused = |why: &str| problem(StatusCode::BAD_REQUEST, why);
+    let waiting = app.waiting("passkey", token).await?;
+    let state = waiting
+        .filter(|waiting| waiting.user.id == user.id)
+        .and_then(|waiting| waiting.data);
+    let state = state.ok_or_else(|| refused("The token is not valid, or you took too long."))?;
+    let now = app.now();
+    let made = party(app)?.made(&state, answer, name, now);
+    let made = made.map_err(|error| refused(&format!("Refused: {error}.")))?;
+    let codes = second_factor::codes().map_err(|_| broken())?;
+    let shown = made.shown();
+    let (id, session, token) = (user.id.clone(), session.to_owned(), sha256(token));
+    let keeping = app.store.write(move |connection| {
+        if !login::use_up(connection, "passkey", &token, now)? {
+            return Ok(None);
+        }
+        let had_one = users::by_id(connection, &id)?.is_some_and(|user| user.has_second_factor());
+        if !passkeys::add(connection, &id, &made)? {
+            return Ok(None);
+        }
+        if !had_one {
+            second_factor::keep_codes(connection, &id, &codes)?;
+        }
+        tokens::end_others(connection, &id, &session, now)?;
+        Ok(Some(if had_one { Vec::new() } else { codes }))
+    });
+    let Some(codes) = keeping.await.map_err(|error| app.failed(&error))? else {
+        let most = passkeys::MOST;
+        let why = format!("The passkey is there already, or there are {most}; remove one first.");
+        return Err(problem(StatusCode::CONFLICT, &why));
+    };
+    app.notify(user, "A passkey was added");
+    let detail = json!({"address": from.client});
+    app.audit("passkey-added", Some(&user.id), detail);
+    Ok((shown, codes))
+}
+
+/// `POST /passkeys`: keeps what the browser has made.
+async fn add(
+    State(app): State<Shared>,
+    from: From,
+    signed: Signed,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let adding = added(&app, &signed.user, &signed.session.id, &fields, &from);
+    let (id, codes) = adding.await?;
+    Ok(json(
+        StatusCode::CREATED,
+        &json!({"id": id, "recovery_codes": codes}),
+    ))
+}
+
+/// `GET /passkeys`: one's own.
+async fn list(State(app): State<Shared>, signed: Signed) -> Result<Response, Response> {
+    let id = signed.user.id;
+    let there = app
+        .store
+        .read(move |connection| passkeys::of_user(connection, &id));
+    let there = there.await.map_err(|error| app.failed(&error))?;
+    let told = there.iter().map(|one| {
+        json!({"id": one.shown(), "name": one.name, "created": one.created, "used": one.used})
+    });
+    Ok(json(StatusCode::OK, &Value::Array(told.collect())))
+}
+
+/// Removes a passkey, for whoever knows the password.
+pub(super) async fn removed(
+    app: &App,
+    user: &User,
+    id: &str,
+    password: &str,
+    from: &From,
+) -> Result<(), Response> {
+    if !app
+        .password_is_right("POST /passkeys/{id}/remove", user, password, from)
+        .await?
+    {
+        return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
+    }
+    let none = || problem(StatusCode::NOT_FOUND, "There is no such passkey of yours.");
+    let id = BASE64.decode(id).map_err(|_| none())?;
+    let owner = user.id.clone();
+    let removing = app
+        .store
+        .write(move |connection| passkeys::remove(connection, &owner, &id));
+    if !removing.await.map_err(|error| app.failed(&error))? {
+        return Err(none());
+    }
+    app.notify(user, "A passkey was removed");
+    let detail = json!({"address": from.client});
+    app.audit("passkey-removed", Some(&user.id), detail);
+    Ok(())
+}
+
+/// `POST /passkeys/{id}/remove`.
+async fn remove(
+    State(app): State<Shared>,
+    from: From,
+    signed: Signed,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let password = fields.need("password")?;
+    removed(&app, &signed.user, &id, password, &from).await?;
+    let detail = json!({"detail": "The passkey is removed."});
+    Ok(json(StatusCode::OK, &detail))
+}
+
+/// `POST /passkeys/login/options`: what to hand to `navigator.credentials.get`.
+pub(super) async fn login_options(State(app): State<Shared>) -> Result<Response, Response> {
+    let asked = party(&app)?.ask().map_err(|error| app.failed(&error))?;
+    let token = passkeys::token(&app.seal, &asked.state);
+    let token = token.map_err(|error| app.failed(&error))?;
+    Ok(question(&token, &asked.options))
+}
+
+/// `POST /passkeys/login`: the authenticator's answer.
+async fn login(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    from: From,
+    fields: Fields,
+) -> Result<Response, Response> {
+    const PATH: &str = "/passkeys/login";
+    let (token, answer) = (fields.need("token")?, fields.need("credential")?);
+    party(&app)?;
+    let bound = credentials::bound(&app, &headers, PATH);
+    let bound = bound.map_err(|error| credentials::no_proof(&error))?;
+    let login = app.passkey("POST /passkeys/login", token, answer, &from);
+    Ok(credentials::ended(&app, login.await?, &from, bound).await)
+}

@@ -1,0 +1,67 @@
+//! Accounts that an operator lets be tried again. The command line and the API write it down; each node
+//! looks now and then, and forgives what it has counted itself.
+
+use std::collections::HashSet;
+
+use crate::{
+    App, login,
+    store::{Connection, Queried, StoreError, params},
+};
+
+/// How long an unlocking is looked for, in seconds: far longer than any node takes to look.
+const LOOKED_FOR: i64 = 600;
+
+/// Writes down that an account is to be unlocked.
+pub(crate) fn write(connection: &Connection, id: &str, account: &str, now: i64) -> Queried<()> {
+    let old = "DELETE FROM unlocks WHERE at < ?1";
+    connection.execute(old, params![now - LOOKED_FOR])?;
+    let insert = "INSERT INTO unlocks (id, account, at) VALUES (?1, ?2, ?3)";
+    connection
+        .execute(insert, params![id, account, now])
+        .map(drop)
+}
+
+/// An unlocking: its id, and whose it is.
+struct Unlock {
+    id: String,
+    account: String,
+    name: String,
+}
+
+fn all(connection: &Connection) -> Queried<Vec<Unlock>> {
+    let query = "SELECT unlocks.id, account, name FROM unlocks JOIN users ON users.id = account";
+    connection.all(query, params![], |row| {
+        Ok(Unlock {
+            id: row.get(0)?,
+            account: row.get(1)?,
+            name: row.get(2)?,
+        })
+    })
+}
+
+/// Those that this node has done.
+pub(crate) struct Done(HashSet<String>);
+
+impl Done {
+    /// What was written before a node starts is not its own: it has counted nothing since.
+    pub(crate) async fn at_start(app: &App) -> Result<Self, StoreError> {
+        let there = app.store.read(all).await?;
+        Ok(Self(there.into_iter().map(|unlock| unlock.id).collect()))
+    }
+
+    /// Unlocks what is new.
+    pub(crate) async fn look(&mut self, app: &App) -> Result<(), StoreError> {
+        let there = app.store.read(all).await?;
+        for unlock in &there {
+            if self.0.contains(&unlock.id) {
+                continue;
+            }
+            for name in login::counted_under(&unlock.account, &unlock.name) {
+                // Names that are none were never counted.
+                let _ = app.door.gate().unlock(&name, doorwarden_gate::now()).await;
+            }
+        }
+        self.0 = there.into_iter().map(|unlock| unlock.id).collect();
+        Ok(())
+    }
+}
