@@ -9,6 +9,7 @@ use std::{env, process::ExitCode};
 
 const HELP: &str = "\
 cargo xtask test              set up what the tests need, then run all of them
+cargo xtask setup             set up what the tests need, and nothing else
 cargo xtask oracle [RUNS] [--load] [--write]
                               every check against every login of the lab; to docs/oracle.md
 cargo xtask oracle --timing [RUNS] [--write]
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
         ["test"] => steps::test(),
+        ["setup"] => venv::make(),
         ["oracle", arguments @ ..] if arguments.len() <= 3 => steps::oracle(arguments),
         ["bench"] => bench::run(),
         ["docs"] => steps::docs(),

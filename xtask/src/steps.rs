@@ -7,7 +7,7 @@ use crate::venv;
 type Step = (&'static str, fn() -> Result<(), String>);
 
 /// The features whose tests need what the first step installs.
-const FEATURES: &str = "doorwarden/real-apps,doorwarden/real-redis,doorwarden-redis/real-redis";
+const FEATURES: &str = "doorwarden/real-apps,doorwarden/real-postgres,doorwarden-redis/real-redis";
 
 const STEPS: [Step; 7] = [
     ("Python packages and servers for the tests", venv::make),

@@ -13,6 +13,10 @@ pub(crate) fn make() -> Result<(), String> {
     let clients = "crates/doorwarden/tests/clients";
     python("target/clients", &format!("{clients}/requirements.txt"))?;
     node("target/clients-node", &format!("{clients}/package.json"))?;
+    node(
+        "target/postgres",
+        "crates/serve/tests/postgres/package.json",
+    )?;
     node("target/node", "examples/frameworks/package.json")?;
     node(
         "target/browser",

@@ -11,11 +11,17 @@ mod hostile;
 mod nodes;
 #[cfg(feature = "real-apps")]
 mod pages;
+#[cfg(feature = "real-postgres")]
+#[path = "../../../serve/tests/it/postgres.rs"]
+#[expect(dead_code, reason = "the tests of serve itself use more of it")]
+mod postgres;
 mod process;
 #[cfg(feature = "real-apps")]
 mod real_apps;
 mod score;
 mod serve;
+#[cfg(feature = "real-postgres")]
+mod serve_nodes;
 #[cfg(feature = "real-redis")]
 #[path = "../../../redis/tests/it/server.rs"]
 #[expect(dead_code, reason = "the tests of the store itself use more of it")]

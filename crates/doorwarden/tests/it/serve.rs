@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::Stdio,
 };
@@ -11,29 +11,56 @@ use serde_json::Value;
 
 use crate::process::{Running, doorwarden, folder, free_address, run, wait_for};
 
-const PASSWORD: &str = "a fine long password of mine";
+pub const PASSWORD: &str = "a fine long password of mine";
 
 /// A server on its own data.
-struct Service {
-    url: String,
-    data: PathBuf,
-    process: Running,
+pub struct Service {
+    pub url: String,
+    pub data: PathBuf,
+    pub process: Running,
+    /// How its operator names it.
+    which: [String; 2],
 }
 
 impl Service {
-    fn start(name: &str, more: &[&str]) -> Self {
+    pub fn start(name: &str, more: &[&str]) -> Self {
         Self::on(folder(name).join("data"), more)
     }
 
     fn on(data: PathBuf, more: &[&str]) -> Self {
+        let which = ["--data".to_owned(), data.to_str().unwrap().to_owned()];
+        Self::of(data, which, more)
+    }
+
+    /// By a configuration; `more` is what its section says beside the data directory.
+    pub fn configured(data: PathBuf, more: &str) -> Self {
+        std::fs::create_dir_all(&data).unwrap();
+        let config = data.join("doorwarden.toml");
+        let text = format!("[serve]\ndata = {data:?}\n{more}\n");
+        std::fs::write(&config, text).unwrap();
+        let which = ["--config".to_owned(), config.to_str().unwrap().to_owned()];
+        Self::of(data, which, &[])
+    }
+
+    /// With a host name for its issuer: browsers have no passkeys for addresses.
+    #[cfg(feature = "real-apps")]
+    fn of_localhost(name: &str) -> Self {
+        let data = folder(name).join("data");
+        let which = ["--data".to_owned(), data.to_str().unwrap().to_owned()];
         let address = free_address();
-        let mut command = doorwarden(&[
-            "serve",
-            "--listen",
-            &address.to_string(),
-            "--data",
-            data.to_str().unwrap(),
-        ]);
+        let issuer = format!("http://localhost:{}", address.port());
+        let mut service = Self::at(address, data, which, &["--issuer", &issuer]);
+        service.url = issuer;
+        service
+    }
+
+    fn of(data: PathBuf, which: [String; 2], more: &[&str]) -> Self {
+        Self::at(free_address(), data, which, more)
+    }
+
+    fn at(address: SocketAddr, data: PathBuf, which: [String; 2], more: &[&str]) -> Self {
+        let mut command = doorwarden(&["serve", "--listen", &address.to_string()]);
+        command.args(&which);
         let audit = data.with_extension("audit");
         command
             .args(["--audit", audit.to_str().unwrap()])
@@ -45,11 +72,12 @@ impl Service {
             url: format!("http://{address}"),
             data,
             process,
+            which,
         }
     }
 
-    fn office(&self, args: &[&str]) -> String {
-        let mut all = vec![args[0], "--data", self.data.to_str().unwrap()];
+    pub fn office(&self, args: &[&str]) -> String {
+        let mut all = vec![args[0], &self.which[0], &self.which[1]];
         all.extend(&args[1..]);
         let ran = run(&all);
         assert_eq!(ran.code, Some(0), "{}", ran.err);
@@ -57,16 +85,20 @@ impl Service {
     }
 
     /// Posts a form; the status and the body.
-    fn post(&self, path: &str, form: &str) -> (u16, String) {
+    pub fn post(&self, path: &str, form: &str) -> (u16, String) {
         self.post_as("", path, form)
     }
 
     /// The same with a token.
-    fn post_as(&self, token: &str, path: &str, form: &str) -> (u16, String) {
+    pub fn post_as(&self, token: &str, path: &str, form: &str) -> (u16, String) {
         let address = self.url.strip_prefix("http://").unwrap();
+        let bearer = match token {
+            "" => String::new(),
+            token => format!("authorization: Bearer {token}\r\n"),
+        };
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
-             authorization: Bearer {token}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{form}",
+             {bearer}content-length: {}\r\nconnection: close\r\n\r\n{form}",
             form.len()
         );
         let Ok(mut stream) = TcpStream::connect(address) else {
@@ -90,7 +122,7 @@ impl Service {
     }
 }
 
-fn form(name: &str, password: &str) -> String {
+pub fn form(name: &str, password: &str) -> String {
     format!("username={name}&password={}", password.replace(' ', "+"))
 }
 
@@ -144,8 +176,13 @@ fn a_scan_finds_nothing_in_any_profile() {
 /// Killed in the middle of many writes, it has kept all that it acknowledged.
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
-    let mut service = Service::start("killed", &[]);
-    let data = service.data.clone();
+    let data = folder("killed").join("data");
+    killed(|_| Service::on(data.clone(), &[]));
+}
+
+/// Kills it in the midst of its work, three times, and lets it be started again.
+pub fn killed(mut start: impl FnMut(u64) -> Service) {
+    let mut service = start(0);
     for round in 0..3 {
         let (acknowledged, changed): (Vec<String>, Vec<String>) = std::thread::scope(|scope| {
             let changing = scope.spawn(|| changes(&service, round));
@@ -174,7 +211,7 @@ fn what_was_acknowledged_survives_a_kill() {
             (registered, changing.join().unwrap())
         });
         assert!(!acknowledged.is_empty() && !changed.is_empty());
-        service = Service::on(data.clone(), &[]);
+        service = start(round + 1);
         let listed = service.office(&["users", "list", "--json"]);
         for name in &acknowledged {
             assert!(
@@ -516,6 +553,66 @@ mod others {
         };
         assert_eq!(cookie("session")["sameSite"], "Strict");
         assert_eq!(cookie("session")["httpOnly"], true);
+    }
+
+    #[cfg(feature = "passkeys")]
+    #[test]
+    fn passkeys_log_in_in_a_browser() {
+        let service = Service::of_localhost("passkeys");
+        let folder = folder("serve-pictures");
+        let seen = content(browser("passkeys.js").arg(&service.url).arg(&folder));
+        let seen: Value = serde_json::from_str(&seen).unwrap();
+        let expected = serde_json::json!({
+            "errors": [],
+            "refused": "The password is wrong.",
+            "codes": 10,
+            "listed": 1,
+            "inside": "passkeys@example.org",
+            "beside": "passkeys@example.org",
+            "unverified": ["No passkey was used.", "/account/login"],
+            "removed": ["The passkey is removed.", 0],
+            "gone": "The passkey is not known here, or you took too long.",
+        });
+        assert_eq!(seen, expected, "{seen:#}");
+    }
+
+    #[cfg(feature = "passkeys")]
+    #[test]
+    fn authenticators_of_python_are_content() {
+        let service = Service::of_localhost("passkeys-py");
+        let mut command = Command::new(root().join("target/clients/bin/python"));
+        command.arg(tests("clients/passkeys.py")).arg(&service.url);
+        assert_eq!(content(&mut command), "content\n");
+    }
+
+    #[test]
+    fn a_mail_for_a_new_password_leaves_by_smtp() {
+        let (address, mails) = (free_address(), folder("smtp").join("mails"));
+        let mut server = Command::new(root().join("target/clients/bin/aiosmtpd"));
+        server
+            .args(["--nosetuid", "--listen", &address.to_string()])
+            .args(["--class", "aiosmtpd.handlers.Debugging", "stdout"])
+            .stdout(std::fs::File::create(&mails).unwrap());
+        let _server = Running::start(&mut server);
+        wait_for("the mail server", || TcpStream::connect(address).is_ok());
+        let smtp =
+            format!("smtp = \"smtp://{address}\"\nmail_from = \"Logins <logins@example.org>\"");
+        let service = Service::configured(folder("by-smtp").join("data"), &smtp);
+        let name = "alice@example.org";
+        assert_eq!(service.post("/register", &form(name, PASSWORD)).0, 202);
+        let ask = "username=alice@example.org";
+        assert_eq!(service.post("/password/reset", ask).0, 202);
+        let read = || std::fs::read_to_string(&mails).unwrap();
+        wait_for("the mail", || read().contains("END MESSAGE"));
+        // Quoted-printable breaks lines with a = at their end.
+        let mail = read().replace("=\n", "").replace("=3D", "=");
+        assert!(mail.contains("From: Logins <logins@example.org>"), "{mail}");
+        assert!(mail.contains("To: alice@example.org"), "{mail}");
+        let token = mail.split("reset?token=").nth(1).unwrap();
+        let token = token.split_whitespace().next().unwrap();
+        let reset = format!("token={token}&password=another+fine+long+password");
+        assert_eq!(service.post("/password/reset/confirm", &reset).0, 200);
+        assert_eq!(service.post("/login", &form(name, CHANGED)).0, 200);
     }
 
     #[test]

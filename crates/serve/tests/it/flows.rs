@@ -714,7 +714,8 @@ async fn pages_work_without_scripts_and_refuse_other_sites() {
         .unwrap()
         .to_owned();
     assert!(
-        policy.starts_with("default-src 'none'; style-src 'self'") && !policy.contains("unsafe")
+        policy.starts_with("default-src 'none'; script-src 'self'; connect-src 'self'; style-src")
+            && !policy.contains("unsafe")
     );
     assert!(page.text().await.unwrap().contains("<h1>alice</h1>"));
     // The page's token is no API token, and a script's name is only a name.

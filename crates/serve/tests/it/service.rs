@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use doorwarden_decision::Policy;
 use doorwarden_gate::{Counters, PrivateUrl, Secret, http::credentials::Password, now};
 use doorwarden_serve::{Config, Cost, Server, admin::Office};
 use reqwest::{Client, RequestBuilder, Response};
@@ -88,22 +89,42 @@ impl Service {
     }
 
     pub(crate) async fn with(name: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let data = folder(name);
-        let mut config = config(&data);
-        config.database = database(name).await;
+        let mut config = Self::config(name).await;
         change(&mut config);
-        Self::of(config).await
+        let policy = config.policy();
+        Self::of(config, policy).await
     }
 
-    pub(crate) async fn of(config: Config) -> Self {
-        let (data, policy) = (config.data.clone(), config.policy());
+    pub(crate) async fn by_policy(
+        name: &str,
+        policy: Policy,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let mut config = Self::config(name).await;
+        change(&mut config);
+        Self::of(config, policy).await
+    }
+
+    async fn config(name: &str) -> Config {
+        Config {
+            database: database(name).await,
+            ..config(&folder(name))
+        }
+    }
+
+    pub(crate) fn counters(policy: &Policy) -> Counters {
+        Counters::in_memory(policy, 1 << 20, &secret(), now()).unwrap()
+    }
+
+    async fn of(config: Config, policy: Policy) -> Self {
+        let data = config.data.clone();
         let database = config.database.clone();
         let (events, complaints) = (
             Arc::<Mutex<Vec<String>>>::default(),
             Arc::<Mutex<Vec<String>>>::default(),
         );
         let (told, said) = (Arc::clone(&events), Arc::clone(&complaints));
-        let counters = Counters::in_memory(&policy, 1 << 20, &secret(), now()).unwrap();
+        let counters = Self::counters(&policy);
         let server = Server::start(
             config,
             policy,

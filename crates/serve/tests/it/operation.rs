@@ -1,0 +1,307 @@
+//! What an operator has: certificates, unlocking, what happened, tokens that are no JWTs.
+
+use std::{path::Path, time::Duration};
+
+use doorwarden_serve::Access;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use reqwest::Certificate;
+use serde_json::{Value, json};
+
+use crate::service::{PASSWORD, Service, config, folder, text};
+
+/// Waits for what a server does within five seconds.
+async fn soon<F: Future<Output = bool>>(mut done: impl FnMut() -> F) {
+    for _ in 0..100 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("it did not happen within ten seconds");
+}
+
+/// Writes a new certificate for this machine and its key.
+fn certify(folder: &Path) -> Certificate {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(vec!["127.0.0.1".into()]).unwrap();
+    std::fs::write(folder.join("key.pem"), signing_key.serialize_pem()).unwrap();
+    std::fs::write(folder.join("certificate.pem"), cert.pem()).unwrap();
+    Certificate::from_pem(cert.pem().as_bytes()).unwrap()
+}
+
+#[tokio::test]
+async fn it_listens_by_tls_and_takes_a_renewed_certificate() {
+    let keys = folder("tls-keys");
+    std::fs::create_dir_all(&keys).unwrap();
+    let first = certify(&keys);
+    let service = Service::with("tls", |config| {
+        config.tls_certificate = Some(keys.join("certificate.pem"));
+        config.tls_key = Some(keys.join("key.pem"));
+    })
+    .await;
+    let port = service.url.rsplit(':').next().unwrap();
+    let url = format!("https://127.0.0.1:{port}");
+    let ask = |trusted: &Certificate| {
+        let client = reqwest::Client::builder()
+            .tls_certs_only([trusted.clone()])
+            .build()
+            .unwrap();
+        let request = client.get(format!("{url}/.well-known/oauth-authorization-server"));
+        async move {
+            let answer = request.send().await.ok()?;
+            let strict = answer.headers().contains_key("strict-transport-security");
+            Some((answer.json::<Value>().await.ok()?, strict))
+        }
+    };
+    let (metadata, strict) = ask(&first).await.unwrap();
+    assert_eq!(metadata["issuer"], url.as_str());
+    assert!(strict);
+    // Whoever speaks without TLS gets nothing.
+    assert!(service.get("/healthz").send().await.is_err());
+    let second = certify(&keys);
+    soon(|| async { ask(&second).await.is_some() }).await;
+    assert!(ask(&first).await.is_none());
+    // What can't be read is told, and the last stays in use.
+    std::fs::write(keys.join("certificate.pem"), "nonsense").unwrap();
+    soon(|| async { !service.complaints.lock().unwrap().is_empty() }).await;
+    assert!(ask(&second).await.is_some());
+    let told = std::mem::take(&mut *service.complaints.lock().unwrap());
+    assert!(told[0].contains("failed to renew"), "{told:?}");
+    service.stop().await;
+    std::fs::remove_dir_all(keys).unwrap();
+}
+
+#[tokio::test]
+async fn who_is_locked_out_can_be_unlocked_by_command_and_by_api() {
+    let service = Service::with("unlock", |config| {
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let root = service.administrator().await;
+    let login = |name: &'static str, password: String| {
+        let fields = json!({"username": name, "password": password});
+        // Each at home, so that no address is what is locked.
+        let home = if name == "alice" {
+            "10.1.1.1"
+        } else {
+            "10.2.2.2"
+        };
+        let request = service.post("/login").json(&fields);
+        let request = request.header("x-forwarded-for", home);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    for name in ["alice", "bob"] {
+        service.register(name).await;
+        for i in 0..9 {
+            assert_eq!(login(name, format!("wrong of {name} {i}")).await, 401);
+        }
+        login(name, format!("wrong of {name}")).await;
+        assert_eq!(login(name, PASSWORD.into()).await, 429, "{name}");
+    }
+    service.office().await.unlock("Alice").await.unwrap();
+    soon(|| async { login("alice", PASSWORD.into()).await == 200 }).await;
+    assert_eq!(login("bob", PASSWORD.into()).await, 429);
+    let unlock = |token: &str, name: &str| {
+        let request = service.post(&format!("/admin/users/{name}/unlock"));
+        let request = request.bearer_auth(token);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(unlock(&root, "nobody").await, 404);
+    assert_eq!(unlock("nonsense", "bob").await, 401);
+    assert_eq!(unlock(&root, "bob").await, 204);
+    soon(|| async { login("bob", PASSWORD.into()).await == 200 }).await;
+    assert!(service.office().await.unlock("nobody").await.is_err());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_happened_can_be_read_by_whoever_administers() {
+    let service = Service::start("audit").await;
+    let root = service.administrator().await;
+    service.register("alice").await;
+    let alice = service.token("alice").await;
+    let change = [
+        ("old_password", PASSWORD),
+        ("new_password", "another fine long password"),
+    ];
+    let changed = service.send_as(&alice, "/password/change", &change).await;
+    assert_eq!(changed.status(), 200);
+    // It is written with what is written next.
+    service.register("bob").await;
+    let office = service.office().await;
+    let told = office.audit(Some("alice"), 10).await.unwrap();
+    let events: Vec<&str> = told.iter().map(|one| one.event.as_str()).collect();
+    assert!(
+        events.contains(&"password-changed") && events.contains(&"registered"),
+        "{events:?}"
+    );
+    assert!(told.iter().all(|one| one.name.as_deref() == Some("alice")));
+    assert_eq!(office.audit(None, 1).await.unwrap().len(), 1);
+    let get = |token: &str| service.get("/admin/audit").bearer_auth(token).send();
+    let all = get(&root).await.unwrap().text().await.unwrap();
+    assert!(all.contains("\"registered\""));
+    assert!(!all.contains(PASSWORD) && !all.contains("another fine"));
+    let login = [
+        ("username", "alice"),
+        ("password", "another fine long password"),
+    ];
+    let alice: Value = service.send("/login", &login).await.json().await.unwrap();
+    assert_eq!(
+        get(&text(&alice, "access_token")).await.unwrap().status(),
+        403
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn opaque_tokens_work_as_the_signed_ones_do() {
+    let service = Service::with("opaque", |config| config.access = Access::Opaque).await;
+    let (id, secret) = service.client().await;
+    service.register("alice").await;
+    let tokens = service.log_in("alice", PASSWORD).await;
+    let access = text(&tokens, "access_token");
+    assert!(access.starts_with("dwa_"), "{access}");
+    let everything = service.everything().await;
+    let kept = |token: &str| {
+        everything
+            .windows(token.len())
+            .any(|part| part == token.as_bytes())
+    };
+    assert!(kept("alice") && !kept(&access), "only its hash is kept");
+    let ask = |path: &str, fields: &[(&str, &str)]| {
+        let request = service
+            .post(path)
+            .basic_auth(&id, Some(&secret))
+            .form(fields);
+        async move {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+            answer.json::<Value>().await.unwrap_or_default()
+        }
+    };
+    assert_eq!(service.me(&access).await, 200);
+    let told = ask("/oauth/introspect", &[("token", &access)]).await;
+    assert_eq!(
+        (&told["active"], &told["username"]),
+        (&json!(true), &json!("alice"))
+    );
+    // The next one, and the end of both.
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &text(&tokens, "refresh_token")),
+    ];
+    let next: Value = service
+        .post("/oauth/token")
+        .form(&refresh)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let next = text(&next, "access_token");
+    assert_eq!(service.me(&next).await, 200);
+    ask("/oauth/revoke", &[("token", &next)]).await;
+    assert_eq!(
+        (service.me(&next).await, service.me(&access).await),
+        (401, 200)
+    );
+    assert_eq!(service.send_as(&access, "/logout", &[]).await.status(), 204);
+    assert_eq!(service.me(&access).await, 401);
+    // A client's own.
+    let own = ask("/oauth/token", &[("grant_type", "client_credentials")]).await;
+    let own = text(&own, "access_token");
+    let told = ask("/oauth/introspect", &[("token", &own)]).await;
+    assert_eq!(told["client_id"], id.as_str());
+    assert_eq!(
+        ask("/oauth/introspect", &[("token", "dwa_nonsense")]).await,
+        json!({"active": false})
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_password_that_is_changed_meanwhile_lets_nobody_in() {
+    // The hash takes its time, and so the change comes in between.
+    let service = Service::start("meanwhile").await;
+    service.register("alice").await;
+    let mut racing = tokio::task::JoinSet::new();
+    let token = service.token("alice").await;
+    for _ in 0..20 {
+        let fields = json!({"username": "alice", "password": PASSWORD});
+        let request = service.post("/login").json(&fields);
+        racing.spawn(async move {
+            let answer = request.send().await.unwrap();
+            let status = answer.status().as_u16();
+            (status, answer.json::<Value>().await.unwrap())
+        });
+    }
+    let change = [
+        ("old_password", PASSWORD),
+        ("new_password", "another fine long password"),
+    ];
+    let changed = service.send_as(&token, "/password/change", &change).await;
+    assert_eq!(changed.status(), 200);
+    let mut before = 0;
+    while let Some(ended) = racing.join_next().await {
+        let (status, tokens) = ended.unwrap();
+        if status == 200 {
+            before += 1;
+            let access = text(&tokens, "access_token");
+            assert_eq!(service.me(&access).await, 401, "it outlives the change");
+        }
+    }
+    println!("{before} of 20 were let in before the change");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_half_is_told() {
+    let wrong = |change: fn(&mut doorwarden_serve::Config)| {
+        let mut config = config(&folder("half"));
+        change(&mut config);
+        async move {
+            let policy = config.policy();
+            let (counters, secret) = (Service::counters(&policy), crate::service::secret());
+            let started = doorwarden_serve::Server::start(
+                config,
+                policy,
+                &secret,
+                counters,
+                Box::new(|_| {}),
+                std::sync::Arc::new(|_| {}),
+            );
+            started.await.err().unwrap().to_string()
+        }
+    };
+    let told = wrong(|config| config.tls_key = Some("key.pem".into())).await;
+    assert!(
+        told.contains("`tls_key`: it needs `tls_certificate`"),
+        "{told}"
+    );
+    let told = wrong(|config| {
+        config.tls_key = Some("none.pem".into());
+        config.tls_certificate = Some("none.pem".into());
+    })
+    .await;
+    assert!(told.contains("none.pem") && told.contains("PEM"), "{told}");
+    let told = wrong(|config| config.smtp = Some("smtps://mail".to_owned().into())).await;
+    assert!(told.contains("`smtp`: it needs `mail_from`"), "{told}");
+    let told = wrong(|config| {
+        config.smtp = Some("smtp://me:canary@mail.example.org".to_owned().into());
+        config.mail_from = Some("a@example.org".into());
+    })
+    .await;
+    assert!(
+        told.contains("tls=required") && !told.contains("canary"),
+        "{told}"
+    );
+    let told = wrong(|config| {
+        config.database = Some("postgres://me:canary@127.0.0.1:1/x".to_owned().into());
+    })
+    .await;
+    assert!(
+        told.contains("x on 127.0.0.1") && !told.contains("canary"),
+        "{told}"
+    );
+}
