@@ -28,7 +28,15 @@ pub(crate) fn run() -> Result<(), String> {
         "--bench",
         "beside_limits",
     ])?;
-    cargo(&["bench", "--package", "doorwarden-serve", "--bench", "rates"])?;
+    cargo(&[
+        "bench",
+        "--package",
+        "doorwarden-serve",
+        "--features",
+        "measured",
+        "--bench",
+        "rates",
+    ])?;
     instructions()
 }
 

@@ -1,13 +1,18 @@
-//! The service beside what it is made of, in one run: right logins beside bare Argon2id, and honest
-//! people's logins while twenty times the machine's rate of hostile ones comes in.
+//! The service beside what it is made of, in one run: right logins beside bare Argon2id, honest people's
+//! logins while more than twenty times the machine's rate of hostile ones comes in, what a shed attempt
+//! costs, tokens beside bare signatures, and their verification beside PyJWT and joserfc.
 //!
-//! `cargo bench -p doorwarden-serve --bench rates`
+//! The server that logs people in is a process of its own, so that its time and memory are not its
+//! clients'. `cargo bench -p doorwarden-serve --features measured --bench rates`
 #![expect(clippy::print_stdout, reason = "a bench speaks")]
 #![expect(clippy::unwrap_used, reason = "a bench that can't go on has failed")]
 
 use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -16,12 +21,25 @@ use std::{
 };
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use doorwarden_gate::{Counters, Secret, now};
-use doorwarden_serve::{Config, Server, admin::Office};
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa::{KeyPair, KeySize},
+    signature::RSA_PKCS1_SHA256,
+};
+use doorwarden_gate::{Counters, Secret, http::credentials::Password, now};
+use doorwarden_serve::{
+    Config, Server,
+    admin::Office,
+    jwt::{self, Expected, Jwks},
+};
 use reqwest::Client;
 
 const PASSWORD: &str = "a fine long password of mine";
 const SPAN: Duration = Duration::from_secs(10);
+const PEOPLE: usize = 64;
+
+/// Says to the bench's own program that it is the server, and where its data is.
+const DATA: &str = "DOORWARDEN_RATES_DATA";
 
 /// A known device, and who is tried from it.
 struct Person {
@@ -31,21 +49,36 @@ struct Person {
 }
 
 fn main() {
-    let cores = std::thread::available_parallelism().unwrap().get();
-    let bare = bare(cores);
-    println!("bare Argon2id, 19 MiB, t=2, memory used again, {cores} threads: {bare:.1} a second");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(served(bare));
+    if let Some(data) = std::env::var_os(DATA) {
+        return runtime.block_on(serve(Path::new(&data)));
+    }
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let bare = bare(cores);
+    println!(
+        "bare Argon2id, 19 MiB, t=2, memory used again, {cores} threads: {:.1} a second, {:.2} ms of a core each",
+        bare.rate,
+        bare.cost * 1000.0
+    );
+    runtime.block_on(served(&bare));
+    runtime.block_on(within(bare.cost));
 }
 
-/// Hashes a second on all cores.
-fn bare(threads: usize) -> f64 {
+/// Hashes, nothing else.
+struct Bare {
+    /// A second.
+    rate: f64,
+    /// Seconds of a core for each.
+    cost: f64,
+}
+
+fn bare(threads: usize) -> Bare {
     let ended = AtomicBool::new(false);
     let done = AtomicU32::new(0);
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), cpu(std::process::id()));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -69,55 +102,126 @@ fn bare(threads: usize) -> f64 {
         std::thread::sleep(SPAN);
         ended.store(true, Ordering::Relaxed);
     });
-    f64::from(done.load(Ordering::Relaxed)) / started.elapsed().as_secs_f64()
+    let done = f64::from(done.load(Ordering::Relaxed));
+    Bare {
+        rate: done / started.elapsed().as_secs_f64(),
+        cost: (cpu(std::process::id()) - before) / done,
+    }
 }
 
-async fn served(bare: f64) {
-    let data: PathBuf =
-        std::env::temp_dir().join(format!("doorwarden-rates-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&data);
-    let config = Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        data: data.clone(),
-        ..Config::default()
-    };
-    let secret = Secret::new([5; 32]);
-    let policy = config.policy();
-    let counters = Counters::in_memory(&policy, config.memory_mib << 20, &secret, now()).unwrap();
-    let server = Server::start(
-        config.clone(),
-        policy,
-        &secret,
-        counters,
-        Box::new(|_| {}),
-        Arc::new(|_| {}),
-    );
-    let server = server.await.unwrap();
-    let url = format!("http://{}", server.address());
-    let (end, ended) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(server.run(async {
-        let _ = ended.await;
-    }));
+/// Seconds of a core that a process has taken: `utime` and `stime` of proc_pid_stat(5), in hundredths.
+fn cpu(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+    let ticks: f64 = fields
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse::<f64>().unwrap())
+        .sum();
+    ticks / 100.0
+}
 
+/// The most memory that a process has had, in MiB (`VmHWM`).
+fn peak(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+}
+
+/// The server: says where it listens and the secret of a client, and ends with its standard input.
+async fn serve(data: &Path) {
+    let (server, config, secret) = start(data).await;
     // One hash for all, so that making the accounts takes no minutes.
     let office = Office::open(config, &secret).await.unwrap();
-    let password = doorwarden_gate::http::credentials::Password::new(PASSWORD.into());
+    let password = Password::new(PASSWORD.into());
     office
         .add_user("bench-model", &password, None, false)
         .await
         .unwrap();
     let database = rusqlite::Connection::open(data.join("doorwarden.sqlite3")).unwrap();
     database.busy_timeout(Duration::from_secs(10)).unwrap();
-    let people = 64;
-    for i in 0..people {
+    for i in 0..PEOPLE {
         let copy = "INSERT INTO users (id, name, key, hash, created) SELECT ?1, ?1, ?1, hash, created FROM users WHERE key = 'bench-model'";
         database.execute(copy, [format!("person-{i}")]).unwrap();
     }
+    let (client, key) = office.add_client("bench").await.unwrap();
+    println!("http://{}\n{client}\n{}", server.address(), *key);
+    let ended =
+        tokio::task::spawn_blocking(|| std::io::stdin().lock().read_line(&mut String::new()));
+    server.run(async { drop(ended.await) }).await;
+}
+
+async fn start(data: &Path) -> (Server, Config, Secret) {
+    let config = Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data: data.to_owned(),
+        ..Config::default()
+    };
+    let (secret, policy) = (Secret::new([5; 32]), config.policy());
+    let counters = Counters::in_memory(&policy, config.memory_mib << 20, &secret, now()).unwrap();
+    let (sink, complain) = (Box::new(|_: &_| {}), Arc::new(|_: &str| {}));
+    let started = Server::start(config.clone(), policy, &secret, counters, sink, complain);
+    (started.await.unwrap(), config, secret)
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("doorwarden-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+/// A server that runs as a process of its own.
+struct Served {
+    process: Child,
+    data: PathBuf,
+    url: String,
+    client: [String; 2],
+}
+
+impl Served {
+    fn start() -> Self {
+        let data = folder("rates");
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .env(DATA, &data)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut lines = lines.map(Result::unwrap);
+        let mut next = || lines.next().unwrap();
+        Self {
+            url: next(),
+            client: [next(), next()],
+            process,
+            data,
+        }
+    }
+
+    fn cpu(&self) -> f64 {
+        cpu(self.process.id())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+async fn served(bare: &Bare) {
+    let served = Served::start();
+    let url = &served.url;
     let mut known = Vec::new();
-    for i in 0..people {
+    for i in 0..PEOPLE {
         let name = format!("person-{i}");
         let client = from(Ipv4Addr::new(127, 7, i as u8, 1));
-        let device = log_in(&client, &url, &name, "").await.unwrap();
+        let device = log_in(&client, url, &name, "").await.unwrap();
         known.push(Arc::new(Person {
             name,
             client,
@@ -125,37 +229,198 @@ async fn served(bare: f64) {
         }));
     }
 
-    let rate = honest(&url, &known, f64::INFINITY).await;
+    let before = served.cpu();
+    let rate = honest(url, &known, f64::INFINITY).await;
+    let cost = (served.cpu() - before) / (rate * SPAN.as_secs_f64());
     println!(
-        "right logins of {people} people: {rate:.1} a second, {:.2} of bare Argon2id",
-        rate / bare
+        "right logins of {PEOPLE} people: {rate:.1} a second, {:.2} of bare Argon2id; {:.2} ms of a core each, so that a hash is {:.3} of it",
+        rate / bare.rate,
+        cost * 1000.0,
+        bare.cost / cost
     );
 
-    let paced = bare * 0.25;
-    let calm = honest(&url, &known, paced).await;
+    let paced = bare.rate * 0.25;
+    let calm = honest(url, &known, paced).await;
+    let memory = peak(served.process.id());
     let stop = Arc::new(AtomicBool::new(false));
     let counts: Arc<[AtomicU32; 2]> = Arc::default();
-    let flood = tokio::spawn(flood(
-        url.clone(),
-        bare * 20.0,
-        Arc::clone(&stop),
-        Arc::clone(&counts),
-    ));
+    let aimed = bare.rate * 40.0;
+    let flooding = flood(url.clone(), aimed, Arc::clone(&stop), Arc::clone(&counts));
+    let flood = tokio::spawn(flooding);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let pressed = honest(&url, &known, paced).await;
+    let pressed = honest(url, &known, paced).await;
     stop.store(true, Ordering::Relaxed);
     flood.await.unwrap();
     let [refused, others] = [0, 1].map(|i| counts[i].load(Ordering::Relaxed));
+    let hostile = f64::from(refused + others) / (SPAN.as_secs_f64() + 2.0);
     println!(
-        "known devices' logins at {paced:.1} a second: {calm:.1} get through in peace, {pressed:.1} under {:.0} hostile ones a second: {:.2}",
-        f64::from(refused + others) / (SPAN.as_secs_f64() + 2.0),
+        "known devices' logins at {paced:.1} a second: {calm:.1} get through in peace, {pressed:.1} under {hostile:.0} hostile ones a second ({:.1} times the machine's hashes): {:.2}",
+        hostile / bare.rate,
         pressed / calm
     );
-    println!("of the hostile ones {refused} were shed or refused, {others} hashed");
-    let _ = end.send(());
-    drop(known);
-    let _ = tokio::time::timeout(Duration::from_secs(10), running).await;
+    println!("of the hostile ones {refused} were shed or refused, {others} not answered at once");
+    println!(
+        "most memory of the server: {memory:.0} MiB in peace, {:.0} MiB after the flood",
+        peak(served.process.id())
+    );
+    introspected(&served).await;
+}
+
+/// Introspections of one live token, from a few connections.
+async fn introspected(served: &Served) {
+    let [id, secret] = &served.client;
+    let client = Client::new();
+    let ask = |path: &str, form: &[(&str, &str)]| {
+        let request = client.post(format!("{}{path}", served.url)).form(form);
+        request.basic_auth(id, Some(secret)).send()
+    };
+    let issued = ask("/oauth/token", &[("grant_type", "client_credentials")])
+        .await
+        .unwrap();
+    let issued: serde_json::Value = issued.json().await.unwrap();
+    let token = issued["access_token"].as_str().unwrap().to_owned();
+    let (started, before) = (Instant::now(), served.cpu());
+    let done = AtomicU32::new(0);
+    let asking = (0..8).map(|_| async {
+        while started.elapsed() < SPAN {
+            let answer = ask("/oauth/introspect", &[("token", &token)])
+                .await
+                .unwrap();
+            assert!(answer.text().await.unwrap().contains("\"active\":true"));
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    futures_util::future::join_all(asking).await;
+    let done = f64::from(done.load(Ordering::Relaxed));
+    println!(
+        "introspections by HTTP: {:.0} a second beside their clients, {:.2} ms of a core each",
+        done / started.elapsed().as_secs_f64(),
+        (served.cpu() - before) / done * 1000.0
+    );
+}
+
+/// What can be held beside others only from within.
+async fn within(hash: f64) {
+    let data = folder("rates-within");
+    let (server, _, _) = start(&data).await;
+    let (measured, issuer) = (server.measured(), server.issuer().to_owned());
+
+    // In turns, so that the machine's moods are everybody's.
+    let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let random = SystemRandom::new();
+    let text = measured.issue().unwrap();
+    let mut signature = vec![0; key.public_modulus_len()];
+    let ratio = beside(
+        || {
+            key.sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature)
+                .unwrap()
+        },
+        || drop(measured.issue().unwrap()),
+    );
+    println!(
+        "RS256 tokens issued: {:.0} a second on one core, {:.2} of {:.0} bare signatures",
+        ratio.other, ratio.ratio, ratio.one
+    );
+
+    let jwks = measured.jwks();
+    let keys = Jwks::parse(&jwks).unwrap();
+    let expected = Expected {
+        algorithm: "RS256".parse().unwrap(),
+        audience: Some(&issuer),
+        issuer: Some(&issuer),
+        typ: Some("at+jwt"),
+        now: std::time::SystemTime::UNIX_EPOCH
+            .elapsed()
+            .unwrap()
+            .as_secs(),
+    };
+    let verified = rate(Duration::from_secs(2), || {
+        jwt::verify(&text, &keys, &expected).unwrap();
+    });
+    println!("RS256 tokens verified: {verified:.0} a second on one core");
+    for (name, rate) in python(&jwks, &issuer, &text) {
+        println!("  beside {name}: {rate:.0}, {:.1} times", verified / rate);
+    }
+
+    // Names and passwords that nobody has tried: all that an attempt costs before it is shed.
+    let full = measured.fill();
+    const SHED: u32 = 100_000;
+    let before = cpu(std::process::id());
+    for i in 0..SHED {
+        let client = IpAddr::from([10, (i >> 16) as u8, (i >> 8) as u8, i as u8]);
+        let shed = measured
+            .attempt(&format!("name-{i}"), &format!("guess {i}"), client)
+            .await;
+        assert!(shed);
+    }
+    let cost = (cpu(std::process::id()) - before) / f64::from(SHED);
+    println!(
+        "a shed attempt, without HTTP: {:.1} µs of a core, a {:.0}th of a hash",
+        cost * 1e6,
+        hash / cost
+    );
+    drop(full);
     let _ = std::fs::remove_dir_all(data);
+}
+
+/// How often a second something can be done.
+fn rate(span: Duration, mut work: impl FnMut()) -> f64 {
+    let (started, mut done) = (Instant::now(), 0.0);
+    while started.elapsed() < span {
+        work();
+        done += 1.0;
+    }
+    done / started.elapsed().as_secs_f64()
+}
+
+/// Two rates, and the median of the second's share of the first.
+struct Beside {
+    one: f64,
+    other: f64,
+    ratio: f64,
+}
+
+fn beside(mut one: impl FnMut(), mut other: impl FnMut()) -> Beside {
+    let turn = Duration::from_millis(250);
+    let mut turns: Vec<_> = (0..15)
+        .map(|_| (rate(turn, &mut one), rate(turn, &mut other)))
+        .collect();
+    turns.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
+    let (one, other) = turns[turns.len() / 2];
+    Beside {
+        one,
+        other,
+        ratio: other / one,
+    }
+}
+
+/// The same token verified by PyJWT and joserfc, which `cargo xtask setup` installs.
+fn python(jwks: &str, issuer: &str, token: &str) -> BTreeMap<String, f64> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = root.join("../../target/clients/bin/python");
+    if !program.exists() {
+        println!("  PyJWT and joserfc are not there; `cargo xtask setup` installs them");
+        return BTreeMap::new();
+    }
+    let mut python = Command::new(program)
+        .arg(root.join("benches/verify.py"))
+        .args([jwks, issuer, issuer])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    python
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(token.as_bytes())
+        .unwrap();
+    let told = python.wait_with_output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    let lines = told.lines().filter_map(|line| line.split_once(' '));
+    lines
+        .map(|(name, rate)| (name.to_owned(), rate.parse().unwrap()))
+        .collect()
 }
 
 fn from(address: Ipv4Addr) -> Client {
@@ -215,7 +480,7 @@ async fn honest(url: &str, known: &[Arc<Person>], rate: f64) -> f64 {
 
 /// Wrong logins of invented names, each from one of many addresses; bounded in rate and time.
 async fn flood(url: String, rate: f64, stop: Arc<AtomicBool>, counts: Arc<[AtomicU32; 2]>) {
-    const BOTS: u32 = 128;
+    const BOTS: u32 = 256;
     let pause = Duration::from_secs_f64(f64::from(BOTS) / rate);
     let longest = Instant::now() + SPAN * 3;
     let mut bots = tokio::task::JoinSet::new();

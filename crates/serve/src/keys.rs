@@ -49,6 +49,8 @@ struct Key {
     algorithm: Algorithm,
     pair: Pair,
     public: Value,
+    /// The same, to verify with.
+    jwks: Arc<Jwks>,
     signs: i64,
     retired: Option<i64>,
 }
@@ -172,12 +174,14 @@ impl Keys {
                 .map_err(|_| KeyError::Key(Algorithm::RS256))?;
             let pkcs8 = seal.open(&format!("key {kid}"), &sealed)?;
             let pair = Pair::read(algorithm, &pkcs8).ok_or(KeyError::Key(algorithm))?;
+            let jwks = Jwks::parse(&public).map_err(|_| KeyError::Key(algorithm))?;
             let public = serde_json::from_str(&public).map_err(|_| KeyError::Key(algorithm))?;
             read.push(Key {
                 kid,
                 algorithm,
                 pair,
                 public,
+                jwks: Arc::new(jwks),
                 signs,
                 retired,
             });
@@ -214,15 +218,14 @@ impl Keys {
     }
 
     /// The same, to verify with, and the algorithm of the key that a token names.
-    pub(crate) fn to_verify(&self, token: &str, now: i64) -> Option<(Jwks, Algorithm)> {
+    pub(crate) fn to_verify(&self, token: &str, now: i64) -> Option<(Arc<Jwks>, Algorithm)> {
         let header = jwt::header(token)?;
         let kid = header.get("kid")?.as_str()?;
         let keys = self.all();
         let key = keys
             .iter()
             .find(|key| key.kid == kid && key.retired.is_none_or(|end| now < end))?;
-        let jwks = Jwks::parse(&key.public.to_string()).ok()?;
-        Some((jwks, key.algorithm))
+        Some((Arc::clone(&key.jwks), key.algorithm))
     }
 
     /// The algorithms that tokens are signed by.

@@ -33,6 +33,8 @@ pub mod jwt;
 mod keys;
 mod login;
 mod mail;
+#[cfg(feature = "measured")]
+pub mod measured;
 #[cfg(feature = "passkeys")]
 mod passkeys;
 mod passwords;

@@ -28,7 +28,7 @@ const TIDY: Duration = Duration::from_secs(3600);
 
 /// A server that is ready to run.
 pub struct Server {
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<Tls>,

@@ -65,7 +65,7 @@ pub(crate) const REFRESH: &str = "dwr_";
 pub(crate) const PAGE: &str = "dws_";
 
 /// An access token, and what the database has to know of it before it works.
-struct Access {
+pub(crate) struct Access {
     token: Zeroizing<String>,
     kept: Option<Kept>,
 }
@@ -78,6 +78,11 @@ struct Kept {
 }
 
 impl Access {
+    #[cfg(feature = "measured")]
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     fn keep(&self, connection: &Connection) -> Queried<()> {
         let Some(kept) = &self.kept else {
             return Ok(());
@@ -325,7 +330,7 @@ impl App {
     }
 
     /// An access token of these claims: signed (RFC 9068), or kept.
-    fn made(&self, claims: &Value, now: i64) -> Result<Access, Unissued> {
+    pub(crate) fn made(&self, claims: &Value, now: i64) -> Result<Access, Unissued> {
         match self.config.access {
             config::Access::Jwt => Ok(Access {
                 token: Zeroizing::new(self.keys.sign(TYP, claims, now).ok_or(Unissued::NoKey)?),
@@ -376,7 +381,7 @@ impl App {
         })
     }
 
-    fn claims(&self, subject: &str, client: &str, now: i64) -> Result<Value, Unissued> {
+    pub(crate) fn claims(&self, subject: &str, client: &str, now: i64) -> Result<Value, Unissued> {
         Ok(json!({
             "iss": self.issuer,
             "aud": self.audience,

@@ -21,11 +21,9 @@ const FAR: u32 = 20;
 fn the_bound_is_what_it_says() {
     let mut ways = vec![1.0_f64];
     for _ in 0..PAIRS {
-        let shifted = [&[0.0], &ways[..]].concat();
-        ways.push(0.0);
-        for (way, other) in ways.iter_mut().zip(&shifted) {
-            *way = (*way + other) / 2.0;
-        }
+        let (tails, heads) = ([&ways[..], &[0.0]].concat(), [&[0.0], &ways[..]].concat());
+        let both = tails.iter().zip(&heads);
+        ways = both.map(|(one, other)| (one + other) / 2.0).collect();
     }
     let far = |heads: usize| heads.abs_diff(PAIRS as usize / 2) >= FAR as usize;
     let odds: f64 = ways
