@@ -69,6 +69,8 @@ pub struct Config {
     pub access_minutes: u32,
     /// How long a session lives at the most, in days.
     pub session_days: u32,
+    /// How long it lives unused, in days.
+    pub idle_days: u32,
     /// Whether people may register.
     pub registration: bool,
     /// The cost of new password hashes.
@@ -128,6 +130,7 @@ impl Default for Config {
             access: Access::default(),
             access_minutes: 15,
             session_days: 30,
+            idle_days: 14,
             registration: true,
             cost: Cost::default(),
             hash_threads: None,
@@ -146,6 +149,22 @@ impl Default for Config {
             danger_plain_http: false,
             danger_plain_database: false,
         }
+    }
+}
+
+/// How long sessions live, in seconds.
+#[derive(Clone, Copy)]
+pub(crate) struct Lifetime {
+    /// At the most.
+    pub(crate) most: i64,
+    /// Unused.
+    pub(crate) idle: i64,
+}
+
+impl Lifetime {
+    /// When a session ends that began at a time and is used now.
+    pub(crate) fn end(self, created: i64, now: i64) -> i64 {
+        (created + self.most).min(now + self.idle)
     }
 }
 
@@ -226,6 +245,7 @@ impl Config {
         for (name, number) in [
             ("access_minutes", self.access_minutes as usize),
             ("session_days", self.session_days as usize),
+            ("idle_days", self.idle_days as usize),
             ("hash_threads", self.hash_threads.unwrap_or(1)),
             ("memory_mib", self.memory_mib),
         ] {
@@ -255,8 +275,11 @@ impl Config {
         i64::from(self.access_minutes) * 60
     }
 
-    pub(crate) fn session(&self) -> i64 {
-        i64::from(self.session_days) * 86_400
+    pub(crate) fn lifetime(&self) -> Lifetime {
+        Lifetime {
+            most: i64::from(self.session_days) * 86_400,
+            idle: i64::from(self.idle_days) * 86_400,
+        }
     }
 
     /// The least length of a password.

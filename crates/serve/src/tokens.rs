@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
-    App, config,
+    App,
+    config::{self, Lifetime},
     jwt::{self, Expected},
     login::Proven,
     store::{Connection, Queried, Row, StoreError, params},
@@ -117,6 +118,9 @@ impl Issued {
     }
 }
 
+/// How often the use of a page's session is noted, in seconds.
+const NOTED: i64 = 3600;
+
 /// Why no tokens are issued.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unissued {
@@ -173,6 +177,20 @@ pub(crate) fn of_user(connection: &Connection, user: &str, now: i64) -> Queried<
         "SELECT {SESSION} FROM sessions WHERE account = ?1 AND ended IS NULL AND expires > ?2 ORDER BY created DESC"
     );
     connection.all(&query, params![user, now], session)
+}
+
+/// Notes that a session is used, which puts off its end.
+fn note_use(
+    connection: &Connection,
+    session: &Session,
+    lifetime: Lifetime,
+    now: i64,
+) -> Queried<()> {
+    let ends = lifetime.end(session.created, now);
+    let update = "UPDATE sessions SET used = ?1, expires = ?2 WHERE id = ?3";
+    connection
+        .execute(update, params![now, ends, session.id])
+        .map(drop)
 }
 
 /// Ends a session.
@@ -249,7 +267,7 @@ impl App {
             device: device.to_owned(),
             created: now,
             used: now,
-            expires: now + self.config.session(),
+            expires: self.config.lifetime().end(now, now),
             bound,
         })
     }
@@ -307,9 +325,10 @@ impl App {
         let session = self.session_for(proven, None, device, None)?;
         let token = Random::new(PAGE)?;
         let (hash, credentials) = (token.hash(), proven.user().credentials);
+        let most = self.config.lifetime().most;
         self.keep(session, credentials, move |connection, session| {
             let insert = "INSERT INTO opaque (hash, session, expires) VALUES (?1, ?2, ?3)";
-            let parameters = params![hash, session.id, session.expires];
+            let parameters = params![hash, session.id, session.created + most];
             connection.execute(insert, parameters).map(drop)
         })
         .await?;
@@ -402,7 +421,7 @@ impl App {
     ) -> Result<Result<Issued, Refused>, Unissued> {
         let (now, hash) = (self.now(), sha256(token));
         let next = Random::new(REFRESH)?;
-        let next_hash = next.hash();
+        let (next_hash, lifetime) = (next.hash(), self.config.lifetime());
         let exchanged = self
             .store
             .write(move |connection| {
@@ -412,6 +431,7 @@ impl App {
                     &next_hash,
                     client.as_deref(),
                     bound.as_deref(),
+                    lifetime,
                     now,
                 )
             })
@@ -439,10 +459,12 @@ impl App {
         let now = self.now();
         if token.starts_with(PAGE) {
             let hash = sha256(token);
-            return self
+            let reading = self
                 .store
-                .read(move |connection| of_page(connection, &hash, now))
-                .await;
+                .read(move |connection| of_page(connection, &hash, now));
+            let caller = reading.await?;
+            self.note_page(caller.as_ref().and_then(|caller| caller.session.as_ref()));
+            return Ok(caller);
         }
         let Some(claims) = self.claims_of(token).await? else {
             return Ok(None);
@@ -450,6 +472,18 @@ impl App {
         self.store
             .read(move |connection| of_claims(connection, claims, now))
             .await
+    }
+
+    /// A page's session is used by each page; noted once an hour, so that looking is no writing.
+    fn note_page(&self, session: Option<&Session>) {
+        let (now, lifetime) = (self.now(), self.config.lifetime());
+        if let Some(session) = session
+            .filter(|session| session.used + NOTED <= now)
+            .cloned()
+        {
+            self.store
+                .post(move |connection| note_use(connection, &session, lifetime, now));
+        }
     }
 
     /// The claims of an access token of ours that has not run out.
@@ -621,6 +655,7 @@ fn exchange(
     next: &[u8],
     client: Option<&str>,
     bound: Option<&str>,
+    lifetime: Lifetime,
     now: i64,
 ) -> Queried<Result<Session, Refused>> {
     let query = "SELECT session, used FROM refresh WHERE hash = ?1";
@@ -650,10 +685,7 @@ fn exchange(
         "INSERT INTO refresh (hash, session) VALUES (?1, ?2)",
         params![next, id],
     )?;
-    connection.execute(
-        "UPDATE sessions SET used = ?1 WHERE id = ?2",
-        params![now, id],
-    )?;
+    note_use(connection, &session, lifetime, now)?;
     Ok(Ok(session))
 }
 

@@ -294,7 +294,7 @@ async fn entered(
                 app,
                 response.headers_mut(),
                 token.expose(),
-                app.config.session(),
+                app.config.lifetime().most,
             );
             if let Some(device) = device {
                 from.tokens.give(&device, response.headers_mut());

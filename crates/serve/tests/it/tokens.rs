@@ -47,7 +47,7 @@ async fn a_refresh_token_works_once_and_reuse_ends_the_family() {
 }
 
 #[tokio::test]
-async fn sessions_end_however_often_they_are_refreshed() {
+async fn sessions_end_unused_and_however_often_they_are_refreshed() {
     let service = Service::start("absolute").await;
     service.register("alice").await;
     let tokens = service.log_in("alice", PASSWORD).await;
@@ -58,14 +58,19 @@ async fn sessions_end_however_often_they_are_refreshed() {
         ];
         answered(service.post("/oauth/token").form(&form))
     };
-    const ENDS: &str = "SELECT expires FROM sessions";
-    let first = service.ask(ENDS).await;
+    // Unused, it ends after two weeks; however much it is used, after thirty days.
+    const DAYS: &str = "SELECT (expires - created) / 86400 FROM sessions";
+    assert_eq!(service.ask(DAYS).await, ["14"]);
+    service
+        .ask("UPDATE sessions SET created = created - 10 * 86400")
+        .await;
     let (status, tokens) = refresh(text(&tokens, "refresh_token")).await;
-    assert_eq!(
-        (status, service.ask(ENDS).await),
-        (200, first),
-        "it lives no longer for it"
-    );
+    assert_eq!((status, service.ask(DAYS).await), (200, vec!["24".into()]));
+    service
+        .ask("UPDATE sessions SET created = created - 15 * 86400")
+        .await;
+    let (status, tokens) = refresh(text(&tokens, "refresh_token")).await;
+    assert_eq!((status, service.ask(DAYS).await), (200, vec!["30".into()]));
     // The end comes.
     service.ask("UPDATE sessions SET expires = 1").await;
     assert_eq!(refresh(text(&tokens, "refresh_token")).await.0, 400);
