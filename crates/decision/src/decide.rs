@@ -101,8 +101,10 @@ const SUSPICION_PASSES: Duration = Duration::from_secs(600);
 /// When to come back who was shed because too much is being verified.
 const LOAD_PASSES: Duration = Duration::from_secs(5);
 
-/// From which load on strangers are shed, and those whose account knows the network.
-const SHED_STRANGERS: f32 = 0.75;
+/// From which [`Attempt::load`] on strangers are shed.
+pub const SHED_STRANGERS: f32 = 0.75;
+
+/// From which on those are shed whose account knows the network.
 const SHED_NEIGHBOURS: f32 = 0.95;
 
 /// So many right logins make a network one that the site knows: more than one account can make in

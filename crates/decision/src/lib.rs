@@ -42,7 +42,8 @@ pub use charge::{
 };
 pub use counter::{Counter, Kind};
 pub use decide::{
-    Case, Decision, Ended, Reason, Steps, Verdict, decide, plan, reasons, settle, unlock,
+    Case, Decision, Ended, Reason, SHED_STRANGERS, Steps, Verdict, decide, plan, reasons, settle,
+    unlock,
 };
 pub use device::{DeviceId, DeviceSigner, TOKEN_CHARS, TOKEN_SECONDS};
 pub use limit::{InvalidLimit, Limit, Limits};

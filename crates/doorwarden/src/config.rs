@@ -48,7 +48,7 @@ pub(crate) struct InitArgs {
 
 pub(crate) fn init(args: &InitArgs) -> Result<u8, Failure> {
     if args.output.as_os_str() == "-" {
-        print!("{COMMENTED}");
+        say!("{}", COMMENTED.trim_end());
         return Ok(0);
     }
     let shown = args.output.display();

@@ -44,9 +44,7 @@ async fn play(args: &Args) -> Result<u8, Failure> {
     fs::create_dir_all(&args.output).map_err(failed)?;
     let (names, accounts) = people();
 
-    println!(
-        "A login as it is written without a thought of abuse, with {ACCOUNTS} made-up accounts."
-    );
+    say!("A login as it is written without a thought of abuse, with {ACCOUNTS} made-up accounts.");
     let login = doorwarden_lab::start(doorwarden_lab::naive(), accounts.clone())
         .await
         .map_err(failed)?;
@@ -59,7 +57,7 @@ async fn play(args: &Args) -> Result<u8, Failure> {
         .await
         .map_err(failed)?;
 
-    println!("Now with doorwarden guard in front.");
+    say!("Now with doorwarden guard in front.");
     let audit = args.output.join("audit.jsonl");
     let guarded = Guarded::start(&login.url(), &audit).await?;
     let after = scan(&guarded.url, "scan after").await?;
@@ -70,15 +68,15 @@ async fn play(args: &Args) -> Result<u8, Failure> {
         .map_err(failed)?;
     guarded.stop().await;
 
-    println!("{}", table(&before, &after, &taken_before, &taken_after));
+    say!("{}", table(&before, &after, &taken_before, &taken_after));
     for (name, report) in [("before", &before), ("after", &after)] {
         let path = args.output.join(format!("{name}.html"));
         let html = report.html().map_err(Failure::aborted)?;
         fs::write(&path, html).map_err(failed)?;
-        println!("report {name}: {}", path.display());
+        say!("report {name}: {}", path.display());
     }
-    println!("audit events of the guard: {}", audit.display());
-    println!("took {:.0} s", started.elapsed().as_secs_f64());
+    say!("audit events of the guard: {}", audit.display());
+    say!("took {:.0} s", started.elapsed().as_secs_f64());
     Ok(0)
 }
 
@@ -112,7 +110,7 @@ async fn scan(url: &str, title: &'static str) -> Result<Report, Failure> {
     let scanned = doorwarden_scan::scan(options, Default::default(), Box::new(on_progress)).await;
     bar.finish_and_clear();
     let report = scanned.map_err(Failure::aborted)?;
-    println!("  {title}: {}", report.headline());
+    say!("  {title}: {}", report.headline());
     Ok(report)
 }
 
@@ -132,7 +130,7 @@ async fn spray(
     let bar = progress::bar(title, (names.len() * SPRAYED.len()) as u64, false);
     let taken = sprayed.spray(names, &SPRAYED, || bar.inc(1)).await?;
     bar.finish_and_clear();
-    println!(
+    say!(
         "  {title}: {} attempts, each from another address, took {} accounts",
         taken.attempts,
         taken.names.len()

@@ -18,14 +18,14 @@ pub(crate) fn explain(args: &Args) -> Result<u8, Failure> {
                     "there is no check `{id}`; `doorwarden explain` lists them"
                 ))
             };
-            println!(
+            say!(
                 "{}",
                 checks::find(id).ok_or_else(unknown)?.page().trim_end()
             );
         }
         None => {
             for check in checks::ALL {
-                println!("{:<24} {}", check.id, check.title);
+                say!("{:<24} {}", check.id, check.title);
             }
         }
     }
@@ -47,6 +47,6 @@ enum SchemaFormat {
 
 pub(crate) fn schema(args: &SchemaArgs) -> Result<u8, Failure> {
     let SchemaFormat::Report = args.format;
-    println!("{:#}", Report::json_schema());
+    say!("{:#}", Report::json_schema());
     Ok(0)
 }

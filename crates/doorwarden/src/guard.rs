@@ -88,7 +88,7 @@ fn explain_policy(config: Option<PathBuf>) -> Result<u8, Failure> {
         None => None,
     }
     .unwrap_or_default();
-    print!("{}", policy.explain());
+    say!("{}", policy.explain().trim_end());
     Ok(0)
 }
 

@@ -5,6 +5,9 @@
     reason = "a command line speaks"
 )]
 
+#[macro_use]
+mod out;
+
 mod config;
 mod demo;
 mod explain;

@@ -174,11 +174,11 @@ pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
     }
     let plan = doorwarden_scan::plan(&options).map_err(Failure::usage)?;
     if args.plan {
-        print!("{}", words(&plan));
+        say!("{}", words(&plan).trim_end());
         return understood(&options).await;
     }
     if !args.asked.quiet {
-        eprint!("{}", words(&plan));
+        esay!("{}", words(&plan).trim_end());
     }
     let scanned = with_progress(options, interrupt::flag(), args.asked.quiet).await;
     let mut report = scanned.map_err(failure)?;
@@ -200,15 +200,15 @@ pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
 async fn understood(options: &Options) -> Result<u8, Failure> {
     match doorwarden_scan::understand(options, interrupt::flag()).await {
         Ok(routes) => {
-            println!("understood");
+            say!("understood");
             for (what, route) in routes {
-                println!("  {what:<24} {route}");
+                say!("  {what:<24} {route}");
             }
             Ok(0)
         }
         Err(error @ ScanError::NotOwned { .. }) => Err(Failure::usage(error)),
         Err(error) => {
-            println!("understood nothing: {error}");
+            say!("understood nothing: {error}");
             Ok(0)
         }
     }
@@ -360,16 +360,16 @@ fn accounts(asked: &Asked) -> Result<Vec<Account>, Failure> {
 
 fn prove(target: &Target) -> Result<u8, Failure> {
     if target.is_loopback() {
-        println!("{target} is on this machine and needs no proof.");
+        say!("{target} is on this machine and needs no proof.");
         return Ok(0);
     }
     let token = operator::read_or_make()?.token(target);
-    println!("{token}\n");
-    println!("Put this line in {target}/.well-known/doorwarden.txt");
+    say!("{token}\n");
+    say!("Put this line in {target}/.well-known/doorwarden.txt");
     if let Some(record) = target.dns_record() {
-        println!("or in a DNS TXT record at {record}");
+        say!("or in a DNS TXT record at {record}");
     }
-    println!("It proves nothing to whoever does not have your operator key.");
+    say!("It proves nothing to whoever does not have your operator key.");
     Ok(0)
 }
 
@@ -402,16 +402,6 @@ fn words(plan: &Plan) -> String {
     text
 }
 
-/// Prints; whoever reads may have enough before the end, as `head` has.
-fn print_out(text: &str) -> Result<(), Failure> {
-    match writeln!(io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::aborted(format!(
-            "failed to print the report: {error}"
-        ))),
-        _ => Ok(()),
-    }
-}
-
 fn write(report: &Report, args: &Args) -> Result<(), Failure> {
     let render = |format| match format {
         Format::Text => Ok(report.text()),
@@ -423,7 +413,7 @@ fn write(report: &Report, args: &Args) -> Result<(), Failure> {
     };
     let Some(folder) = &args.output else {
         for format in &args.format {
-            print_out(render(*format)?.trim_end())?;
+            say!("{}", render(*format)?.trim_end());
         }
         return Ok(());
     };

@@ -126,7 +126,7 @@ pub(crate) async fn serve(args: Args) -> Result<u8, Failure> {
     config.issuer = args.issuer.or(config.issuer);
     config.profile = args.profile.unwrap_or(config.profile);
     if args.self_check {
-        println!("{}", checked(&config));
+        say!("{}", checked(&config));
         return Ok(0);
     }
     let policy = policy.unwrap_or_else(|| config.policy());
@@ -254,13 +254,13 @@ pub(crate) async fn users(args: UsersArgs) -> Result<u8, Failure> {
                 .add_user(&name, &password, mail, admin)
                 .await
                 .map_err(Failure::usage)?;
-            println!("added {}", name.escape_debug());
+            say!("added {}", name.escape_debug());
             Ok(0)
         }
         UsersCommand::List { json } => {
             let users = office.users().await.map_err(Failure::aborted)?;
             if json {
-                println!(
+                say!(
                     "{}",
                     serde_json::to_string_pretty(&users).map_err(Failure::aborted)?
                 );
@@ -277,7 +277,7 @@ pub(crate) async fn users(args: UsersArgs) -> Result<u8, Failure> {
                     yes(user.disabled),
                 ]
             });
-            println!(
+            say!(
                 "{}",
                 table(
                     ["name", "mail", "administers", "second factor", "disabled"],
@@ -288,17 +288,17 @@ pub(crate) async fn users(args: UsersArgs) -> Result<u8, Failure> {
         }
         UsersCommand::Disable { name } => {
             office.disable(&name, true).await.map_err(Failure::usage)?;
-            println!("disabled {}", name.escape_debug());
+            say!("disabled {}", name.escape_debug());
             Ok(0)
         }
         UsersCommand::Enable { name } => {
             office.disable(&name, false).await.map_err(Failure::usage)?;
-            println!("enabled {}", name.escape_debug());
+            say!("enabled {}", name.escape_debug());
             Ok(0)
         }
         UsersCommand::Unlock { name } => {
             office.unlock(&name).await.map_err(Failure::usage)?;
-            println!("unlocked {}", name.escape_debug());
+            say!("unlocked {}", name.escape_debug());
             Ok(0)
         }
         UsersCommand::Import { file } => import(&office, &file).await,
@@ -315,7 +315,7 @@ async fn import(office: &Office, file: &Path) -> Result<u8, Failure> {
         .import(&text, admin::is_csv(file))
         .await
         .map_err(Failure::aborted)?;
-    println!("imported {} accounts", imported.made);
+    say!("imported {} accounts", imported.made);
     for not in &imported.not {
         eprintln!("{shown}:{}: {}", not.line, not.reason);
     }
@@ -395,11 +395,11 @@ pub(crate) async fn sessions(args: SessionsArgs) -> Result<u8, Failure> {
                     time(session.expires),
                 ]
             });
-            println!("{}", table(["device", "began", "used", "ends"], rows));
+            say!("{}", table(["device", "began", "used", "ends"], rows));
         }
         SessionsCommand::Revoke { name } => {
             let ended = office.end_sessions(&name).await.map_err(Failure::usage)?;
-            println!("ended {ended} sessions");
+            say!("ended {ended} sessions");
         }
     }
     Ok(0)
@@ -426,7 +426,7 @@ pub(crate) async fn audit(args: AuditArgs) -> Result<u8, Failure> {
     let told = told.map_err(Failure::usage)?;
     if args.json {
         let text = serde_json::to_string_pretty(&told).map_err(Failure::aborted)?;
-        println!("{text}");
+        say!("{text}");
         return Ok(0);
     }
     let rows = told.into_iter().map(|one| {
@@ -437,7 +437,7 @@ pub(crate) async fn audit(args: AuditArgs) -> Result<u8, Failure> {
         let who = one.name.or(one.account).unwrap_or_default();
         [time(one.at), one.event, who, detail]
     });
-    println!("{}", table(["at", "event", "account", ""], rows));
+    say!("{}", table(["at", "event", "account", ""], rows));
     Ok(0)
 }
 
@@ -470,7 +470,7 @@ pub(crate) async fn clients(args: ClientsArgs) -> Result<u8, Failure> {
     let (office, _) = args.which.office().await?;
     let ClientsCommand::Add { name } = args.command;
     let (id, secret) = office.add_client(&name).await.map_err(Failure::aborted)?;
-    println!("client_id={id}\nclient_secret={}", *secret);
+    say!("client_id={id}\nclient_secret={}", *secret);
     Ok(0)
 }
 
@@ -499,7 +499,7 @@ pub(crate) async fn keys(args: KeysArgs) -> Result<u8, Failure> {
         .rotate_keys(alg.unwrap_or(config.algorithm))
         .await
         .map_err(Failure::usage)?;
-    println!("kid={kid}");
+    say!("kid={kid}");
     Ok(0)
 }
 
@@ -533,6 +533,6 @@ pub(crate) fn breach(args: BreachArgs) -> Result<u8, Failure> {
     let told = |lines: u64| eprintln!("{} million lines", lines / 1_000_000);
     let built = doorwarden_serve::build_breach_filter(&corpus, &output, min_count, told);
     let passwords = built.map_err(Failure::usage)?;
-    println!("{passwords} passwords in {}", output.display());
+    say!("{passwords} passwords in {}", output.display());
     Ok(0)
 }

@@ -51,7 +51,7 @@ const QUICK: [DefenceId; 4] = [
 
 pub(crate) fn sim(args: Args) -> Result<u8, Failure> {
     if args.list {
-        println!("{}", list());
+        say!("{}", list());
         return Ok(0);
     }
     let started = Instant::now();
@@ -60,18 +60,18 @@ pub(crate) fn sim(args: Args) -> Result<u8, Failure> {
     let board = Board::run(&request, |progress| bar.set_position(progress.done as u64));
     bar.finish_and_clear();
     for scenario in &request.scenarios {
-        println!("{} {}", scenario.id, scenario.title);
-        println!("{}", table(&board, scenario.id));
+        say!("{} {}", scenario.id, scenario.title);
+        say!("{}", table(&board, scenario.id));
     }
-    println!("{}", goals(&board));
+    say!("{}", goals(&board));
     write(&args, &request, &board)?;
-    println!(
+    say!(
         "{} runs of {} accounts; board.csv, board.json, board.md and figures are in {}",
         request.runs(),
         request.accounts,
         args.output.display()
     );
-    println!("took {:.0} s", started.elapsed().as_secs_f64());
+    say!("took {:.0} s", started.elapsed().as_secs_f64());
     Ok(0)
 }
 

@@ -78,11 +78,11 @@ pub(crate) fn token(args: Args) -> Result<u8, Failure> {
     };
     match verify(&token, &keys, &expected) {
         Ok(_) => {
-            println!("valid");
+            say!("valid");
             Ok(0)
         }
         Err(invalid) => {
-            println!("not valid: {invalid}");
+            say!("not valid: {invalid}");
             Ok(1)
         }
     }

@@ -156,8 +156,8 @@ fn tell(
     };
     let when = at.format(&Rfc3339).unwrap_or_default();
     match change {
-        Some(change) => println!("{when} {}", change.headline(target)),
-        None => println!("{when} {target}: nothing changed"),
+        Some(change) => say!("{when} {}", change.headline(target)),
+        None => say!("{when} {target}: nothing changed"),
     }
     if let (Some(path), Some(change)) = (&args.mail, change) {
         let date = at.format(&Rfc2822).unwrap_or_default();

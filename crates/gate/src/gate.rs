@@ -11,7 +11,8 @@ use std::{
 
 use doorwarden_decision::{
     Attempt, Calibration, Counts, Decision, DeviceId, Familiarity, InvalidAccount, Outcome, Policy,
-    Retroaction, SourceKey, Thresholds, Timestamp, Verdict, decide, plan, reasons, settle, unlock,
+    Retroaction, SHED_STRANGERS, SourceKey, Thresholds, Timestamp, Verdict, decide, plan, reasons,
+    settle, unlock,
 };
 
 use futures_util::FutureExt;
@@ -323,15 +324,17 @@ impl Gate {
         let owner = self.keyring.owner(&asked.credentials.account);
         let password = &asked.credentials.password;
         let marks = self.keyring.marks(password.expose(), now);
-        let in_flight = self.in_flight.load(Ordering::Relaxed) as f32;
+        let load = self.in_flight.load(Ordering::Relaxed) as f32 / self.capacity as f32;
+        // Where strangers are shed, looking their passwords up would be most of what they cost.
+        let rank = (load < SHED_STRANGERS).then(|| popularity::rank(password));
         // Without randomness nothing is drawn, and the thresholds stay as they are.
         let drawn = random::<1>().map_or(1, |[byte]| u32::from(byte));
         Ok(Attempt {
             asn: asked.asn,
             owner,
             device: self.keyring.device(&asked.tokens, owner, now),
-            rank: popularity::rank(password),
-            load: in_flight / self.capacity as f32,
+            rank: rank.flatten(),
+            load,
             sampled: drawn.is_multiple_of(Calibration::SAMPLE),
             ..Attempt::new(account, SourceKey::new(asked.client), marks)
         })

@@ -230,8 +230,8 @@ async fn served(bare: &Bare) {
     }
 
     let before = served.cpu();
-    let rate = honest(url, &known, f64::INFINITY).await;
-    let cost = (served.cpu() - before) / (rate * SPAN.as_secs_f64());
+    let Honest { rate, done } = honest(url, &known, f64::INFINITY).await;
+    let cost = (served.cpu() - before) / done;
     println!(
         "right logins of {PEOPLE} people: {rate:.1} a second, {:.2} of bare Argon2id; {:.2} ms of a core each, so that a hash is {:.3} of it",
         rate / bare.rate,
@@ -240,7 +240,7 @@ async fn served(bare: &Bare) {
     );
 
     let paced = bare.rate * 0.25;
-    let calm = honest(url, &known, paced).await;
+    let calm = honest(url, &known, paced).await.rate;
     let memory = peak(served.process.id());
     let stop = Arc::new(AtomicBool::new(false));
     let counts: Arc<[AtomicU32; 2]> = Arc::default();
@@ -248,7 +248,7 @@ async fn served(bare: &Bare) {
     let flooding = flood(url.clone(), aimed, Arc::clone(&stop), Arc::clone(&counts));
     let flood = tokio::spawn(flooding);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let pressed = honest(url, &known, paced).await;
+    let pressed = honest(url, &known, paced).await.rate;
     stop.store(true, Ordering::Relaxed);
     flood.await.unwrap();
     let [refused, others] = [0, 1].map(|i| counts[i].load(Ordering::Relaxed));
@@ -342,16 +342,16 @@ async fn within(hash: f64) {
         println!("  beside {name}: {rate:.0}, {:.1} times", verified / rate);
     }
 
-    // Names and passwords that nobody has tried: all that an attempt costs before it is shed.
-    let full = measured.fill();
+    // Names and passwords that nobody has tried, while strangers have all the places that they may have.
+    let crowd = measured.crowd().await;
     const SHED: u32 = 100_000;
     let before = cpu(std::process::id());
     for i in 0..SHED {
-        let client = IpAddr::from([10, (i >> 16) as u8, (i >> 8) as u8, i as u8]);
-        let shed = measured
-            .attempt(&format!("name-{i}"), &format!("guess {i}"), client)
-            .await;
-        assert!(shed);
+        assert!(
+            measured
+                .is_shed(&format!("name-{i}"), &format!("guess {i}"))
+                .await
+        );
     }
     let cost = (cpu(std::process::id()) - before) / f64::from(SHED);
     println!(
@@ -359,7 +359,7 @@ async fn within(hash: f64) {
         cost * 1e6,
         hash / cost
     );
-    drop(full);
+    drop(crowd);
     let _ = std::fs::remove_dir_all(data);
 }
 
@@ -448,8 +448,15 @@ async fn log_in(client: &Client, url: &str, name: &str, device: &str) -> Option<
     answer.status().is_success().then_some(token)
 }
 
-/// Right logins that get through in a second, when so many are tried at the most.
-async fn honest(url: &str, known: &[Arc<Person>], rate: f64) -> f64 {
+/// Right logins that got through.
+struct Honest {
+    /// A second.
+    rate: f64,
+    done: f64,
+}
+
+/// Right logins, when so many a second are tried at the most.
+async fn honest(url: &str, known: &[Arc<Person>], rate: f64) -> Honest {
     let done = Arc::new(AtomicU32::new(0));
     let started = Instant::now();
     let pause = Duration::try_from_secs_f64(known.len() as f64 / rate).unwrap_or_default();
@@ -475,7 +482,11 @@ async fn honest(url: &str, known: &[Arc<Person>], rate: f64) -> f64 {
         });
     }
     while all.join_next().await.is_some() {}
-    f64::from(done.load(Ordering::Relaxed)) / started.elapsed().as_secs_f64()
+    let done = f64::from(done.load(Ordering::Relaxed));
+    Honest {
+        rate: done / started.elapsed().as_secs_f64(),
+        done,
+    }
 }
 
 /// Wrong logins of invented names, each from one of many addresses; bounded in rate and time.

@@ -103,7 +103,7 @@ impl Hashing {
         self.place(ticket.is_known())
     }
 
-    pub(crate) fn place(&self, known: bool) -> Option<Place> {
+    fn place(&self, known: bool) -> Option<Place> {
         let mut state = self.shared.state();
         let open = if known {
             self.places

@@ -230,7 +230,7 @@ impl App {
         else {
             return Ok(None);
         };
-        let Ok(used) = party.is_by(&state, answer, passkey, &user) else {
+        let Ok(used) = party.is_by(&self.seal, &state, answer, passkey, &user) else {
             return Ok(None);
         };
         let now = self.now();

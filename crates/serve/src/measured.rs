@@ -1,12 +1,12 @@
 //! What the benches hold beside others. Behind a feature: it issues tokens for nobody.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use doorwarden_gate::http::device::Tokens;
 
 use crate::{
     App, Server,
-    door::From,
+    door::{Entry, From},
     hashing::Place,
     tokens::{self, Unissued},
 };
@@ -14,8 +14,8 @@ use crate::{
 /// A server from within.
 pub struct Measured(Arc<App>);
 
-/// All places of those who hash, taken.
-pub struct Full(#[expect(dead_code, reason = "held, not used")] Vec<Place>);
+/// Attempts that hold the places of all strangers.
+pub struct Crowd<'a>(#[expect(dead_code, reason = "held, not used")] Vec<(Entry<'a>, Place)>);
 
 impl Server {
     /// This server, for the benches.
@@ -42,21 +42,32 @@ impl Measured {
         self.0.keys.public(self.0.now()).to_string()
     }
 
-    /// Takes all places.
-    pub fn fill(&self) -> Full {
-        Full(std::iter::from_fn(|| self.0.hashing.place(true)).collect())
+    /// Admits attempts until strangers are shed.
+    pub async fn crowd(&self) -> Crowd<'_> {
+        let mut crowd = Vec::new();
+        while let Some(in_it) = self
+            .admitted(&format!("crowd-{}", crowd.len()), "in it")
+            .await
+        {
+            crowd.push(in_it);
+        }
+        Crowd(crowd)
     }
 
-    /// An attempt that is asked of the gate and finds no place; true where it was shed.
-    pub async fn attempt(&self, name: &str, password: &str, client: IpAddr) -> bool {
+    /// Whether an attempt is shed.
+    pub async fn is_shed(&self, name: &str, password: &str) -> bool {
+        self.admitted(name, password).await.is_none()
+    }
+
+    async fn admitted(&self, name: &str, password: &str) -> Option<(Entry<'_>, Place)> {
+        let mut address = [0; 3];
+        getrandom::fill(&mut address).ok()?;
         let from = From {
-            client,
+            client: [10, address[0], address[1], address[2]].into(),
             tokens: Tokens::default(),
             device: String::new(),
         };
-        match self.0.door.admit("bench", name, password, &from).await {
-            Ok(entry) => entry.place(&self.0.hashing).await.is_err(),
-            Err(_) => true,
-        }
+        let entry = self.0.door.admit("bench", name, password, &from).await;
+        entry.ok()?.place(&self.0.hashing).await.ok()
     }
 }

@@ -76,8 +76,9 @@ pub(crate) struct Passkey {
     pub(crate) name: String,
     pub(crate) created: i64,
     pub(crate) used: Option<i64>,
-    /// One byte of transports, seven of what changes (counter, backup), the public key.
-    kept: Vec<u8>,
+    /// One byte of transports, seven of what changes (counter, backup), the public key: sealed for this
+    /// passkey of this account, so that whoever writes the database can't give it to another.
+    sealed: Vec<u8>,
 }
 
 impl Party {
@@ -95,9 +96,16 @@ impl Party {
     }
 
     /// Asks for a new passkey of a user, beside the ones that there are.
-    pub(crate) fn ask_new(&self, user: &User, there: &[Passkey]) -> Result<Asked, Refused> {
+    pub(crate) fn ask_new(
+        &self,
+        seal: &Seal,
+        user: &User,
+        there: &[Passkey],
+    ) -> Result<Asked, Refused> {
         let handle = handle(&user.id)?;
-        let there = there.iter().map(Passkey::descriptor);
+        let there = there
+            .iter()
+            .map(|passkey| passkey.descriptor(seal, &user.id));
         let there = there.collect::<Result<Vec<_>, _>>()?;
         // Names are put in below: here they would have to be of PRECIS's form, which has no spaces.
         let entity = PublicKeyCredentialUserEntity::from(&handle);
@@ -118,10 +126,11 @@ impl Party {
     /// The passkey that an authenticator has made.
     pub(crate) fn made(
         &self,
+        seal: &Seal,
         state: &[u8],
         answer: &str,
+        user: &User,
         name: &str,
-        now: i64,
     ) -> Result<Passkey, Refused> {
         let state = RegistrationServerState::<16>::decode(state).map_err(Refused::of)?;
         let answer = Registration::from_json_relaxed(answer.as_bytes()).map_err(Refused::of)?;
@@ -138,13 +147,14 @@ impl Party {
         let (id, transports, _, fixed, changing, _) = made.into_parts();
         let Ok(transports) = transports.encode();
         let Ok(fixed) = fixed.encode();
-        Ok(Passkey {
+        let passkey = Passkey {
             id: id.into_inner().to_vec(),
             name: name.chars().take(LONGEST_NAME).collect(),
-            created: now,
+            created: crate::now(),
             used: None,
-            kept: kept(transports, changing, &fixed),
-        })
+            sealed: Vec::new(),
+        };
+        passkey.keeping(seal, &user.id, &kept(transports, changing, &fixed))
     }
 
     /// Asks for any passkey of ours.
@@ -161,6 +171,7 @@ impl Party {
     /// Whether an answer is by this passkey of this user; it comes back as it is to be kept from now on.
     pub(crate) fn is_by(
         &self,
+        seal: &Seal,
         state: &[u8],
         answer: &str,
         passkey: Passkey,
@@ -173,7 +184,8 @@ impl Party {
         if *id.inner() != passkey.id.as_slice() {
             return Err(Refused("it is another passkey's".into()));
         }
-        let (transports, changing, key) = passkey.parts()?;
+        let opened = passkey.opened(seal, &user.id)?;
+        let (transports, changing, key) = parts(&opened)?;
         let fixed = StaticState::<PublicKey>::decode(key).map_err(Refused::of)?;
         let handle = handle(&user.id)?;
         let known = AuthenticatedCredential::new(id, &handle, fixed, changing);
@@ -191,7 +203,7 @@ impl Party {
         let verified = state.verify(&self.id, &answer, &mut known, &options);
         verified.map_err(Refused::of)?;
         let kept = kept(transports, known.dynamic_state(), key);
-        Ok(Passkey { kept, ..passkey })
+        passkey.keeping(seal, &user.id, &kept)
     }
 }
 
@@ -224,19 +236,42 @@ fn kept(transports: u8, changing: DynamicState, fixed: &[u8]) -> Vec<u8> {
     [&[transports][..], &changing, fixed].concat()
 }
 
+/// Transports, what changes, the public key.
+fn parts(kept: &[u8]) -> Result<(u8, DynamicState, &[u8]), Refused> {
+    let unreadable = || Refused("what is kept of the passkey can't be read".into());
+    let (transports, rest) = kept.split_first().ok_or_else(unreadable)?;
+    let (changing, fixed) = rest.split_first_chunk::<7>().ok_or_else(unreadable)?;
+    let changing = DynamicState::decode(*changing).map_err(Refused::of)?;
+    Ok((*transports, changing, fixed))
+}
+
 impl Passkey {
-    fn parts(&self) -> Result<(u8, DynamicState, &[u8]), Refused> {
-        let unreadable = || Refused("what is kept of the passkey can't be read".into());
-        let (transports, rest) = self.kept.split_first().ok_or_else(unreadable)?;
-        let (changing, fixed) = rest.split_first_chunk::<7>().ok_or_else(unreadable)?;
-        let changing = DynamicState::decode(*changing).map_err(Refused::of)?;
-        Ok((*transports, changing, fixed))
+    fn purpose(&self, account: &str) -> String {
+        format!("passkey {account} {}", self.shown())
     }
 
-    fn descriptor(&self) -> Result<PublicKeyCredentialDescriptor<Vec<u8>>, Refused> {
+    fn keeping(self, seal: &Seal, account: &str, kept: &[u8]) -> Result<Self, Refused> {
+        let sealed = seal
+            .seal(&self.purpose(account), kept)
+            .map_err(Refused::of)?;
+        Ok(Self { sealed, ..self })
+    }
+
+    fn opened(&self, seal: &Seal, account: &str) -> Result<Vec<u8>, Refused> {
+        let opened = seal.open(&self.purpose(account), &self.sealed);
+        Ok(opened.map_err(Refused::of)?.to_vec())
+    }
+
+    fn descriptor(
+        &self,
+        seal: &Seal,
+        account: &str,
+    ) -> Result<PublicKeyCredentialDescriptor<Vec<u8>>, Refused> {
+        let opened = self.opened(seal, account)?;
+        let transports = parts(&opened)?.0;
         Ok(PublicKeyCredentialDescriptor {
             id: CredentialId::decode(self.id.clone()).map_err(Refused::of)?,
-            transports: AuthTransports::decode(self.parts()?.0).map_err(Refused::of)?,
+            transports: AuthTransports::decode(transports).map_err(Refused::of)?,
         })
     }
 
@@ -262,7 +297,7 @@ pub(crate) fn opened(seal: &Seal, token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((state, id))
 }
 
-const COLUMNS: &str = "passkeys.id, passkeys.name, passkeys.created, used, kept";
+const COLUMNS: &str = "passkeys.id, passkeys.name, passkeys.created, used, sealed";
 
 fn passkey(row: &Row<'_>) -> Queried<Passkey> {
     Ok(Passkey {
@@ -270,7 +305,7 @@ fn passkey(row: &Row<'_>) -> Queried<Passkey> {
         name: row.get(1)?,
         created: row.get(2)?,
         used: row.get(3)?,
-        kept: row.get(4)?,
+        sealed: row.get(4)?,
     })
 }
 
@@ -296,9 +331,9 @@ pub(crate) fn find(connection: &Connection, id: &[u8]) -> Queried<Option<(Passke
 
 /// Keeps a new passkey; false where it is there already, or there are too many.
 pub(crate) fn add(connection: &Connection, user: &str, new: &Passkey) -> Queried<bool> {
-    let insert = "INSERT INTO passkeys (id, account, name, kept, created) SELECT ?1, ?2, ?3, ?4, ?5 \
+    let insert = "INSERT INTO passkeys (id, account, name, sealed, created) SELECT ?1, ?2, ?3, ?4, ?5 \
          WHERE (SELECT count(*) FROM passkeys WHERE account = ?2) < ?6 ON CONFLICT DO NOTHING";
-    let parameters = params![new.id, user, new.name, new.kept, new.created, MOST];
+    let parameters = params![new.id, user, new.name, new.sealed, new.created, MOST];
     let added = connection.execute(insert, parameters)? == 1;
     if added {
         second_factor::changed(connection, user)?;
@@ -308,8 +343,8 @@ pub(crate) fn add(connection: &Connection, user: &str, new: &Passkey) -> Queried
 
 /// Keeps what has changed of a passkey that was used; false where it is gone.
 pub(crate) fn note_use(connection: &Connection, used: &Passkey, now: i64) -> Queried<bool> {
-    let update = "UPDATE passkeys SET kept = ?1, used = ?2 WHERE id = ?3";
-    Ok(connection.execute(update, params![used.kept, now, used.id])? == 1)
+    let update = "UPDATE passkeys SET sealed = ?1, used = ?2 WHERE id = ?3";
+    Ok(connection.execute(update, params![used.sealed, now, used.id])? == 1)
 }
 
 /// Removes a passkey of a user's own; false where there is none such.
@@ -337,11 +372,33 @@ mod tests {
     }
 
     #[test]
+    fn a_passkey_that_is_given_to_another_account_opens_nothing() {
+        let seal = Seal::new(&doorwarden_gate::Secret::new([1; 32])).unwrap();
+        let of = |id: &[u8]| Passkey {
+            id: id.to_vec(),
+            name: String::new(),
+            created: 0,
+            used: None,
+            sealed: Vec::new(),
+        };
+        let passkey = of(b"one").keeping(&seal, "ann", b"what is kept").unwrap();
+        assert_eq!(passkey.opened(&seal, "ann").unwrap(), b"what is kept");
+        assert!(passkey.opened(&seal, "bob").is_err());
+        let put_elsewhere = Passkey {
+            sealed: passkey.sealed,
+            ..of(b"another")
+        };
+        assert!(put_elsewhere.opened(&seal, "ann").is_err());
+    }
+
+    #[test]
     fn a_login_is_asked_for_anew_each_time() {
         let party = Party::of("https://login.example.org").unwrap();
         let (one, other) = (party.ask().unwrap(), party.ask().unwrap());
         assert_ne!(one.options["challenge"], other.options["challenge"]);
         assert_eq!(one.options["userVerification"], "required");
+        // 128 bits (WebAuthn level 3 §13.4.3 asks for as many).
+        assert_eq!(one.options["challenge"].as_str().unwrap().len(), 22);
         let seal = Seal::new(&doorwarden_gate::Secret::new([1; 32])).unwrap();
         let sealed = token(&seal, &one.state).unwrap();
         let (state, id) = opened(&seal, &sealed).unwrap();

@@ -332,6 +332,26 @@ fn a_proof_is_bound_to_the_operator_s_key() {
 }
 
 #[test]
+fn whoever_reads_may_go_away() {
+    for args in [&["explain"][..], &["schema"], &["sim", "--list"]] {
+        let mut command = doorwarden(args);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(
+            (ended.status.code(), said.as_ref()),
+            (Some(0), ""),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
 fn every_check_explains_itself() {
     let list = run(&["explain"]).out;
     assert_eq!(list.lines().count(), 56, "{list}");

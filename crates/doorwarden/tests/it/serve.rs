@@ -261,6 +261,21 @@ fn changes(service: &Service, round: u64) -> Vec<String> {
 }
 
 #[test]
+fn what_was_counted_comes_back_after_a_restart() {
+    let data = folder("counted").join("data");
+    let service = Service::on(data.clone(), &[]);
+    assert_eq!(service.post("/register", &form("alice", PASSWORD)).0, 202);
+    for i in 0..10 {
+        service.post("/login", &form("alice", &format!("a wrong password {i}")));
+    }
+    assert_eq!(service.post("/login", &form("alice", PASSWORD)).0, 429);
+    service.process.signal("-INT");
+    assert_eq!(service.process.wait().code, Some(0));
+    let service = Service::on(data, &[]);
+    assert_eq!(service.post("/login", &form("alice", PASSWORD)).0, 429);
+}
+
+#[test]
 fn an_operator_adds_disables_and_imports() {
     let service = Service::start("operator", &[]);
     let mut add = doorwarden(&[

@@ -29,7 +29,7 @@ pub(super) static CHECK: Check = Check {
     false_alarms: "None is known.",
     standards: Standards {
         owasp_api: &["API2:2023"],
-        asvs: &["6.2.9"],
+        asvs: &["6.2.8", "6.2.9"],
         cwe: &[916, 521],
         nist: &["3.1.1.2"],
         pci_dss: &["8.3.6"],

@@ -66,7 +66,7 @@ pub(super) async fn asked(
         .store
         .read(move |connection| passkeys::of_user(connection, &id));
     let there = there.await.map_err(|error| app.failed(&error))?;
-    let asked = party.ask_new(user, &there);
+    let asked = party.ask_new(&app.seal, user, &there);
     let asked = asked.map_err(|error| app.failed(&error))?;
     let token = app
         .wait_for("passkey", user, Some(asked.state), ENROLL_SECONDS)
@@ -102,7 +102,7 @@ pub(super) async fn added(
         .and_then(|waiting| waiting.data);
     let state = state.ok_or_else(|| refused("The token is not valid, or you took too long."))?;
     let now = app.now();
-    let made = party(app)?.made(&state, answer, name, now);
+    let made = party(app)?.made(&app.seal, &state, answer, user, name);
     let made = made.map_err(|error| refused(&format!("Refused: {error}.")))?;
     let codes = second_factor::codes().map_err(|_| broken())?;
     let shown = made.shown();

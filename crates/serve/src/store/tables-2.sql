@@ -26,8 +26,8 @@ CREATE TABLE passkeys (
     account TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     -- What a person calls it.
     name TEXT NOT NULL,
-    -- The public key and what is known of the authenticator.
-    kept BLOB NOT NULL,
+    -- The public key and what is known of the authenticator, sealed.
+    sealed BLOB NOT NULL,
     created INTEGER NOT NULL,
     used INTEGER
 ) STRICT;
