@@ -1,8 +1,7 @@
 //! `doorwarden scan`.
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
@@ -178,7 +177,7 @@ pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
         return understood(&options).await;
     }
     if !args.asked.quiet {
-        esay!("{}", words(&plan).trim_end());
+        say!("{}", words(&plan).trim_end());
     }
     let scanned = with_progress(options, interrupt::flag(), args.asked.quiet).await;
     let mut report = scanned.map_err(failure)?;

@@ -162,6 +162,20 @@ impl Door {
         (refused || like_none || self.sends_away(answer)).then_some(false)
     }
 
+    /// The route as it answers another token that opens it: a page may list one's sessions, or greet. `None`
+    /// where the token does not open it.
+    pub(crate) fn shown_to(&self, answer: Answer) -> Option<Self> {
+        let told_by_status = [&self.none, &self.garbage, &self.changed]
+            .iter()
+            .all(|refused| refused.status != self.valid.status);
+        let opens = self.opens(&answer) == Some(true)
+            || (told_by_status && answer.status == self.valid.status);
+        opens.then(|| Self {
+            valid: answer,
+            ..self.clone()
+        })
+    }
+
     /// Whether it leads where the answer to no token leads: to the login.
     fn sends_away(&self, answer: &Answer) -> bool {
         let to = |answer: &Answer| {
@@ -513,18 +527,19 @@ fn scheme_of(credential: &Credential) -> Option<String> {
     }
 }
 
-/// A fresh login's token, which opens the route now; `Err` says why there is none.
+/// A fresh login's token, which opens the route now, and the route as it shows itself to it; `Err` says
+/// why there is none.
 pub(crate) async fn fresh(
     session: &mut Session,
     door: &Door,
-) -> Result<Result<Issued, &'static str>, Stop> {
+) -> Result<Result<(Issued, Door), &'static str>, Stop> {
     let Some(issued) = log_in(session).await? else {
         return Ok(Err("a fresh login was given no token"));
     };
     let answer = ask(session, &door.path, Some(&issued.credential)).await?;
-    Ok(match door.opens(&answer) {
-        Some(true) => Ok(issued),
-        _ => Err("the token of a fresh login does not open the route"),
+    Ok(match door.shown_to(answer) {
+        Some(door) => Ok((issued, door)),
+        None => Err("the token of a fresh login does not open the route"),
     })
 }
 
@@ -662,6 +677,21 @@ pub(crate) mod tests {
             door,
             open: None,
         }
+    }
+
+    #[test]
+    fn a_page_may_show_another_token_something_else() {
+        let other = answer(200, &[], "<ul><li>this session<li>another</ul>");
+        let door = door(401, 401);
+        assert_eq!(door.opens(&other), None);
+        let shown = door.shown_to(other.clone()).unwrap();
+        assert_eq!(shown.opens(&other), Some(true));
+        assert_eq!(shown.opens(&answer(401, &[], "no")), Some(false));
+        assert!(door.shown_to(answer(401, &[], "no")).is_none());
+        assert!(door.shown_to(answer(500, &[], "broken")).is_none());
+        // Where the status does not tell, nothing is taken for granted.
+        let blurred = super::tests::door(200, 401);
+        assert!(blurred.shown_to(other).is_none());
     }
 
     #[test]

@@ -50,8 +50,8 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         let Some(route) = session.found.revocation.clone() else {
             return Ok(Verdict::not_applicable("no revocation was found"));
         };
-        let issued = match access::fresh(session, door).await? {
-            Ok(issued) => issued,
+        let (issued, door) = match access::fresh(session, door).await? {
+            Ok(fresh) => fresh,
             Err(reason) => return Ok(Verdict::inconclusive(reason)),
         };
         let token = issued.credential.token();
@@ -64,7 +64,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             after.describe(),
         );
         let verdict = judge(revoked.status, door.opens(&after));
-        Ok(access::with_controls(verdict, door, Some(shown)))
+        Ok(access::with_controls(verdict, &door, Some(shown)))
     })
 }
 

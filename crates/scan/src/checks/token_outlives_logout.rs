@@ -53,8 +53,8 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             let reason = "no logout was found; name it: --logout 'POST /logout'";
             return Ok(Verdict::not_applicable(reason));
         };
-        let issued = match access::fresh(session, door).await? {
-            Ok(issued) => issued,
+        let (issued, door) = match access::fresh(session, door).await? {
+            Ok(fresh) => fresh,
             Err(reason) => return Ok(Verdict::inconclusive(reason)),
         };
         let request = Request::new(&logout.method, &logout.path);
@@ -67,7 +67,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             after.describe(),
         );
         let verdict = judge(left.status, door.opens(&after));
-        Ok(access::with_controls(verdict, door, Some(shown)))
+        Ok(access::with_controls(verdict, &door, Some(shown)))
     })
 }
 

@@ -733,9 +733,14 @@ async fn end_session(State(app): State<Shared>, visitor: Visitor, fields: Fields
     }
 }
 
-async fn log_out(State(app): State<Shared>, visitor: Visitor, fields: Fields) -> Response {
+async fn log_out(
+    State(app): State<Shared>,
+    visitor: Visitor,
+    fields: Result<Fields, Response>,
+) -> Response {
     let (now, id, user) = (app.now(), visitor.session.id, visitor.user.id);
-    let everywhere = fields.get("everywhere").is_some();
+    // Whoever sends nothing means this session.
+    let everywhere = fields.is_ok_and(|fields| fields.get("everywhere").is_some());
     let ending = app.store.write(move |connection| match everywhere {
         true => tokens::end_all(connection, &user, now),
         false => tokens::end(connection, &id, now),
