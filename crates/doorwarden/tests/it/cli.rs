@@ -333,7 +333,7 @@ fn a_proof_is_bound_to_the_operator_s_key() {
 
 #[test]
 fn whoever_reads_may_go_away() {
-    for args in [&["explain"][..], &["schema"], &["sim", "--list"]] {
+    for args in [&["explain"][..], &["schema", "report"], &["sim", "--list"]] {
         let mut command = doorwarden(args);
         let mut child = command
             .stdout(Stdio::piped())

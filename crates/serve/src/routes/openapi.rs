@@ -318,6 +318,8 @@ fn field_schema(name: &str) -> Value {
             schema["format"] = "password".into();
             schema
         }
+        // An authenticator's answer.
+        "credential" => text_schema(12_000),
         _ => text_schema(1000),
     }
 }

@@ -33,8 +33,8 @@ pub(super) fn routes() -> Router<Shared> {
 fn party(app: &App) -> Result<&Party, Response> {
     app.passkeys.as_ref().ok_or_else(|| {
         problem(
-            StatusCode::CONFLICT,
-            "Passkeys need an issuer with a host name, and this one has an address.",
+            StatusCode::NOT_FOUND,
+            "There are no passkeys here: the issuer has an address instead of a host name.",
         )
     })
 }
