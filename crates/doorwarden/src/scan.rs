@@ -177,7 +177,7 @@ pub(crate) async fn scan(args: Args) -> Result<u8, Failure> {
         return understood(&options).await;
     }
     if !args.asked.quiet {
-        say!("{}", words(&plan).trim_end());
+        eprint!("{}", words(&plan));
     }
     let scanned = with_progress(options, interrupt::flag(), args.asked.quiet).await;
     let mut report = scanned.map_err(failure)?;

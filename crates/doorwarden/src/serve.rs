@@ -159,8 +159,8 @@ pub(crate) async fn serve(args: Args) -> Result<u8, Failure> {
     let keeping = tokio::spawn(state::keep(data.clone(), Arc::clone(&gate)));
     server.run(interrupted()).await;
     keeping.abort();
-    state::save(&data, &gate)?;
     trail.close();
+    state::save(&data, &gate)?;
     Ok(0)
 }
 
@@ -237,6 +237,11 @@ enum UsersCommand {
         /// Its name
         name: String,
     },
+    /// Take an account's passkeys, authenticator and recovery codes away; its sessions end
+    ResetFactors {
+        /// Its name
+        name: String,
+    },
     /// Import accounts with hashes of Django, Werkzeug, passlib or bcrypt: a CSV file with a header, or a
     /// JSON object a line, with name, hash, and perhaps mail and disabled
     Import {
@@ -299,6 +304,11 @@ pub(crate) async fn users(args: UsersArgs) -> Result<u8, Failure> {
         UsersCommand::Unlock { name } => {
             office.unlock(&name).await.map_err(Failure::usage)?;
             say!("unlocked {}", name.escape_debug());
+            Ok(0)
+        }
+        UsersCommand::ResetFactors { name } => {
+            office.reset_factors(&name).await.map_err(Failure::usage)?;
+            say!("reset the factors of {}", name.escape_debug());
             Ok(0)
         }
         UsersCommand::Import { file } => import(&office, &file).await,

@@ -6,7 +6,7 @@ use std::path::Path;
 use argon2::Block;
 use doorwarden_gate::{Secret, http::credentials::Password};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     Config, KeyError, StartError, StoreError, Stored, UnknownHash,
@@ -15,7 +15,7 @@ use crate::{
     keys, mail,
     passwords::{self, Cost, Unfit},
     seal::Seal,
-    server,
+    second_factor, server,
     store::{Connection, Queried, Store, params},
     tokens::{self, Random},
     unlocks,
@@ -194,7 +194,14 @@ impl Office {
         };
         match self
             .store
-            .write(move |connection| users::insert(connection, &new))
+            .write(move |connection| {
+                let made = users::insert(connection, &new)?;
+                if made {
+                    let detail = json!({"by": COMMAND_LINE, "admin": new.admin});
+                    audit::note(connection, new.now, "added", Some(&new.id), &detail)?;
+                }
+                Ok(made)
+            })
             .await?
         {
             true => Ok(()),
@@ -214,7 +221,11 @@ impl Office {
         let now = crate::now();
         Ok(self
             .store
-            .write(move |connection| users::disable(connection, &id, disabled, now))
+            .write(move |connection| {
+                users::disable(connection, &id, disabled, now)?;
+                let event = if disabled { "disabled" } else { "enabled" };
+                by_command(connection, now, event, &id)
+            })
             .await?)
     }
 
@@ -224,7 +235,22 @@ impl Office {
         let id = tokens::id().map_err(|_| OfficeError::Hash)?;
         Ok(self
             .store
-            .write(move |connection| unlocks::write(connection, &id, &account, now))
+            .write(move |connection| {
+                by_command(connection, now, "unlocked", &account)?;
+                unlocks::write(connection, &id, &account, now)
+            })
+            .await?)
+    }
+
+    /// Takes an account's passkeys, authenticator and recovery codes away; its sessions end.
+    pub async fn reset_factors(&self, name: &str) -> Result<(), OfficeError> {
+        let (id, now) = (self.id(name).await?, crate::now());
+        Ok(self
+            .store
+            .write(move |connection| {
+                by_command(connection, now, "factors-reset", &id)?;
+                second_factor::reset(connection, &id, now)
+            })
             .await?)
     }
 
@@ -272,7 +298,10 @@ impl Office {
         let (id, now) = (self.id(name).await?, crate::now());
         Ok(self
             .store
-            .write(move |connection| tokens::end_all(connection, &id, now))
+            .write(move |connection| {
+                by_command(connection, now, "sessions-ended", &id)?;
+                tokens::end_all(connection, &id, now)
+            })
             .await?)
     }
 
@@ -282,19 +311,31 @@ impl Office {
         name: &str,
     ) -> Result<(String, zeroize::Zeroizing<String>), OfficeError> {
         let (id, secret) = add_client(&self.store, name, crate::now()).await?;
+        self.note("client-added", json!({"client": id})).await?;
         Ok((id, zeroize::Zeroizing::new(secret.expose().to_owned())))
     }
 
     /// Makes the next key that signs tokens; comes back with its id.
     pub async fn rotate_keys(&self, algorithm: Algorithm) -> Result<String, OfficeError> {
-        Ok(keys::rotate(
+        let kid = keys::rotate(
             &self.store,
             &self.seal,
             algorithm,
             self.config.access(),
             crate::now(),
         )
-        .await?)
+        .await?;
+        self.note("keys-rotated", json!({"kid": kid})).await?;
+        Ok(kid)
+    }
+
+    async fn note(&self, event: &'static str, mut detail: Value) -> Result<(), OfficeError> {
+        detail["by"] = COMMAND_LINE.into();
+        let now = crate::now();
+        Ok(self
+            .store
+            .write(move |connection| audit::note(connection, now, event, None, &detail))
+            .await?)
     }
 
     /// Reads accounts with the hashes of another system: CSV with a header, or a JSON object a line, with
@@ -342,6 +383,14 @@ impl Office {
         imported.not.sort_by_key(|not| not.line);
         Ok(imported)
     }
+}
+
+/// Who did what the command line does.
+const COMMAND_LINE: &str = "command line";
+
+fn by_command(connection: &Connection, now: i64, event: &str, account: &str) -> Queried<()> {
+    let detail = json!({"by": COMMAND_LINE});
+    audit::note(connection, now, event, Some(account), &detail)
 }
 
 fn hash(password: &Password, cost: Cost) -> Result<String, OfficeError> {

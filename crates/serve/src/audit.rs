@@ -32,18 +32,25 @@ pub struct Happened {
 impl App {
     /// Notes what happened, together with what is written next.
     pub(crate) fn audit(&self, event: &'static str, user: Option<&str>, detail: Value) {
-        let (at, user) = (self.now(), user.map(str::to_owned));
-        let posted = self.store.post(move |connection| {
-            let insert = "INSERT INTO audit (at, event, account, detail) VALUES (?1, ?2, ?3, ?4)";
-            let parameters = params![at, event, user, detail.to_string()];
-            connection.execute(insert, parameters).map(drop)
-        });
-        if !posted {
-            self.complain()(&format!(
-                "failed to note `{event}`: too much waits to be written"
-            ));
-        }
+        let (now, user, complain) = (self.now(), user.map(str::to_owned), self.complain());
+        self.store.post(
+            move |connection| note(connection, now, event, user.as_deref(), &detail),
+            move |reason| complain(&format!("failed to note `{event}`: {reason}")),
+        );
     }
+}
+
+/// Notes what happened.
+pub(crate) fn note(
+    connection: &Connection,
+    now: i64,
+    event: &str,
+    account: Option<&str>,
+    detail: &Value,
+) -> Queried<()> {
+    let insert = "INSERT INTO audit (at, event, account, detail) VALUES (?1, ?2, ?3, ?4)";
+    let parameters = params![now, event, account, detail.to_string()];
+    connection.execute(insert, parameters).map(drop)
 }
 
 /// The last events, the newest first; of one account, where one is named.

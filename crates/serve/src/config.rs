@@ -71,6 +71,8 @@ pub struct Config {
     pub session_days: u32,
     /// How long it lives unused, in days.
     pub idle_days: u32,
+    /// How long what happened can be read, in days.
+    pub audit_days: u32,
     /// Whether people may register.
     pub registration: bool,
     /// The cost of new password hashes.
@@ -131,6 +133,7 @@ impl Default for Config {
             access_minutes: 15,
             session_days: 30,
             idle_days: 14,
+            audit_days: 400,
             registration: true,
             cost: Cost::default(),
             hash_threads: None,
@@ -246,6 +249,7 @@ impl Config {
             ("access_minutes", self.access_minutes as usize),
             ("session_days", self.session_days as usize),
             ("idle_days", self.idle_days as usize),
+            ("audit_days", self.audit_days as usize),
             ("hash_threads", self.hash_threads.unwrap_or(1)),
             ("memory_mib", self.memory_mib),
         ] {

@@ -14,6 +14,10 @@ use crate::{
 /// How old a proof may be, in seconds (RFC 9449 §11.1 asks for "a relatively brief period").
 const OLDEST: i64 = 60;
 
+/// How far the clocks of two nodes may be apart, in seconds: what one still takes is not forgotten by the
+/// other.
+const SKEW: i64 = 60;
+
 /// The algorithms of proofs.
 pub(crate) const ALGORITHMS: [Algorithm; 5] = [
     Algorithm::ES256,
@@ -124,7 +128,7 @@ pub(crate) fn proof(headers: &HeaderMap, used: &Use<'_>) -> Result<Option<Proof>
 }
 
 impl App {
-    /// Uses a proof up. Asked when the rest is right, so that strangers can't fill the memory of it.
+    /// Uses a proof up. Asked when the rest is right, so that strangers can't fill the table of it.
     pub(crate) async fn use_up(&self, proof: &Proof) -> Result<Result<(), NoProof>, StoreError> {
         let first = self.take_once(proof.id.clone(), proof.ends).await?;
         Ok(first.then_some(()).ok_or(NoProof::Replayed))
@@ -139,8 +143,9 @@ impl App {
     }
 }
 
-fn take_once(connection: &Connection, id: &[u8], ends: i64, now: i64) -> Queried<bool> {
-    connection.execute("DELETE FROM once WHERE expires < ?1", params![now])?;
+pub(crate) fn take_once(connection: &Connection, id: &[u8], ends: i64, now: i64) -> Queried<bool> {
+    let old = "DELETE FROM once WHERE expires < ?1";
+    connection.execute(old, params![now - SKEW])?;
     let take = "INSERT INTO once (id, expires) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     Ok(connection.execute(take, params![id, ends])? == 1)
 }

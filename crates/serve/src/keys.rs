@@ -158,7 +158,7 @@ impl Keys {
             } else {
                 now + PUBLISHED_BEFORE
             };
-            add(store, seal, algorithm, now, signs, None).await?;
+            add(store, seal, algorithm, now, signs, Replaces::Nothing).await?;
             keys.reload(store, seal).await?;
         }
         Ok(keys)
@@ -244,7 +244,8 @@ impl Keys {
 type Row = (String, String, Vec<u8>, String, i64, Option<i64>);
 
 fn rows(connection: &Connection) -> Queried<Vec<Row>> {
-    let query = "SELECT kid, algorithm, sealed, public, signs, retired FROM keys ORDER BY signs";
+    let query =
+        "SELECT kid, algorithm, sealed, public, signs, retired FROM keys ORDER BY signs, kid";
     let row = |row: &store::Row<'_>| {
         Ok((
             row.get(0)?,
@@ -258,14 +259,22 @@ fn rows(connection: &Connection) -> Queried<Vec<Row>> {
     connection.all(query, params![], row)
 }
 
-/// Makes a key and retires the others at a time.
+/// What a new key takes the place of.
+enum Replaces {
+    /// It is the first of its algorithm, unless another node was quicker.
+    Nothing,
+    /// The others end at a time.
+    Others(i64),
+}
+
+/// Makes a key.
 async fn add(
     store: &Store,
     seal: &Seal,
     algorithm: Algorithm,
     now: i64,
     signs: i64,
-    others_end: Option<i64>,
+    replaces: Replaces,
 ) -> Result<String, KeyError> {
     let signing = matches!(
         algorithm,
@@ -291,14 +300,25 @@ async fn add(
     let named = kid.clone();
     store
         .write(move |connection| {
-            if let Some(end) = others_end {
-                connection.execute("UPDATE keys SET retired = ?1 WHERE retired IS NULL", params![end])?;
-                connection.execute("DELETE FROM keys WHERE retired < ?1", params![now])?;
+            match replaces {
+                Replaces::Others(end) => {
+                    let retire = "UPDATE keys SET retired = ?1 WHERE retired IS NULL";
+                    connection.execute(retire, params![end])?;
+                    connection.execute("DELETE FROM keys WHERE retired < ?1", params![now])?;
+                }
+                Replaces::Nothing => {
+                    let query = "SELECT 1 FROM keys WHERE algorithm = ?1 AND retired IS NULL";
+                    let algorithm = params![algorithm.to_string()];
+                    if connection.first(query, algorithm, |_| Ok(()))?.is_some() {
+                        return Ok(());
+                    }
+                }
             }
-            connection.execute(
-                "INSERT INTO keys (kid, algorithm, sealed, public, created, signs) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![kid, algorithm.to_string(), sealed, public.to_string(), now, signs],
-            )
+            let insert = "INSERT INTO keys (kid, algorithm, sealed, public, created, signs) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let (algorithm, public) = (algorithm.to_string(), public.to_string());
+            let parameters = params![kid, algorithm, sealed, public, now, signs];
+            connection.execute(insert, parameters).map(drop)
         })
         .await?;
     Ok(named)
@@ -320,7 +340,7 @@ pub(crate) async fn rotate(
         algorithm,
         now,
         signs,
-        Some(signs + token_seconds),
+        Replaces::Others(signs + token_seconds),
     )
     .await
 }

@@ -18,7 +18,7 @@
 //! unlocks.rs        accounts that an operator lets be tried again
 //! audit.rs          what happened, for whoever asks later
 //! users.rs          accounts, by name only for whoever holds an Entry
-//! store.rs          SQLite: one thread writes, in groups
+//! store/            SQLite or PostgreSQL: one thread writes, in groups
 //! admin.rs          what an operator does, by command line or API
 //! ```
 

@@ -24,7 +24,11 @@ use crate::{
     users::{self, User},
 };
 #[cfg(feature = "passkeys")]
-use crate::{door::Entry, passkeys, tokens::hex};
+use crate::{
+    door::Entry,
+    dpop, passkeys,
+    tokens::{digest, hex},
+};
 
 /// Somebody whose secrets were all right: the password, and the second factor where there is one. What
 /// tokens are issued for; nothing outside of this file makes one.
@@ -67,6 +71,16 @@ pub(crate) struct Factors {
 pub(crate) enum Factor {
     Totp,
     Recovery,
+}
+
+impl Factor {
+    /// Which factor a code is of: an authenticator's have six digits.
+    pub(crate) fn of(code: &str) -> Self {
+        match code.len() {
+            6 => Self::Totp,
+            _ => Self::Recovery,
+        }
+    }
 }
 
 /// What a person's name is counted under: apart from what is counted for second factors, clients and the
@@ -188,11 +202,9 @@ impl App {
         from: &From,
     ) -> Result<Login, Response> {
         let id = passkeys::named(answer).unwrap_or_default();
-        let account = format!("passkey:{}", hex(&id));
-        let entry = self
-            .door
-            .admit(route, &account, &hex(&sha256(answer)), from)
-            .await?;
+        let account = format!("passkey:{}", hex(&digest(&id)));
+        let guess = hex(&sha256(answer));
+        let entry = self.door.admit(route, &account, &guess, from).await?;
         let right = match self.by_passkey(&entry, id, token, answer).await {
             Ok(right) => right,
             Err(error) => {
@@ -204,7 +216,9 @@ impl App {
             entry.wrong().await;
             return Ok(Login::Wrong);
         };
-        entry.right().await;
+        // Nothing was guessed, so nothing is vouched for: with twenty passkeys an account would speak for a
+        // network twenty times.
+        entry.given_up().await;
         let detail = json!({"address": from.client, "passkey": true});
         self.audit("login", Some(&user.id), detail);
         let at = self.now();
@@ -220,27 +234,27 @@ impl App {
         token: &str,
         answer: &str,
     ) -> Result<Option<User>, StoreError> {
-        let found = self
+        let Some(party) = &self.passkeys else {
+            return Ok(None);
+        };
+        let finding = self
             .store
-            .read(move |connection| passkeys::find(connection, &id))
-            .await?;
-        let opened = passkeys::opened(&self.seal, token);
-        let (Some(party), Some((passkey, user)), Some((state, once))) =
-            (&self.passkeys, found, opened)
+            .read(move |connection| passkeys::find(connection, &id));
+        let (Some((passkey, user)), Some((state, once))) = (finding.await?, party.opened(token))
         else {
             return Ok(None);
         };
+        let before = passkey.sealed.clone();
         let Ok(used) = party.is_by(&self.seal, &state, answer, passkey, &user) else {
             return Ok(None);
         };
         let now = self.now();
-        if !self.take_once(once, now + passkeys::ASKED_SECONDS).await? {
-            return Ok(None);
-        }
-        let noting = self
-            .store
-            .write(move |connection| passkeys::note_use(connection, &used, now));
-        Ok(noting.await?.then_some(user))
+        let using = self.store.write(move |connection| {
+            let ends = now + passkeys::ASKED_SECONDS;
+            let first = dpop::take_once(connection, &once, ends, now)?;
+            Ok(first && passkeys::note_use(connection, &used, &before, now)?)
+        });
+        Ok(using.await?.then_some(user))
     }
 
     /// Tries a second factor. The token names the user; guesses are counted for that user, whatever
@@ -541,7 +555,8 @@ impl App {
         };
         let text = format!(
             "{what}, for {} at {}.\n\nIf it was not you, choose another password at\n\n  {}/account/forgot\n\n\
-             which ends all sessions.",
+             which ends all sessions, and tell whoever runs this service: a passkey or a second factor that\n\
+             somebody added stays until they remove it.",
             user.name, self.issuer, self.issuer
         );
         let (mailer, failed) = (std::sync::Arc::clone(&self.mailer), self.complain());

@@ -45,11 +45,14 @@ impl Measured {
     /// Admits attempts until strangers are shed.
     pub async fn crowd(&self) -> Crowd<'_> {
         let mut crowd = Vec::new();
-        while let Some(in_it) = self
-            .admitted(&format!("crowd-{}", crowd.len()), "in it")
-            .await
-        {
-            crowd.push(in_it);
+        loop {
+            // Each with a guess of its own: the same would be a spray.
+            let number = crowd.len();
+            let (name, guess) = (format!("crowd-{number}"), format!("in it {number}"));
+            match self.admitted(&name, &guess).await {
+                Some(in_it) => crowd.push(in_it),
+                None => break,
+            }
         }
         Crowd(crowd)
     }

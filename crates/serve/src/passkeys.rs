@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use doorwarden_gate::Secret;
 use serde_json::Value;
 use webauthn_rp::{
     AuthenticatedCredential, DiscoverableAuthentication16, DiscoverableAuthenticationServerState,
@@ -61,6 +62,8 @@ impl Refused {
 pub(crate) struct Party {
     id: RpId,
     origin: String,
+    /// For the states of logins, which are handed out.
+    tokens: Seal,
 }
 
 /// What is asked of an authenticator, and what has to be known when it answers.
@@ -78,21 +81,20 @@ pub(crate) struct Passkey {
     pub(crate) used: Option<i64>,
     /// One byte of transports, seven of what changes (counter, backup), the public key: sealed for this
     /// passkey of this account, so that whoever writes the database can't give it to another.
-    sealed: Vec<u8>,
+    pub(crate) sealed: Vec<u8>,
 }
 
 impl Party {
     /// For an issuer with a host name; browsers have no passkeys for addresses.
-    pub(crate) fn of(issuer: &str) -> Option<Self> {
-        let url = url::Url::parse(issuer).ok()?;
-        let url::Host::Domain(host) = url.host()? else {
-            return None;
+    pub(crate) fn of(issuer: &str, secret: &Secret) -> Result<Option<Self>, Unsealable> {
+        let Some((host, origin)) = named_host(issuer) else {
+            return Ok(None);
         };
-        let id = AsciiDomain::try_from(host.to_owned()).ok()?;
-        Some(Self {
-            id: RpId::Domain(id),
-            origin: url.origin().ascii_serialization(),
-        })
+        Ok(Some(Self {
+            id: RpId::Domain(host),
+            origin,
+            tokens: Seal::for_tokens(secret)?,
+        }))
     }
 
     /// Asks for a new passkey of a user, beside the ones that there are.
@@ -207,6 +209,16 @@ impl Party {
     }
 }
 
+/// The host of an issuer, where it is a name, and its origin.
+fn named_host(issuer: &str) -> Option<(AsciiDomain, String)> {
+    let url = url::Url::parse(issuer).ok()?;
+    let url::Host::Domain(host) = url.host()? else {
+        return None;
+    };
+    let host = AsciiDomain::try_from(host.to_owned()).ok()?;
+    Some((host, url.origin().ascii_serialization()))
+}
+
 fn millis() -> NonZeroU32 {
     u32::try_from(ASKED.as_millis())
         .ok()
@@ -284,17 +296,19 @@ impl Passkey {
 /// The purpose that a login's state is sealed for.
 const PURPOSE: &str = "passkey login";
 
-/// A login's state as a token: nothing is kept of who has only asked.
-pub(crate) fn token(seal: &Seal, state: &[u8]) -> Result<String, Unsealable> {
-    Ok(BASE64.encode(seal.seal(PURPOSE, state)?))
-}
+impl Party {
+    /// A login's state as a token: nothing is kept of who has only asked.
+    pub(crate) fn token(&self, state: &[u8]) -> Result<String, Unsealable> {
+        Ok(BASE64.encode(self.tokens.seal(PURPOSE, state)?))
+    }
 
-/// The state in a token, and an id by which it is used once.
-pub(crate) fn opened(seal: &Seal, token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
-    let sealed = BASE64.decode(token).ok()?;
-    let state = seal.open(PURPOSE, &sealed).ok()?.to_vec();
-    let id = digest(&SHA256, &state).as_ref().to_vec();
-    Some((state, id))
+    /// The state in a token, and an id by which it is used once.
+    pub(crate) fn opened(&self, token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+        let sealed = BASE64.decode(token).ok()?;
+        let state = self.tokens.open(PURPOSE, &sealed).ok()?.to_vec();
+        let id = digest(&SHA256, &state).as_ref().to_vec();
+        Some((state, id))
+    }
 }
 
 const COLUMNS: &str = "passkeys.id, passkeys.name, passkeys.created, used, sealed";
@@ -341,18 +355,27 @@ pub(crate) fn add(connection: &Connection, user: &str, new: &Passkey) -> Queried
     Ok(added)
 }
 
-/// Keeps what has changed of a passkey that was used; false where it is gone.
-pub(crate) fn note_use(connection: &Connection, used: &Passkey, now: i64) -> Queried<bool> {
-    let update = "UPDATE passkeys SET sealed = ?1, used = ?2 WHERE id = ?3";
-    Ok(connection.execute(update, params![used.sealed, now, used.id])? == 1)
+/// Keeps what has changed of a passkey that was used; false where it was used otherwise meanwhile, or is
+/// gone: what it was compared with is not what it is now.
+pub(crate) fn note_use(
+    connection: &Connection,
+    used: &Passkey,
+    before: &[u8],
+    now: i64,
+) -> Queried<bool> {
+    let update = "UPDATE passkeys SET sealed = ?1, used = ?2 WHERE id = ?3 AND sealed = ?4";
+    let parameters = params![used.sealed, now, used.id, before];
+    Ok(connection.execute(update, parameters)? == 1)
 }
 
-/// Removes a passkey of a user's own; false where there is none such.
-pub(crate) fn remove(connection: &Connection, user: &str, id: &[u8]) -> Queried<bool> {
-    let delete = "DELETE FROM passkeys WHERE id = ?1 AND account = ?2";
-    let removed = connection.execute(delete, params![id, user])? == 1;
+/// Removes a passkey of a user's own; false where there is none such, or the user's credentials were
+/// changed meanwhile.
+pub(crate) fn remove(connection: &Connection, user: &User, id: &[u8]) -> Queried<bool> {
+    let delete = "DELETE FROM passkeys WHERE id = ?1 AND account = ?2 \
+         AND EXISTS (SELECT 1 FROM users WHERE id = ?2 AND credentials = ?3)";
+    let removed = connection.execute(delete, params![id, user.id, user.credentials])? == 1;
     if removed {
-        second_factor::changed(connection, user)?;
+        second_factor::changed(connection, &user.id)?;
     }
     Ok(removed)
 }
@@ -363,17 +386,22 @@ mod tests {
 
     #[test]
     fn passkeys_are_for_hosts_with_names() {
-        assert!(Party::of("http://127.0.0.1:8400").is_none());
-        assert!(Party::of("http://[::1]:8400").is_none());
-        let party = Party::of("http://localhost:8400").unwrap();
-        assert_eq!(party.origin, "http://localhost:8400");
-        let party = Party::of("https://login.example.org/base").unwrap();
-        assert_eq!(party.origin, "https://login.example.org");
+        assert!(named_host("http://127.0.0.1:8400").is_none());
+        assert!(named_host("http://[::1]:8400").is_none());
+        for (issuer, origin) in [
+            ("http://localhost:8400", "http://localhost:8400"),
+            (
+                "https://login.example.org/base",
+                "https://login.example.org",
+            ),
+        ] {
+            assert_eq!(named_host(issuer).unwrap().1, origin);
+        }
     }
 
     #[test]
     fn a_passkey_that_is_given_to_another_account_opens_nothing() {
-        let seal = Seal::new(&doorwarden_gate::Secret::new([1; 32])).unwrap();
+        let seal = Seal::new(&Secret::new([1; 32])).unwrap();
         let of = |id: &[u8]| Passkey {
             id: id.to_vec(),
             name: String::new(),
@@ -393,22 +421,20 @@ mod tests {
 
     #[test]
     fn a_login_is_asked_for_anew_each_time() {
-        let party = Party::of("https://login.example.org").unwrap();
+        let secret = Secret::new([1; 32]);
+        let party = Party::of("https://login.example.org", &secret)
+            .unwrap()
+            .unwrap();
         let (one, other) = (party.ask().unwrap(), party.ask().unwrap());
         assert_ne!(one.options["challenge"], other.options["challenge"]);
         assert_eq!(one.options["userVerification"], "required");
         // 128 bits (WebAuthn level 3 §13.4.3 asks for as many).
         assert_eq!(one.options["challenge"].as_str().unwrap().len(), 22);
-        let seal = Seal::new(&doorwarden_gate::Secret::new([1; 32])).unwrap();
-        let sealed = token(&seal, &one.state).unwrap();
-        let (state, id) = opened(&seal, &sealed).unwrap();
+        let sealed = party.token(&one.state).unwrap();
+        let (state, id) = party.opened(&sealed).unwrap();
         assert_eq!(state, one.state);
-        assert_ne!(
-            opened(&seal, &token(&seal, &other.state).unwrap())
-                .unwrap()
-                .1,
-            id
-        );
-        assert!(opened(&seal, "nonsense").is_none());
+        let sealed = party.token(&other.state).unwrap();
+        assert_ne!(party.opened(&sealed).unwrap().1, id);
+        assert!(party.opened("nonsense").is_none());
     }
 }

@@ -15,8 +15,20 @@ pub(crate) struct Seal(RandomizedNonceKey);
 pub struct Unsealable;
 
 impl Seal {
+    /// For what is kept.
     pub(crate) fn new(secret: &Secret) -> Result<Self, Unsealable> {
-        let key = Zeroizing::new(secret.derive("serve-at-rest", 0));
+        Self::under(secret, "serve-at-rest")
+    }
+
+    /// For what is handed out: as often as anybody asks, so under a key of its own (SP 800-38D §8.3 lets one
+    /// seal 2^32 times with random nonces).
+    #[cfg(feature = "passkeys")]
+    pub(crate) fn for_tokens(secret: &Secret) -> Result<Self, Unsealable> {
+        Self::under(secret, "serve-tokens")
+    }
+
+    fn under(secret: &Secret, purpose: &str) -> Result<Self, Unsealable> {
+        let key = Zeroizing::new(secret.derive(purpose, 0));
         RandomizedNonceKey::new(&AES_256_GCM, &*key)
             .map(Self)
             .map_err(|_| Unsealable)

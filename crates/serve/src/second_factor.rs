@@ -5,7 +5,7 @@ use totp_rs::{Builder, Secret, Totp};
 use crate::{
     seal::{Seal, Unsealable},
     store::{Connection, Queried, params},
-    tokens::sha256,
+    tokens::{self, sha256},
     users::User,
 };
 
@@ -144,10 +144,23 @@ pub(crate) fn keep_codes(connection: &Connection, user: &str, codes: &[String]) 
     Ok(())
 }
 
-/// Takes the authenticator away.
-pub(crate) fn remove(connection: &Connection, user: &str) -> Queried<()> {
-    let set = "UPDATE users SET totp = NULL WHERE id = ?1";
-    connection.execute(set, params![user])?;
+/// Takes the authenticator away; false where the user's credentials were changed meanwhile.
+pub(crate) fn remove(connection: &Connection, user: &User) -> Queried<bool> {
+    let set = "UPDATE users SET totp = NULL WHERE id = ?1 AND credentials = ?2";
+    let removed = connection.execute(set, params![user.id, user.credentials])? == 1;
+    if removed {
+        changed(connection, &user.id)?;
+    }
+    Ok(removed)
+}
+
+/// Takes all factors away, for an operator whose user has lost them, or was given some by a thief; the
+/// sessions end.
+pub(crate) fn reset(connection: &Connection, user: &str, now: i64) -> Queried<()> {
+    connection.execute("DELETE FROM passkeys WHERE account = ?1", params![user])?;
+    connection.execute("UPDATE users SET totp = NULL WHERE id = ?1", params![user])?;
+    connection.execute("DELETE FROM pending WHERE account = ?1", params![user])?;
+    tokens::end_all(connection, user, now)?;
     changed(connection, user)
 }
 

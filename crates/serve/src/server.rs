@@ -23,6 +23,9 @@ use crate::{
 /// How often the keys are looked at: a rotation by the command line takes effect within this.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// How long requests under way may take when the server ends.
+const GRACE: Duration = Duration::from_secs(30);
+
 /// How often what has ended is deleted.
 const TIDY: Duration = Duration::from_secs(3600);
 
@@ -59,29 +62,38 @@ impl Tls {
         }))
     }
 
-    /// When the certificate was written.
-    fn written(&self) -> Option<SystemTime> {
-        std::fs::metadata(&self.certificate)
-            .and_then(|file| file.modified())
-            .ok()
+    /// When the certificate and its key were written.
+    fn written(&self) -> [Option<SystemTime>; 2] {
+        [&self.certificate, &self.key].map(|file| std::fs::metadata(file).ok()?.modified().ok())
     }
 
-    /// Reads the files again whenever they have changed; what can't be read leaves the last in use.
+    /// Reads the files again whenever one has changed. What can't be read leaves the last in use, and is
+    /// tried again: they are written one after the other.
     async fn renew(self, app: Arc<App>) {
         let mut last = self.written();
+        let mut failed = None;
         loop {
             sleep(LOOK).await;
             let written = self.written();
             if written == last {
                 continue;
             }
-            last = written;
             let reading = self
                 .config
                 .reload_from_pem_file(&self.certificate, &self.key);
-            if let Err(error) = reading.await {
-                let certificate = self.certificate.display();
-                app.complain()(&format!("failed to renew {certificate}: {error}"));
+            match reading.await {
+                Ok(()) => last = written,
+                // What is so still at the next look is no renewal that is under way.
+                Err(error) => {
+                    if failed == Some((written, false)) {
+                        let certificate = self.certificate.display();
+                        app.complain()(&format!("failed to renew {certificate}: {error}"));
+                    }
+                    failed = match failed {
+                        Some((pair, _)) if pair == written => Some((written, true)),
+                        _ => Some((written, false)),
+                    };
+                }
             }
         }
     }
@@ -183,7 +195,7 @@ impl Server {
         let issuer = config.issuer(address);
         let app = App {
             #[cfg(feature = "passkeys")]
-            passkeys: crate::passkeys::Party::of(&issuer),
+            passkeys: crate::passkeys::Party::of(&issuer, secret)?,
             audience: config.audience.clone().unwrap_or_else(|| issuer.clone()),
             issuer,
             door: Door::new(gate),
@@ -229,10 +241,7 @@ impl Server {
         let routes = routes::all(Arc::clone(&self.app));
         let service = routes.into_make_service_with_connect_info::<SocketAddr>();
         let served = match self.tls {
-            None => {
-                let serving = axum::serve(self.listener, service);
-                serving.with_graceful_shutdown(ended).await
-            }
+            None => plain(self.listener, service, ended).await,
             Some(tls) => {
                 let config = tls.config.clone();
                 let renewing = tokio::spawn(tls.renew(Arc::clone(&self.app)));
@@ -245,6 +254,33 @@ impl Server {
             self.app.complain()(&error);
         }
         looking.abort();
+        if let Err(error) = self.app.store.flush().await {
+            self.app.complain()(&error);
+        }
+    }
+}
+
+/// Serves without TLS.
+async fn plain(
+    listener: TcpListener,
+    service: IntoMakeServiceWithConnectInfo<Router, SocketAddr>,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        ended.await;
+        let _ = tell.send(());
+    });
+    let overdue = async {
+        // Without a word it is the serving that has ended.
+        match told.await {
+            Ok(()) => sleep(GRACE).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        served = serving => served,
+        () = overdue => Ok(()),
     }
 }
 
@@ -259,7 +295,7 @@ async fn encrypted(
     let ending = handle.clone();
     tokio::spawn(async move {
         ended.await;
-        ending.graceful_shutdown(None);
+        ending.graceful_shutdown(Some(GRACE));
     });
     let serving = axum_server::from_tcp_rustls(listener.into_std()?, config)?;
     serving.handle(handle).serve(service).await
@@ -268,25 +304,22 @@ async fn encrypted(
 /// Looks at the keys and at accounts to be unlocked now and then, and deletes what has ended.
 async fn look(app: Arc<App>) {
     let mut since = TIDY;
-    let mut unlocks = None;
+    let mut unlocked = unlocks::Done::default();
     loop {
         if let Err(error) = app.keys.reload(&app.store, &app.seal).await {
             app.complain()(&error);
         }
-        let looked = match &mut unlocks {
-            None => unlocks::Done::at_start(&app)
-                .await
-                .map(|done| unlocks = Some(done)),
-            Some(done) => done.look(&app).await,
-        };
-        if let Err(error) = looked {
+        if let Err(error) = unlocked.look(&app).await {
             app.complain()(&error);
         }
         if since >= TIDY {
             since = Duration::ZERO;
-            let now = app.now();
-            app.store
-                .post(move |connection| tokens::tidy(connection, now));
+            let (now, days) = (app.now(), i64::from(app.config.audit_days));
+            let complain = app.complain();
+            app.store.post(
+                move |connection| tokens::tidy(connection, days, now),
+                move |reason| complain(&format!("failed to delete what has ended: {reason}")),
+            );
         }
         sleep(LOOK).await;
         since += LOOK;

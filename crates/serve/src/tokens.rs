@@ -4,7 +4,6 @@
 //! that only verify signatures when the access token's minutes are over. A refresh token that comes
 //! twice ends its session: one of the two who have it is a thief (RFC 9700 §4.14.2).
 
-use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -42,9 +41,13 @@ impl Random {
 }
 
 pub(crate) fn sha256(text: &str) -> Vec<u8> {
-    digest::digest(&digest::SHA256, text.as_bytes())
-        .as_ref()
-        .to_vec()
+    digest(text.as_bytes())
+}
+
+/// SHA-256.
+pub(crate) fn digest(bytes: &[u8]) -> Vec<u8> {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest.as_ref().to_vec()
 }
 
 /// Bytes as text, for what is counted.
@@ -420,12 +423,22 @@ impl App {
         bound: Option<String>,
     ) -> Result<Result<Issued, Refused>, Unissued> {
         let (now, hash) = (self.now(), sha256(token));
+        let wanted = hash.clone();
+        let reading = self
+            .store
+            .read(move |connection| of_refresh(connection, &wanted, now));
+        let Some(session) = reading.await? else {
+            return Ok(Err(Refused::Unknown));
+        };
         let next = Random::new(REFRESH)?;
         let (next_hash, lifetime) = (next.hash(), self.config.lifetime());
+        // Made before, so that the exchange and the token that it gives are one write.
+        let access = self.access_token(&session, session.created)?;
+        let token = access.token.clone();
         let exchanged = self
             .store
             .write(move |connection| {
-                exchange(
+                let exchanged = exchange(
                     connection,
                     &hash,
                     &next_hash,
@@ -433,7 +446,11 @@ impl App {
                     bound.as_deref(),
                     lifetime,
                     now,
-                )
+                )?;
+                if exchanged.is_ok() {
+                    access.keep(connection)?;
+                }
+                Ok(exchanged)
             })
             .await?;
         let session = match exchanged {
@@ -445,9 +462,8 @@ impl App {
                 return Ok(Err(refused));
             }
         };
-        let access = self.access_token(&session, session.created)?;
         Ok(Ok(Issued {
-            access: self.keep_access(access).await?,
+            access: token,
             refresh: Some(next),
             expires_in: self.config.access(),
             bound: session.bound.is_some(),
@@ -481,8 +497,11 @@ impl App {
             .filter(|session| session.used + NOTED <= now)
             .cloned()
         {
-            self.store
-                .post(move |connection| note_use(connection, &session, lifetime, now));
+            let complain = self.complain();
+            self.store.post(
+                move |connection| note_use(connection, &session, lifetime, now),
+                move |reason| complain(&format!("failed to note a session's use: {reason}")),
+            );
         }
     }
 
@@ -649,6 +668,13 @@ pub(crate) enum Refused {
     Foreign,
 }
 
+/// The live session that a refresh token is of.
+fn of_refresh(connection: &Connection, hash: &[u8], now: i64) -> Queried<Option<Session>> {
+    let query = "SELECT session FROM refresh WHERE hash = ?1";
+    let id = connection.first(query, params![hash], |row| row.get::<String>(0))?;
+    id.map_or(Ok(None), |id| live(connection, &id, now))
+}
+
 fn exchange(
     connection: &Connection,
     hash: &[u8],
@@ -690,7 +716,7 @@ fn exchange(
 }
 
 /// Deletes what has ended so long ago that nothing asks for it any more.
-pub(crate) fn tidy(connection: &Connection, now: i64) -> Queried<()> {
+pub(crate) fn tidy(connection: &Connection, audit_days: i64, now: i64) -> Queried<()> {
     // An ended session is kept for a day, so that a stolen refresh token is still told as one.
     let old = now - 86_400;
     connection.execute(
@@ -699,7 +725,8 @@ pub(crate) fn tidy(connection: &Connection, now: i64) -> Queried<()> {
     )?;
     connection.execute("DELETE FROM opaque WHERE expires < ?1", params![now])?;
     connection.execute("DELETE FROM access WHERE expires < ?1", params![now])?;
-    connection.execute("DELETE FROM once WHERE expires < ?1", params![now])?;
+    let told = now - audit_days * 86_400;
+    connection.execute("DELETE FROM audit WHERE at < ?1", params![told])?;
     connection.execute("DELETE FROM pending WHERE expires < ?1", params![now])?;
     connection.execute(
         "DELETE FROM revoked WHERE expires < ?1",

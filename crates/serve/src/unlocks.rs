@@ -28,9 +28,10 @@ struct Unlock {
     name: String,
 }
 
-fn all(connection: &Connection) -> Queried<Vec<Unlock>> {
-    let query = "SELECT unlocks.id, account, name FROM unlocks JOIN users ON users.id = account";
-    connection.all(query, params![], |row| {
+fn all(connection: &Connection, now: i64) -> Queried<Vec<Unlock>> {
+    let query = "SELECT unlocks.id, account, name FROM unlocks JOIN users ON users.id = account \
+         WHERE at > ?1";
+    connection.all(query, params![now - LOOKED_FOR], |row| {
         Ok(Unlock {
             id: row.get(0)?,
             account: row.get(1)?,
@@ -39,19 +40,18 @@ fn all(connection: &Connection) -> Queried<Vec<Unlock>> {
     })
 }
 
-/// Those that this node has done.
+/// Those that this node has done. One that starts has done none: its counters may be of before.
+#[derive(Default)]
 pub(crate) struct Done(HashSet<String>);
 
 impl Done {
-    /// What was written before a node starts is not its own: it has counted nothing since.
-    pub(crate) async fn at_start(app: &App) -> Result<Self, StoreError> {
-        let there = app.store.read(all).await?;
-        Ok(Self(there.into_iter().map(|unlock| unlock.id).collect()))
-    }
-
     /// Unlocks what is new.
     pub(crate) async fn look(&mut self, app: &App) -> Result<(), StoreError> {
-        let there = app.store.read(all).await?;
+        let now = app.now();
+        let there = app
+            .store
+            .read(move |connection| all(connection, now))
+            .await?;
         for unlock in &there {
             if self.0.contains(&unlock.id) {
                 continue;

@@ -5,6 +5,8 @@
 
   const ask = async (path, fields) => {
     const answer = await fetch(path, { method: "POST", body: new URLSearchParams(fields) });
+    // Whoever is not logged in any more is sent to the login.
+    if (answer.redirected) throw new Error("Your session has ended. Log in again.");
     const said = await answer.json();
     if (!answer.ok) throw new Error(said.detail ?? said.error_description ?? "Something is broken.");
     return said;
@@ -49,8 +51,9 @@
     adding.hidden = false;
     const form = adding.querySelector("form");
     prepare(form, async () => {
-      const password = form.elements.password.value;
-      const { token, publicKey } = await ask("/account/passkeys/options", { password });
+      const { password, code } = form.elements;
+      const fields = { password: password.value, code: code?.value ?? "" };
+      const { token, publicKey } = await ask("/account/passkeys/options", fields);
       const asked = PublicKeyCredential.parseCreationOptionsFromJSON(publicKey);
       return { token, credential: await navigator.credentials.create({ publicKey: asked }) };
     });

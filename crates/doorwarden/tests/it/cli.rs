@@ -94,8 +94,9 @@ fn the_json_report_keeps_its_schema() {
         "1000",
         "--format",
         "json",
-        "--quiet",
     ]);
+    // What is said of the scan stands beside it, on the standard error.
+    assert!(ran.err.contains("at most"), "{}", ran.err);
     let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     let schema: serde_json::Value = serde_json::from_str(&run(&["schema", "report"]).out).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

@@ -83,7 +83,7 @@ fn two_nodes_are_one_service() {
         other.post("/login", &form("bob", PASSWORD)).0 == 200
     });
     // What is told and not promised is written with what is written next.
-    assert_eq!(one.post("/register", &form("carol", PASSWORD)).0, 202);
+    assert_eq!(other.post("/register", &form("carol", PASSWORD)).0, 202);
     let told = other.office(&["audit", "--user", "bob", "--json"]);
     let told: Value = serde_json::from_str(&told).unwrap();
     assert_eq!(told[0]["event"], "login", "{told:#}");

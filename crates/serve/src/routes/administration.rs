@@ -10,7 +10,7 @@ use http::{StatusCode, request::Parts};
 use serde_json::{Value, json};
 
 use super::{Fields, Shared, Signed, broken, json, problem};
-use crate::{admin, audit, keys, tokens, unlocks, users};
+use crate::{admin, audit, keys, second_factor, tokens, unlocks, users};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -18,6 +18,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/admin/users/{name}/disable", post(disable))
         .route("/admin/users/{name}/enable", post(enable))
         .route("/admin/users/{name}/unlock", post(unlock))
+        .route("/admin/users/{name}/reset-factors", post(reset_factors))
         .route("/admin/audit", get(happened))
         .route(
             "/admin/users/{name}/sessions",
@@ -114,6 +115,29 @@ async fn unlock(
     let written = writing.await.map_err(|error| app.failed(&error))?;
     let id = written.ok_or_else(nobody)?;
     app.audit("unlocked", Some(&id), json!({"by": by.0.user.id}));
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn reset_factors(
+    State(app): State<Shared>,
+    by: Administrator,
+    Path(name): Path<String>,
+) -> Result<Response, Response> {
+    let now = app.now();
+    let resetting = app.store.write(move |connection| {
+        let Some(user) = admin::named(connection, &name)? else {
+            return Ok(None);
+        };
+        second_factor::reset(connection, &user.id, now)?;
+        Ok(Some(user))
+    });
+    let reset = resetting.await.map_err(|error| app.failed(&error))?;
+    let user = reset.ok_or_else(nobody)?;
+    app.notify(
+        &user,
+        "Your second factors were removed by an administrator",
+    );
+    app.audit("factors-reset", Some(&user.id), json!({"by": by.0.user.id}));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Shared, Signed, authorize::BySignature, json, problem};
-use crate::{tokens, users::User};
+use crate::{App, tokens, users::User};
 
 /// `GET /me`.
 pub(super) async fn me(signed: Signed) -> Response {
@@ -69,17 +69,26 @@ pub(super) async fn end_session(
     signed: Signed,
     Path(id): Path<String>,
 ) -> Result<Response, Response> {
-    let (now, user) = (app.now(), signed.user.id);
-    let ending = app
-        .store
-        .write(move |connection| tokens::end_own(connection, &id, &user, now));
-    match ending.await.map_err(|error| app.failed(&error))? {
-        0 => Err(problem(
+    match ended(&app, &signed.user, id).await? {
+        false => Err(problem(
             StatusCode::NOT_FOUND,
             "There is no such session of yours.",
         )),
-        _ => Ok(StatusCode::NO_CONTENT.into_response()),
+        true => Ok(StatusCode::NO_CONTENT.into_response()),
     }
+}
+
+/// Ends a session of a user's own; false where there is none such.
+pub(super) async fn ended(app: &App, user: &User, id: String) -> Result<bool, Response> {
+    let (now, owner, ended) = (app.now(), user.id.clone(), id.clone());
+    let ending = app
+        .store
+        .write(move |connection| tokens::end_own(connection, &id, &owner, now));
+    let was_there = ending.await.map_err(|error| app.failed(&error))? > 0;
+    if was_there {
+        app.audit("session-ended", Some(&user.id), json!({"session": ended}));
+    }
+    Ok(was_there)
 }
 
 /// `POST /logout`: ends the session that the token descends from.

@@ -20,7 +20,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Request},
-    middleware,
+    middleware::{self, Next},
     response::Response,
     routing::{delete, get, post},
 };
@@ -92,6 +92,7 @@ pub(crate) fn all(app: Arc<App>) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(plain_path))
         .layer(middleware::map_response(move |response| {
             hardened(response, https)
         }))
@@ -103,6 +104,14 @@ async fn nowhere() -> Response {
         StatusCode::NOT_FOUND,
         "There is nothing here; GET /openapi.json says what there is.",
     )
+}
+
+/// Refuses a path with U+0000, which no name, id or text of a database has.
+async fn plain_path(request: Request, next: Next) -> Response {
+    if request.uri().path().contains("%00") {
+        return nowhere().await;
+    }
+    next.run(request).await
 }
 
 async fn not_so() -> Response {

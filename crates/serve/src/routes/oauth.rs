@@ -95,7 +95,8 @@ fn credentials(headers: &HeaderMap, form: &Fields) -> Result<Option<(String, Str
         Some((plain(id)?, plain(secret)?))
     };
     let (id, secret) = read().ok_or_else(no_client)?;
-    if id.len() > LONGEST_ID {
+    // No text of a database has U+0000.
+    if id.len() > LONGEST_ID || id.contains('\0') {
         return Err(no_client());
     }
     if form.get("client_id").is_some_and(|named| named != id) {

@@ -191,9 +191,9 @@ const OPERATIONS: &[Operation] = &[
     operation(
         "post",
         "/passkeys/options",
-        "Add a passkey: what to hand to navigator.credentials.create",
+        "Add a passkey: what to hand to navigator.credentials.create; ten minutes after a login with a factor, a code too",
     )
-    .takes(Both, &["password"])
+    .takes(Both, &["password", "code?"])
     .by(User),
     #[cfg(feature = "passkeys")]
     operation(
@@ -205,8 +205,12 @@ const OPERATIONS: &[Operation] = &[
     .by(User)
     .gives(201, "Anything"),
     #[cfg(feature = "passkeys")]
-    operation("post", "/passkeys/{id}/remove", "Remove a passkey")
-        .takes(Both, &["password"])
+    operation(
+        "post",
+        "/passkeys/{id}/remove",
+        "Remove a passkey; ten minutes after a login, a code too",
+    )
+        .takes(Both, &["password", "code?"])
         .by(User)
         .gives(200, "Detail"),
     operation(
@@ -253,6 +257,13 @@ const OPERATIONS: &[Operation] = &[
         "post",
         "/admin/users/{name}/unlock",
         "Let an account be tried again, as if nobody had failed on it",
+    )
+    .by(User)
+    .gives(204, ""),
+    operation(
+        "post",
+        "/admin/users/{name}/reset-factors",
+        "Take an account's passkeys, authenticator and recovery codes away; its sessions end",
     )
     .by(User)
     .gives(204, ""),

@@ -330,12 +330,10 @@ async fn second_half(
         fields.get("mfa_token").unwrap_or_default(),
         fields.get("code").unwrap_or_default().trim(),
     );
-    let factor = if code.len() == 6 {
-        Factor::Totp
-    } else {
-        Factor::Recovery
-    };
-    match app.second_factor(token, factor, code, &from).await {
+    match app
+        .second_factor(token, Factor::of(code), code, &from)
+        .await
+    {
         Ok(Login::In(proven, device)) => entered(&app, &proven, device, &from, before).await,
         Ok(_) => shown(
             StatusCode::UNAUTHORIZED,
@@ -719,17 +717,11 @@ async fn remove(
 }
 
 async fn end_session(State(app): State<Shared>, visitor: Visitor, fields: Fields) -> Response {
-    let (now, user, id) = (
-        app.now(),
-        visitor.user.id.clone(),
-        fields.get("id").unwrap_or_default().to_owned(),
-    );
-    let ending = app
-        .store
-        .write(move |connection| tokens::end_own(connection, &id, &user, now));
-    match ending.await {
+    let id = fields.get("id").unwrap_or_default().to_owned();
+    // One that is no longer there has ended too.
+    match super::me::ended(&app, &visitor.user, id).await {
         Ok(_) => Redirect::to("/account").into_response(),
-        Err(error) => app.failed(&error),
+        Err(refused) => refused,
     }
 }
 
@@ -738,7 +730,7 @@ async fn log_out(
     visitor: Visitor,
     fields: Result<Fields, Response>,
 ) -> Response {
-    let (now, id, user) = (app.now(), visitor.session.id, visitor.user.id);
+    let (now, id, user) = (app.now(), visitor.session.id, visitor.user.id.clone());
     // Whoever sends nothing means this session.
     let everywhere = fields.is_ok_and(|fields| fields.get("everywhere").is_some());
     let ending = app.store.write(move |connection| match everywhere {
@@ -748,6 +740,12 @@ async fn log_out(
     if let Err(error) = ending.await {
         return app.failed(&error);
     }
+    let event = if everywhere {
+        "logout-everywhere"
+    } else {
+        "logout"
+    };
+    app.audit(event, Some(&visitor.user.id), serde_json::json!({}));
     let mut response = Redirect::to("/account/login").into_response();
     set_cookie(&app, response.headers_mut(), "", 0);
     response

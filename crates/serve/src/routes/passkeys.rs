@@ -10,14 +10,16 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Fields, Shared, Signed, broken, credentials, json, problem};
+use super::{
+    Fields, Shared, Signed, broken, credentials, json, problem, second_factor::has_factors,
+};
 use crate::{
     App,
     door::From,
     login::{self, ENROLL_SECONDS},
     passkeys::{self, Party},
     second_factor,
-    tokens::{self, sha256},
+    tokens::{self, Session, sha256},
     users::{self, User},
 };
 
@@ -47,20 +49,33 @@ fn question(token: &str, options: &Value) -> Response {
     )
 }
 
-/// Begins a new passkey for whoever knows the password.
-pub(super) async fn asked(
-    app: &App,
-    user: &User,
-    password: &str,
-    from: &From,
-) -> Result<Response, Response> {
-    let party = party(app)?;
-    if !app
-        .password_is_right("POST /passkeys/options", user, password, from)
-        .await?
-    {
-        return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
+/// Who changes passkeys: a user, the session, and what was sent.
+pub(super) struct Changing<'a> {
+    pub(super) user: &'a User,
+    pub(super) session: &'a Session,
+    pub(super) fields: &'a Fields,
+    pub(super) from: &'a From,
+}
+
+impl Changing<'_> {
+    /// Asks for the password, and for the factors that there are.
+    async fn may(&self, app: &Shared, route: &'static str) -> Result<(), Response> {
+        let password = self.fields.need("password")?;
+        if !app
+            .password_is_right(route, self.user, password, self.from)
+            .await?
+        {
+            return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
+        }
+        let code = self.fields.get("code");
+        has_factors(app, self.user, self.session, code, self.from).await
     }
+}
+
+/// Begins a new passkey.
+pub(super) async fn asked(app: &Shared, by: &Changing<'_>) -> Result<Response, Response> {
+    let (party, user) = (party(app)?, by.user);
+    by.may(app, "POST /passkeys/options").await?;
     let id = user.id.clone();
     let there = app
         .store
@@ -81,7 +96,13 @@ async fn options(
     signed: Signed,
     fields: Fields,
 ) -> Result<Response, Response> {
-    asked(&app, &signed.user, fields.need("password")?, &from).await
+    let by = Changing {
+        user: &signed.user,
+        session: &signed.session,
+        fields: &fields,
+        from: &from,
+    };
+    asked(&app, &by).await
 }
 
 /// Keeps a passkey that was made; the user's other sessions end, which had none. Recovery codes come with
@@ -160,32 +181,21 @@ async fn list(State(app): State<Shared>, signed: Signed) -> Result<Response, Res
     Ok(json(StatusCode::OK, &Value::Array(told.collect())))
 }
 
-/// Removes a passkey, for whoever knows the password.
-pub(super) async fn removed(
-    app: &App,
-    user: &User,
-    id: &str,
-    password: &str,
-    from: &From,
-) -> Result<(), Response> {
-    if !app
-        .password_is_right("POST /passkeys/{id}/remove", user, password, from)
-        .await?
-    {
-        return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
-    }
+/// Removes a passkey.
+pub(super) async fn removed(app: &Shared, by: &Changing<'_>, id: &str) -> Result<(), Response> {
+    by.may(app, "POST /passkeys/{id}/remove").await?;
     let none = || problem(StatusCode::NOT_FOUND, "There is no such passkey of yours.");
     let id = BASE64.decode(id).map_err(|_| none())?;
-    let owner = user.id.clone();
+    let owner = by.user.clone();
     let removing = app
         .store
         .write(move |connection| passkeys::remove(connection, &owner, &id));
     if !removing.await.map_err(|error| app.failed(&error))? {
         return Err(none());
     }
-    app.notify(user, "A passkey was removed");
-    let detail = json!({"address": from.client});
-    app.audit("passkey-removed", Some(&user.id), detail);
+    app.notify(by.user, "A passkey was removed");
+    let detail = json!({"address": by.from.client});
+    app.audit("passkey-removed", Some(&by.user.id), detail);
     Ok(())
 }
 
@@ -197,16 +207,22 @@ async fn remove(
     Path(id): Path<String>,
     fields: Fields,
 ) -> Result<Response, Response> {
-    let password = fields.need("password")?;
-    removed(&app, &signed.user, &id, password, &from).await?;
+    let by = Changing {
+        user: &signed.user,
+        session: &signed.session,
+        fields: &fields,
+        from: &from,
+    };
+    removed(&app, &by, &id).await?;
     let detail = json!({"detail": "The passkey is removed."});
     Ok(json(StatusCode::OK, &detail))
 }
 
 /// `POST /passkeys/login/options`: what to hand to `navigator.credentials.get`.
 pub(super) async fn login_options(State(app): State<Shared>) -> Result<Response, Response> {
-    let asked = party(&app)?.ask().map_err(|error| app.failed(&error))?;
-    let token = passkeys::token(&app.seal, &asked.state);
+    let party = party(&app)?;
+    let asked = party.ask().map_err(|error| app.failed(&error))?;
+    let token = party.token(&asked.state);
     let token = token.map_err(|error| app.failed(&error))?;
     Ok(question(&token, &asked.options))
 }

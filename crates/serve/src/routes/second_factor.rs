@@ -10,7 +10,7 @@ use crate::{
     door::From,
     login::{self, ENROLL_SECONDS, Factor},
     second_factor,
-    tokens::{self, Random, sha256},
+    tokens::{self, Random, Session, sha256},
     users::User,
 };
 
@@ -210,6 +210,35 @@ pub(super) async fn remove(
     ))
 }
 
+/// A login that is no older than this has just shown all its factors, in seconds.
+const JUST_NOW: i64 = 600;
+
+/// Whether whoever changes a factor has the ones that there are: the login was just now, or a code comes
+/// with it. Without one, a stolen session and a password would be enough to plant a factor for good.
+#[cfg(feature = "passkeys")]
+pub(super) async fn has_factors(
+    app: &Shared,
+    user: &User,
+    session: &Session,
+    code: Option<&str>,
+    from: &From,
+) -> Result<(), Response> {
+    if !user.has_second_factor() || app.now() - session.created <= JUST_NOW {
+        return Ok(());
+    }
+    let Some(code) = code.map(str::trim) else {
+        let detail = "This login is older than ten minutes: log in again, or send a code too.";
+        return Err(problem(StatusCode::FORBIDDEN, detail));
+    };
+    match app
+        .factor_is_right(user, Factor::of(code), code, from)
+        .await?
+    {
+        true => Ok(()),
+        false => Err(problem(StatusCode::FORBIDDEN, "The code is wrong.")),
+    }
+}
+
 /// Removes a factor.
 pub(super) async fn removed(
     app: &Shared,
@@ -225,19 +254,19 @@ pub(super) async fn removed(
     {
         return Err(wrong());
     }
-    let factor = if code.len() == 6 {
-        Factor::Totp
-    } else {
-        Factor::Recovery
-    };
-    if !app.factor_is_right(user, factor, code, from).await? {
+    if !app
+        .factor_is_right(user, Factor::of(code), code, from)
+        .await?
+    {
         return Err(wrong());
     }
-    let id = user.id.clone();
+    let removed = user.clone();
     let removing = app
         .store
-        .write(move |connection| second_factor::remove(connection, &id));
-    removing.await.map_err(|error| app.failed(&error))?;
+        .write(move |connection| second_factor::remove(connection, &removed));
+    if !removing.await.map_err(|error| app.failed(&error))? {
+        return Err(wrong());
+    }
     app.notify(user, "The second factor was removed");
     app.audit(
         "second-factor-removed",

@@ -98,10 +98,16 @@ impl Connection {
         }
     }
 
-    /// Runs statements without parameters.
+    /// Runs statements without parameters. Those of transactions come with every job, so SQLite keeps them
+    /// prepared.
     pub(super) fn batch(&self, queries: &str) -> Queried<()> {
         match self {
-            Self::Sqlite(sqlite) => Ok(sqlite.execute_batch(queries)?),
+            Self::Sqlite(sqlite) => {
+                for query in queries.split("; ") {
+                    sqlite.prepare_cached(query)?.execute([])?;
+                }
+                Ok(())
+            }
             Self::Postgres(link) => link.batch(queries),
         }
     }

@@ -10,14 +10,14 @@ mod postgres;
 mod sqlite;
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{
+    Semaphore,
     mpsc::{Receiver, Sender, channel},
     oneshot,
 };
@@ -29,6 +29,9 @@ use crate::Config;
 
 /// Writes that share one transaction at most; more would make the first of them wait.
 const GROUP: usize = 256;
+
+/// For so long writes are added to a transaction; its first waits for all of them.
+const GATHERED: Duration = Duration::from_millis(200);
 
 /// Writes that may wait; who comes after them waits outside, and what is only told is left out.
 const WAITING: usize = 4096;
@@ -68,8 +71,8 @@ pub enum StoreError {
     /// What was written was not committed.
     #[error("failed to write: {0}")]
     Uncommitted(String),
-    /// The writing thread has ended.
-    #[error("failed to write: the database is closed")]
+    /// Nothing was written: the database is away, or the program ends.
+    #[error("failed to write: the database is away or closed")]
     Closed,
 }
 
@@ -79,8 +82,30 @@ type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
 /// The database.
 pub(crate) struct Store {
     jobs: Sender<Job>,
-    readers: Vec<Arc<Mutex<Connection>>>,
-    next: AtomicUsize,
+    readers: Arc<Readers>,
+}
+
+/// Connections that read. Who reads waits for one here, and not on a thread: threads that wait are what
+/// a connection would need to come back.
+struct Readers {
+    free: Mutex<Vec<Connection>>,
+    places: Semaphore,
+}
+
+impl Readers {
+    fn free(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that comes back when it is dropped.
+struct Reader(Arc<Readers>, Option<Connection>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.free().extend(self.1.take());
+        self.0.places.add_permits(1);
+    }
 }
 
 impl Store {
@@ -116,10 +141,13 @@ impl Store {
                 place: "on a thread of its own".into(),
                 reason: error.to_string(),
             })?;
+        let free: Vec<Connection> = readers.collect();
         Ok(Self {
             jobs,
-            readers: readers.map(|one| Arc::new(Mutex::new(one))).collect(),
-            next: AtomicUsize::new(0),
+            readers: Arc::new(Readers {
+                places: Semaphore::new(free.len()),
+                free: Mutex::new(free),
+            }),
         })
     }
 
@@ -146,18 +174,31 @@ impl Store {
         told.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Writes with the others, and does not wait for it: for what is told and not promised. False where
-    /// too much waits already.
+    /// Writes with the others, and does not wait for it: for what is told and not promised. `failed` hears
+    /// of it, where it was not written.
     pub(crate) fn post(
         &self,
         job: impl FnOnce(&Connection) -> Queried<()> + Send + 'static,
-    ) -> bool {
+        failed: impl Fn(&dyn std::fmt::Display) + Send + Sync + 'static,
+    ) {
+        let failed = Arc::new(failed);
+        let told = Arc::clone(&failed);
         let job: Job = Box::new(move |connection| {
-            // There is nobody to tell; what fails is taken back.
-            let _ = connection.within_savepoint(job);
-            Box::new(|_| {})
+            let done = connection.within_savepoint(job);
+            Box::new(move |committed| match (done, committed) {
+                (Ok(()), Ok(())) => {}
+                (Err(error), _) => told(&error),
+                (_, Err(reason)) => told(&reason),
+            })
         });
-        self.jobs.try_send(job).is_ok()
+        if self.jobs.try_send(job).is_err() {
+            failed(&"too much waits to be written");
+        }
+    }
+
+    /// Comes back when what was posted before is on the disk.
+    pub(crate) async fn flush(&self) -> Result<(), StoreError> {
+        self.write(|_| Ok(())).await
     }
 
     /// Reads, on a thread that may wait.
@@ -165,12 +206,15 @@ impl Store {
         &self,
         query: impl FnOnce(&Connection) -> Queried<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let next = self.next.fetch_add(1, Ordering::Relaxed) % self.readers.len();
-        let reader = Arc::clone(&self.readers[next]);
+        let place = self.readers.places.acquire().await;
+        place.map_err(|_| StoreError::Closed)?.forget();
+        let connection = self.readers.free().pop();
+        let reader = Reader(Arc::clone(&self.readers), connection);
         let reading = tokio::task::spawn_blocking(move || {
-            query(&reader.lock().unwrap_or_else(PoisonError::into_inner))
+            let connection = reader.1.as_ref().ok_or(StoreError::Closed)?;
+            Ok(query(connection)?)
         });
-        Ok(reading.await.map_err(|_| StoreError::Closed)??)
+        reading.await.map_err(|_| StoreError::Closed)?
     }
 }
 
@@ -178,28 +222,39 @@ impl Store {
 fn write_all(connection: &Connection, mut waiting: Receiver<Job>) {
     while let Some(first) = waiting.blocking_recv() {
         let begun = connection.begin();
-        let mut told: Vec<Done> = Vec::new();
-        let more = std::iter::from_fn(|| waiting.try_recv().ok());
+        let since = Instant::now();
+        let more = std::iter::from_fn(|| match since.elapsed() < GATHERED {
+            true => waiting.try_recv().ok(),
+            false => None,
+        });
         let mut jobs = std::iter::once(first).chain(more.take(GROUP - 1));
-        match begun {
+        if begun.is_err() {
+            // Dropped, they tell that nothing was written.
+            jobs.for_each(drop);
+            continue;
+        }
+        let mut told: Vec<Done> = Vec::new();
+        let whole = jobs.try_for_each(|job| {
             // Outside of the transaction a job would be committed by itself and told to have failed: where
             // the last job's error has ended it, the rest is dropped, which tells that.
-            Ok(()) => {
-                for job in jobs.by_ref() {
-                    if connection.is_within() {
-                        told.push(job(connection));
-                    }
-                }
-                let committed = connection.commit();
-                if committed.is_err() {
-                    // What could not be committed is taken back; an error here says that there is nothing.
-                    let _ = connection.batch("ROLLBACK");
-                }
-                for tell in told {
-                    tell(committed.as_ref().map(|_| ()).map_err(ToString::to_string));
-                }
+            if !connection.is_within() {
+                return Some(());
             }
-            Err(_) => drop(jobs),
+            // One that panics leaves its savepoint open: nothing of the group can be told apart from it.
+            let done = catch_unwind(AssertUnwindSafe(|| job(connection))).ok()?;
+            told.push(done);
+            Some(())
+        });
+        let committed = match whole {
+            Some(()) => connection.commit().map_err(|error| error.to_string()),
+            None => Err("another write failed in an unforeseen way".to_owned()),
+        };
+        if committed.is_err() {
+            // What could not be committed is taken back; an error here says that there is nothing.
+            let _ = connection.batch("ROLLBACK");
+        }
+        for tell in told {
+            tell(committed.clone());
         }
     }
 }
@@ -239,6 +294,38 @@ mod tests {
         };
         let there: Vec<String> = store.read(all).await.unwrap();
         assert_eq!(there, ["a", "c"]);
+        // One that panics takes its group with it, and nothing that comes after.
+        let broken = store
+            .write(|_| -> Queried<()> { panic!("a job that panics") })
+            .await;
+        assert!(broken.is_err());
+        assert!(insert("d", false).await.is_ok());
+        assert_eq!(store.read(all).await.unwrap(), ["a", "c", "d"]);
+        drop(store);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn more_may_read_than_there_are_connections() {
+        let folder =
+            std::env::temp_dir().join(format!("doorwarden-store-reads-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = Arc::new(Store::embedded(&folder).unwrap());
+        let mut reading = tokio::task::JoinSet::new();
+        for i in 0..100 {
+            let store = Arc::clone(&store);
+            reading.spawn(async move {
+                let read = store.read(move |connection| match i % 10 {
+                    0 => panic!("a reader that panics"),
+                    _ => connection.first("SELECT 1", params![], |_| Ok(())),
+                });
+                read.await.is_ok()
+            });
+        }
+        let read = reading.join_all().await;
+        assert_eq!(read.iter().filter(|read| **read).count(), 90);
+        assert_eq!(store.readers.free().len(), READERS);
         drop(store);
         std::fs::remove_dir_all(folder).unwrap();
     }

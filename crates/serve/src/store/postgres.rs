@@ -10,8 +10,8 @@ use std::{
 use rustls_platform_verifier::ConfigVerifierExt;
 use tokio::{runtime::Handle, time::timeout};
 use tokio_postgres::{
-    Client, Config, NoTls, Row, Statement,
-    config::{Host, SslMode},
+    Client, Config, IsolationLevel, NoTls, Row, Statement,
+    config::{Host, SslMode, TargetSessionAttrs},
     types::ToSql,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -21,9 +21,14 @@ use super::{
     connection::{Queried, QueryError, Value, said},
 };
 
-/// The longest that anything may take; a node that hangs in a transaction is cut off after it too, so
-/// that the others can write.
-pub(super) const LONGEST: Duration = Duration::from_secs(10);
+/// The longest that an answer may take.
+pub(super) const LONGEST: Duration = Duration::from_secs(12);
+
+/// The longest that a statement may take, or wait for the lock: it fails there before it is given up here.
+const STATEMENT: Duration = Duration::from_secs(10);
+
+/// A node that hangs in a transaction is cut off after this, so that those who wait for it can write.
+const HANGING: Duration = Duration::from_secs(5);
 
 /// The lock that writers take, by a number that nobody else's is: "doorward".
 const WRITERS: i64 = 0x646f_6f72_7761_7264;
@@ -60,6 +65,10 @@ impl Place {
         let addresses = config.get_hostaddrs();
         let here = config.get_hosts().iter().all(is_here)
             && addresses.iter().all(std::net::IpAddr::is_loopback);
+        if here && config.get_ssl_mode() == SslMode::Prefer {
+            // Nobody listens in between, and its certificate is often its own.
+            config.ssl_mode(SslMode::Disable);
+        }
         if !here && !danger_plain {
             if config.get_ssl_mode() == SslMode::Disable {
                 let reason = "without TLS passwords' hashes would cross a network; leave sslmode out, or set `danger_plain_database = true`";
@@ -69,6 +78,8 @@ impl Place {
         }
         config
             .application_name("doorwarden")
+            // A replica may be behind: what has ended would open there.
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .connect_timeout(LONGEST / 2)
             .tcp_user_timeout(LONGEST);
         let tls = rustls::ClientConfig::with_platform_verifier();
@@ -80,7 +91,13 @@ impl Place {
         })
     }
 
+    /// Connects; also a server that takes the connection and says nothing is given up.
     async fn connect(&self) -> Queried<Client> {
+        let connecting = timeout(LONGEST, self.connected());
+        connecting.await.map_err(|_| QueryError::Slow)?
+    }
+
+    async fn connected(&self) -> Queried<Client> {
         let away = |error: tokio_postgres::Error| QueryError::Away(said(&error));
         let client = if self.config.get_ssl_mode() == SslMode::Disable {
             let (client, talking) = self.config.connect(NoTls).await.map_err(away)?;
@@ -93,10 +110,10 @@ impl Place {
             tokio::spawn(async move { drop(talking.await) });
             client
         };
-        let limit = LONGEST.as_millis();
+        let (limit, hanging) = (STATEMENT.as_millis(), HANGING.as_millis());
         let settings = format!(
             "SET search_path TO doorwarden; SET synchronous_commit TO on; SET lock_timeout TO {limit}; \
-             SET statement_timeout TO {limit}; SET idle_in_transaction_session_timeout TO {limit}"
+             SET statement_timeout TO {limit}; SET idle_in_transaction_session_timeout TO {hanging}"
         );
         client.batch_execute(&settings).await?;
         Ok(client)
@@ -236,11 +253,13 @@ impl Link {
 
     pub(super) fn begin(&self) -> Queried<()> {
         self.within.set(false);
-        let begun = self.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({WRITERS})"));
+        // What is read has to be of after the lock, whatever the server's default is.
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+        let begun = self.batch(&format!("{begin}; SELECT pg_advisory_xact_lock({WRITERS})"));
         match &begun {
             Ok(()) => self.within.set(true),
-            // A lock that did not come leaves the transaction open.
-            Err(_) => drop(self.batch("ROLLBACK")),
+            // A lock that did not come leaves the transaction open: it ends with the connection.
+            Err(_) => drop(self.client.replace(None)),
         }
         begun
     }
@@ -279,9 +298,14 @@ async fn migrate(client: &mut Client, shown: &str) -> Result<(), StoreError> {
         place: shown.to_owned(),
         reason: said(&error),
     };
-    let transaction = client.transaction().await.map_err(failed)?;
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .start();
+    let transaction = transaction.await.map_err(failed)?;
+    // Bringing much along takes its time, and another node waits for it.
     let begin = format!(
-        "SELECT pg_advisory_xact_lock({WRITERS}); CREATE SCHEMA IF NOT EXISTS doorwarden; \
+        "SET LOCAL statement_timeout TO 0; SET LOCAL lock_timeout TO 0; SELECT pg_advisory_xact_lock({WRITERS}); CREATE SCHEMA IF NOT EXISTS doorwarden; \
          CREATE TABLE IF NOT EXISTS version (version BIGINT NOT NULL)"
     );
     transaction.batch_execute(&begin).await.map_err(failed)?;
@@ -323,6 +347,20 @@ async fn migrate(client: &mut Client, shown: &str) -> Result<(), StoreError> {
 mod tests {
     use super::*;
 
+    /// A server that takes a connection and never answers.
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_is_given_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let place = Place::parse(&format!("postgres://me@127.0.0.1:{port}/x"), false).unwrap();
+        let silent = tokio::spawn(async move {
+            let _held = listener.accept().await;
+            std::future::pending::<()>().await;
+        });
+        assert!(matches!(place.connect().await, Err(QueryError::Slow)));
+        silent.abort();
+    }
+
     #[test]
     fn nothing_crosses_a_network_unencrypted() {
         let parsed = |url: &str, danger| Place::parse(url, danger);
@@ -335,10 +373,14 @@ mod tests {
             mode("postgres://me:pw@db.example.org/logins?sslmode=prefer"),
             SslMode::Require
         );
-        assert_eq!(mode("postgres://me@127.0.0.1/logins"), SslMode::Prefer);
+        assert_eq!(mode("postgres://me@127.0.0.1/logins"), SslMode::Disable);
+        assert_eq!(
+            mode("postgres://me@127.0.0.1/logins?sslmode=require"),
+            SslMode::Require
+        );
         assert_eq!(
             mode("postgres:///logins?host=/run/postgresql"),
-            SslMode::Prefer
+            SslMode::Disable
         );
         assert_eq!(
             mode("postgres://me@localhost/logins?hostaddr=192.0.2.1"),

@@ -26,6 +26,10 @@ pub(super) fn open(
     };
     private_file(&path).map_err(|error| failed(error.to_string()))?;
     let writer = connect(&path, false).map_err(|error| failed(error.to_string()))?;
+    // A server and a command line that begin at once: the second finds nothing left to do.
+    let lock = fs::File::create(folder.join("doorwarden.lock"));
+    let lock = lock.and_then(|file| file.lock().map(|()| file));
+    let _lock = lock.map_err(|error| failed(error.to_string()))?;
     migrate(&writer, &path)?;
     let readers = (0..readers).map(|_| connect(&path, true));
     let readers = readers.collect::<Result<Vec<_>, _>>();

@@ -6,7 +6,8 @@ ALTER TABLE signers RENAME COLUMN "user" TO account;
 ALTER TABLE audit RENAME COLUMN "user" TO account;
 CREATE INDEX audit_at ON audit (at);
 
--- What is taken once: proofs of keys and nonces of signed requests, until they are too old anyhow.
+-- What is taken once: proofs of keys, nonces of signed requests and passkeys' questions, until they are too
+-- old anyhow.
 CREATE TABLE once (
     id BLOB PRIMARY KEY,
     expires INTEGER NOT NULL

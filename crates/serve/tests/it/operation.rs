@@ -11,13 +11,13 @@ use crate::service::{PASSWORD, Service, config, folder, text};
 
 /// Waits for what a server does within five seconds.
 async fn soon<F: Future<Output = bool>>(mut done: impl FnMut() -> F) {
-    for _ in 0..100 {
+    for _ in 0..200 {
         if done().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("it did not happen within ten seconds");
+    panic!("it did not happen within twenty seconds");
 }
 
 /// Writes a new certificate for this machine and its key.
@@ -58,7 +58,14 @@ async fn it_listens_by_tls_and_takes_a_renewed_certificate() {
     assert!(strict);
     // Whoever speaks without TLS gets nothing.
     assert!(service.get("/healthz").send().await.is_err());
+    // It is renewed a file at a time, and in between the two do not fit.
+    let old = std::fs::read(keys.join("key.pem")).unwrap();
     let second = certify(&keys);
+    let new = std::fs::read(keys.join("key.pem")).unwrap();
+    std::fs::write(keys.join("key.pem"), old).unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(ask(&first).await.is_some());
+    std::fs::write(keys.join("key.pem"), new).unwrap();
     soon(|| async { ask(&second).await.is_some() }).await;
     assert!(ask(&first).await.is_none());
     // What can't be read is told, and the last stays in use.
@@ -150,6 +157,46 @@ async fn what_happened_can_be_read_by_whoever_administers() {
         get(&text(&alice, "access_token")).await.unwrap().status(),
         403
     );
+    service.stop().await;
+}
+
+/// A stolen session and the password are not enough for a passkey of the thief's own.
+#[cfg(feature = "passkeys")]
+#[tokio::test]
+async fn who_has_a_factor_shows_it_before_another_is_added() {
+    let service = Service::with("factors", |config| {
+        config.issuer = Some("http://localhost:8400".into());
+    })
+    .await;
+    service.register("alice").await;
+    let access = service.token("alice").await;
+    let ask = |more: &[(&str, &str)]| {
+        let mut fields = vec![("password", PASSWORD)];
+        fields.extend(more);
+        let fields: std::collections::BTreeMap<_, _> = fields.into_iter().collect();
+        let request = service.post("/passkeys/options").json(&json!(fields));
+        let request = request.bearer_auth(&access);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(ask(&[]).await, 200);
+    let enroll = [("password", PASSWORD)];
+    let enrolled = service.send_as(&access, "/mfa/totp/enroll", &enroll).await;
+    let enrolled: Value = enrolled.json().await.unwrap();
+    let code = |steps| crate::flows::code(&text(&enrolled, "secret"), steps);
+    let token = text(&enrolled, "enroll_token");
+    let confirm = [("enroll_token", token.as_str()), ("code", &code(0))];
+    let confirmed = service
+        .send_as(&access, "/mfa/totp/confirm", &confirm)
+        .await;
+    assert_eq!(confirmed.status(), 200);
+    assert_eq!(ask(&[]).await, 200, "the login was just now");
+    service
+        .ask("UPDATE sessions SET created = created - 700")
+        .await;
+    assert_eq!(ask(&[]).await, 403);
+    assert_eq!(ask(&[("code", "000000")]).await, 403);
+    assert_eq!(ask(&[("code", &code(1))]).await, 200);
+    assert_eq!(ask(&[("code", &code(1))]).await, 403, "once");
     service.stop().await;
 }
 

@@ -20,6 +20,19 @@ pub struct Postgres {
     server: Child,
 }
 
+/// Removes what servers left that ended with their process.
+fn tidy() {
+    for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name
+            .strip_prefix("doorwarden-postgres-")
+            .and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// PostgreSQL refuses to run as root; there it runs as nobody.
 const NOBODY: &str = "65534";
 
@@ -63,7 +76,7 @@ impl Postgres {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("doorwarden-postgres-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
-        let _ = fs::remove_dir_all(&folder);
+        tidy();
         fs::create_dir_all(&folder).unwrap();
         if is_root() {
             std::os::unix::fs::chown(&folder, Some(65534), Some(65534)).unwrap();

@@ -247,6 +247,25 @@ impl Holder {
     }
 }
 
+/// No text of a database has U+0000: it is nobody's name, and no fault of ours.
+#[tokio::test]
+async fn a_name_with_nothing_in_it_is_nobody_s() {
+    let service = Service::start("nul").await;
+    let root = service.administrator().await;
+    let form = [("grant_type", "client_credentials")];
+    for id in ["a\0b", "%00"] {
+        let request = service.post("/oauth/token").basic_auth(id, Some("secret"));
+        assert_eq!(answered(request.form(&form)).await.0, 401, "{id:?}");
+    }
+    let path = service
+        .get("/admin/users/a%00b/sessions")
+        .bearer_auth(&root);
+    assert_eq!(answered(path).await.0, 404);
+    let path = service.delete("/me/sessions/%00").bearer_auth(&root);
+    assert_eq!(answered(path).await.0, 404);
+    service.stop().await;
+}
+
 #[tokio::test]
 async fn a_bound_token_opens_for_its_key_alone() {
     let service = Service::with("dpop", |config| config.profile = Profile::Strict).await;

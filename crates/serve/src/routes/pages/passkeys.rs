@@ -67,6 +67,15 @@ async fn log_in(
     }
 }
 
+fn changing<'a>(visitor: &'a Visitor, fields: &'a Fields, from: &'a From) -> api::Changing<'a> {
+    api::Changing {
+        user: &visitor.user,
+        session: &visitor.session,
+        fields,
+        from,
+    }
+}
+
 /// Asked by the script, which shows what is wrong.
 async fn options(
     State(app): State<Shared>,
@@ -74,8 +83,7 @@ async fn options(
     visitor: Visitor,
     fields: Fields,
 ) -> Result<Response, Response> {
-    let password = fields.get("password").unwrap_or_default();
-    api::asked(&app, &visitor.user, password, &from).await
+    api::asked(&app, &changing(&visitor, &fields, &from)).await
 }
 
 async fn add(State(app): State<Shared>, from: From, visitor: Visitor, fields: Fields) -> Response {
@@ -95,9 +103,8 @@ async fn remove(
     visitor: Visitor,
     fields: Fields,
 ) -> Response {
-    let of = |name: &str| fields.get(name).unwrap_or_default();
-    let removing = api::removed(&app, &visitor.user, of("id"), of("password"), &from);
-    match removing.await {
+    let (by, id) = (changing(&visitor, &fields, &from), fields.get("id"));
+    match api::removed(&app, &by, id.unwrap_or_default()).await {
         Ok(()) => {
             let said = "The passkey is removed.";
             account_page(&app, &visitor, StatusCode::OK, said, None, Vec::new()).await
