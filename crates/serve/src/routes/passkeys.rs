@@ -10,13 +10,11 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::{
-    Fields, Shared, Signed, broken, credentials, json, problem, second_factor::has_factors,
-};
+use super::{Fields, Shared, Signed, broken, credentials, json, problem};
 use crate::{
     App,
     door::From,
-    login::{self, ENROLL_SECONDS},
+    login::{self, ENROLL_SECONDS, Factor},
     passkeys::{self, Party},
     second_factor,
     tokens::{self, Session, sha256},
@@ -69,6 +67,34 @@ impl Changing<'_> {
         }
         let code = self.fields.get("code");
         has_factors(app, self.user, self.session, code, self.from).await
+    }
+}
+
+/// A login that is no older than this has just shown all its factors, in seconds.
+const JUST_NOW: i64 = 600;
+
+/// Whether whoever changes a factor has the ones that there are: the login was just now, or a code comes
+/// with it. Without one, a stolen session and a password would be enough to plant a factor for good.
+async fn has_factors(
+    app: &Shared,
+    user: &User,
+    session: &Session,
+    code: Option<&str>,
+    from: &From,
+) -> Result<(), Response> {
+    if !user.has_second_factor() || app.now() - session.created <= JUST_NOW {
+        return Ok(());
+    }
+    let Some(code) = code.map(str::trim) else {
+        let detail = "This login is older than ten minutes: log in again, or send a code too.";
+        return Err(problem(StatusCode::FORBIDDEN, detail));
+    };
+    match app
+        .factor_is_right(user, Factor::of(code), code, from)
+        .await?
+    {
+        true => Ok(()),
+        false => Err(problem(StatusCode::FORBIDDEN, "The code is wrong.")),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     door::From,
     login::{self, ENROLL_SECONDS, Factor},
     second_factor,
-    tokens::{self, Random, Session, sha256},
+    tokens::{self, Random, sha256},
     users::User,
 };
 
@@ -208,35 +208,6 @@ pub(super) async fn remove(
         StatusCode::OK,
         &json!({"detail": "The second factor is removed."}),
     ))
-}
-
-/// A login that is no older than this has just shown all its factors, in seconds.
-const JUST_NOW: i64 = 600;
-
-/// Whether whoever changes a factor has the ones that there are: the login was just now, or a code comes
-/// with it. Without one, a stolen session and a password would be enough to plant a factor for good.
-#[cfg(feature = "passkeys")]
-pub(super) async fn has_factors(
-    app: &Shared,
-    user: &User,
-    session: &Session,
-    code: Option<&str>,
-    from: &From,
-) -> Result<(), Response> {
-    if !user.has_second_factor() || app.now() - session.created <= JUST_NOW {
-        return Ok(());
-    }
-    let Some(code) = code.map(str::trim) else {
-        let detail = "This login is older than ten minutes: log in again, or send a code too.";
-        return Err(problem(StatusCode::FORBIDDEN, detail));
-    };
-    match app
-        .factor_is_right(user, Factor::of(code), code, from)
-        .await?
-    {
-        true => Ok(()),
-        false => Err(problem(StatusCode::FORBIDDEN, "The code is wrong.")),
-    }
 }
 
 /// Removes a factor.

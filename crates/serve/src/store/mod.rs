@@ -7,6 +7,14 @@
 
 mod connection;
 mod postgres;
+#[cfg(all(test, feature = "real-postgres"))]
+#[path = "../../tests/it/postgres.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "a server for tests, of which others use more"
+)]
+mod server;
 mod sqlite;
 
 use std::{

@@ -347,6 +347,37 @@ async fn migrate(client: &mut Client, shown: &str) -> Result<(), StoreError> {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "real-postgres")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_older_database_comes_along_and_is_kept_as_it_was() {
+        let server = crate::store::server::Postgres::start();
+        let place = || Place::parse(&server.url("postgres"), false).unwrap();
+        let client = place().connect().await.unwrap();
+        let old = format!(
+            "CREATE SCHEMA doorwarden; CREATE TABLE version (version BIGINT NOT NULL); {};
+             INSERT INTO version VALUES (1);
+             INSERT INTO users (id, name, key, hash, created) VALUES ('u', 'Ann', 'ann', 'h', 1);
+             INSERT INTO sessions (id, \"user\", device, created, used, expires) VALUES ('s', 'u', 'd', 1, 1, 9)",
+            translated(MIGRATIONS[0])
+        );
+        client.batch_execute(&old).await.unwrap();
+        // Nodes that begin at once bring it along once.
+        let nodes = (0..4).map(|_| open(place(), 0));
+        for opened in futures_util::future::join_all(nodes).await {
+            assert!(opened.is_ok());
+        }
+        let text =
+            async |query: &str| -> String { client.query_one(query, &[]).await.unwrap().get(0) };
+        let owner = "SELECT name FROM users JOIN sessions ON account = users.id";
+        assert_eq!(text(owner).await, "Ann");
+        let before = "SELECT \"user\" FROM doorwarden_before_2.sessions";
+        assert_eq!(text(before).await, "u");
+        let newer = "UPDATE version SET version = 99";
+        client.batch_execute(newer).await.unwrap();
+        let refused = open(place(), 0).await;
+        assert!(matches!(refused, Err(StoreError::Newer { found: 99, .. })));
+    }
+
     /// A server that takes a connection and never answers.
     #[tokio::test(start_paused = true)]
     async fn who_says_nothing_is_given_up() {
