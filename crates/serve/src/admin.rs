@@ -96,7 +96,7 @@ pub struct ListedSession {
 }
 
 /// A line of an import that was not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotImported {
     /// The line, from 1.
     pub line: usize,
@@ -105,7 +105,7 @@ pub struct NotImported {
 }
 
 /// What an import came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Imported {
     /// Accounts that were made.
     pub made: usize,
@@ -338,51 +338,61 @@ impl Office {
             .await?)
     }
 
-    /// Reads accounts with the hashes of another system: CSV with a header, or a JSON object a line, with
-    /// `name` (or `username`, `email`), `hash` (or `password`), and perhaps `mail` and `disabled`. Lines
-    /// that can't be read are told, and nothing of them is kept.
+    /// Imports accounts with the hashes of another system; see [`import`].
     pub async fn import(&self, text: &str, is_csv: bool) -> Result<Imported, OfficeError> {
-        let rows = if is_csv {
-            from_csv(text)
-        } else {
-            from_json_lines(text)
-        };
-        let mut imported = Imported::default();
-        let mut fit = Vec::new();
-        for (line, row) in rows {
-            match row.and_then(checked) {
-                Ok(new) => fit.push((line, new)),
-                Err(reason) => imported.not.push(NotImported { line, reason }),
-            }
-        }
-        let mut fit = fit.into_iter().peekable();
-        while fit.peek().is_some() {
-            let batch: Vec<_> = fit.by_ref().take(BATCH).collect();
-            let made = self
-                .store
-                .write(move |connection| {
-                    let mut taken = Vec::new();
-                    for (line, (new, disabled)) in &batch {
-                        if !users::insert(connection, new)? {
-                            taken.push(*line);
-                        } else if *disabled {
-                            users::disable(connection, &new.id, true, new.now)?;
-                        }
-                    }
-                    Ok((batch.len() - taken.len(), taken))
-                })
-                .await?;
-            imported.made += made.0;
-            imported
-                .not
-                .extend(made.1.into_iter().map(|line| NotImported {
-                    line,
-                    reason: "there is such an account already".into(),
-                }));
-        }
-        imported.not.sort_by_key(|not| not.line);
+        let imported = import(&self.store, text, is_csv).await?;
+        self.note("imported", json!({"made": imported.made}))
+            .await?;
         Ok(imported)
     }
+}
+
+/// Reads accounts with the hashes of another system: CSV with a header, or a JSON object a line, with
+/// `name` (or `username`, `email`), `hash` (or `password`), and perhaps `mail` and `disabled`. Lines
+/// that can't be read are told, and nothing of them is kept.
+pub(crate) async fn import(
+    store: &Store,
+    text: &str,
+    is_csv: bool,
+) -> Result<Imported, StoreError> {
+    let rows = if is_csv {
+        from_csv(text)
+    } else {
+        from_json_lines(text)
+    };
+    let mut imported = Imported::default();
+    let mut fit = Vec::new();
+    for (line, row) in rows {
+        match row.and_then(checked) {
+            Ok(new) => fit.push((line, new)),
+            Err(reason) => imported.not.push(NotImported { line, reason }),
+        }
+    }
+    let mut fit = fit.into_iter().peekable();
+    while fit.peek().is_some() {
+        let batch: Vec<_> = fit.by_ref().take(BATCH).collect();
+        let made = store
+            .write(move |connection| {
+                let mut taken = Vec::new();
+                for (line, (new, disabled)) in &batch {
+                    if !users::insert(connection, new)? {
+                        taken.push(*line);
+                    } else if *disabled {
+                        users::disable(connection, &new.id, true, new.now)?;
+                    }
+                }
+                Ok((batch.len() - taken.len(), taken))
+            })
+            .await?;
+        imported.made += made.0;
+        let taken = made.1.into_iter().map(|line| NotImported {
+            line,
+            reason: "there is such an account already".into(),
+        });
+        imported.not.extend(taken);
+    }
+    imported.not.sort_by_key(|not| not.line);
+    Ok(imported)
 }
 
 /// Who did what the command line does.

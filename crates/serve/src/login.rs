@@ -133,6 +133,14 @@ pub(crate) fn use_up(connection: &Connection, kind: &str, hash: &[u8], now: i64)
     Ok(used == 1)
 }
 
+/// An account that is to be made.
+pub(crate) struct Wanted<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) mail: Option<String>,
+    pub(crate) admin: bool,
+}
+
 /// A client of `/oauth`.
 pub(crate) struct Client {
     pub(crate) id: String,
@@ -397,14 +405,19 @@ impl App {
         }
     }
 
-    /// Registers an account. What comes back says nothing of whether the name was free.
-    pub(crate) async fn register(
+    /// Makes an account, for whoever registers or administers; `None` where the name is taken.
+    pub(crate) async fn make_account(
         &self,
-        name: &str,
-        password: &str,
-        mail: Option<String>,
+        route: &'static str,
+        wanted: Wanted<'_>,
         from: &From,
-    ) -> Result<(), Response> {
+    ) -> Result<Option<String>, Response> {
+        let Wanted {
+            name,
+            password,
+            mail,
+            admin,
+        } = wanted;
         let bad = |error: &dyn std::fmt::Display| {
             problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
         };
@@ -418,9 +431,7 @@ impl App {
         {
             return Err(bad(&"The mail address is none."));
         }
-        let hash = self
-            .hash_for("POST /register", name, password, from)
-            .await?;
+        let hash = self.hash_for(route, name, password, from).await?;
         let mail = mail.or_else(|| crate::mail::is_address(name).then(|| name.to_owned()));
         let new = users::New {
             id: tokens::id().map_err(|_| broken())?,
@@ -428,15 +439,33 @@ impl App {
             key,
             mail,
             hash,
-            admin: false,
+            admin,
             now: self.now(),
         };
         let id = new.id.clone();
         let made = self
             .store
-            .write(move |connection| users::insert(connection, &new))
-            .await;
-        if made.map_err(|error| self.failed(&error))? {
+            .write(move |connection| users::insert(connection, &new));
+        let made = made.await.map_err(|error| self.failed(&error))?;
+        Ok(made.then_some(id))
+    }
+
+    /// Registers an account. What comes back says nothing of whether the name was free.
+    pub(crate) async fn register(
+        &self,
+        name: &str,
+        password: &str,
+        mail: Option<String>,
+        from: &From,
+    ) -> Result<(), Response> {
+        let wanted = Wanted {
+            name,
+            password,
+            mail,
+            admin: false,
+        };
+        let made = self.make_account("POST /register", wanted, from).await?;
+        if let Some(id) = made {
             self.audit("registered", Some(&id), json!({"address": from.client}));
         }
         Ok(())

@@ -244,8 +244,8 @@ pub fn killed(mut start: impl FnMut(u64) -> Service) {
 
 const CHANGED: &str = "another fine long password";
 
-/// Registers, logs in and changes the password, which ends the session, until nothing answers; the names
-/// whose change was acknowledged.
+/// Registers, logs in, changes the password, which ends the session, logs in again and out, until nothing
+/// answers; the names all of whose steps were acknowledged.
 fn changes(service: &Service, round: u64, seen: &AtomicUsize) -> Vec<String> {
     let mut changed = Vec::new();
     for number in 0..10_000 {
@@ -263,9 +263,19 @@ fn changes(service: &Service, round: u64, seen: &AtomicUsize) -> Vec<String> {
         let change = format!("old_password={PASSWORD}&new_password={CHANGED}").replace(' ', "+");
         let token = tokens["access_token"].as_str().unwrap();
         match service.post_as(token, "/password/change", &change).0 {
-            200 => changed.push(name),
+            200 => {}
             0 => break,
-            _ => {}
+            _ => continue,
+        }
+        // And a session that is begun with the new one is ended.
+        let (status, tokens) = service.post("/login", &form(&name, CHANGED));
+        if status != 200 {
+            continue;
+        }
+        let tokens: Value = serde_json::from_str(&tokens).unwrap();
+        let token = tokens["access_token"].as_str().unwrap();
+        if service.post_as(token, "/logout", "").0 == 204 {
+            changed.push(name);
         }
         seen.store(changed.len(), Ordering::Relaxed);
     }

@@ -2,19 +2,24 @@
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Path, State},
+    body::Bytes,
+    extract::{DefaultBodyLimit, FromRequestParts, Path, State},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use http::{StatusCode, request::Parts};
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts};
 use serde_json::{Value, json};
 
 use super::{Fields, Shared, Signed, broken, json, problem};
-use crate::{admin, audit, keys, second_factor, tokens, unlocks, users};
+use crate::{admin, audit, door::From, keys, login::Wanted, second_factor, tokens, unlocks, users};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/admin/users", get(list))
+        .route("/admin/users", get(list).post(add_user))
+        .route(
+            "/admin/users/import",
+            post(import).layer(DefaultBodyLimit::max(LONGEST_IMPORT)),
+        )
         .route("/admin/users/{name}/disable", post(disable))
         .route("/admin/users/{name}/enable", post(enable))
         .route("/admin/users/{name}/unlock", post(unlock))
@@ -27,6 +32,9 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/admin/clients", post(add_client))
         .route("/admin/keys/rotate", post(rotate))
 }
+
+/// An import of some ten thousand accounts; the command line takes longer ones.
+const LONGEST_IMPORT: usize = 4 << 20;
 
 /// Somebody who administers.
 struct Administrator(Signed);
@@ -58,6 +66,57 @@ async fn list(State(app): State<Shared>, _: Administrator) -> Result<Response, R
         .map_err(|error| app.failed(&error))?;
     let listed: Vec<admin::Listed> = users.into_iter().map(admin::listed).collect();
     Ok(json(StatusCode::OK, &json!(listed)))
+}
+
+async fn add_user(
+    State(app): State<Shared>,
+    from: From,
+    by: Administrator,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let wanted = Wanted {
+        name: fields.need("username")?,
+        password: fields.need("password")?,
+        mail: fields.get("mail").map(str::to_owned),
+        admin: fields.get("admin") == Some("true"),
+    };
+    let admin = wanted.admin;
+    let made = app.make_account("POST /admin/users", wanted, &from).await?;
+    let Some(id) = made else {
+        let detail = "There is such an account already.";
+        return Err(problem(StatusCode::CONFLICT, detail));
+    };
+    let detail = json!({"by": by.0.user.id, "admin": admin});
+    app.audit("added", Some(&id), detail);
+    Ok(json(StatusCode::CREATED, &json!({"id": id})))
+}
+
+/// Accounts with hashes of another system, in the body: CSV, or a JSON object a line.
+async fn import(
+    State(app): State<Shared>,
+    by: Administrator,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Response> {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    let is_csv = match kind {
+        Some("text/csv") => true,
+        Some("application/x-ndjson") => false,
+        _ => {
+            let detail = "The body has to be text/csv or application/x-ndjson.";
+            return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+    };
+    let text = std::str::from_utf8(&body);
+    let text = text.map_err(|_| problem(StatusCode::BAD_REQUEST, "The body is no UTF-8."))?;
+    let imported = admin::import(&app.store, text, is_csv).await;
+    let imported = imported.map_err(|error| app.failed(&error))?;
+    let detail = json!({"made": imported.made, "by": by.0.user.id});
+    app.audit("imported", None, detail);
+    Ok(json(StatusCode::OK, &json!(imported)))
 }
 
 async fn set_disabled(

@@ -28,6 +28,8 @@ enum Takes {
     Nothing,
     Both,
     Form,
+    /// CSV, or a JSON object a line.
+    Lines,
 }
 
 /// Who may call.
@@ -69,7 +71,7 @@ impl Operation {
 }
 
 use Caller::{Client, User};
-use Takes::{Both, Form};
+use Takes::{Both, Form, Lines};
 
 /// All operations but the pages.
 const OPERATIONS: &[Operation] = &[
@@ -245,6 +247,21 @@ const OPERATIONS: &[Operation] = &[
     operation("get", "/admin/users", "All accounts").by(User),
     operation(
         "post",
+        "/admin/users",
+        "Add an account; with `admin` as `true`, an administrator's",
+    )
+    .takes(Both, &["username", "password", "mail?", "admin?"])
+    .by(User)
+    .gives(201, "Anything"),
+    operation(
+        "post",
+        "/admin/users/import",
+        "Import accounts with hashes of Django, Werkzeug, passlib or bcrypt: CSV with a header, or a JSON object a line",
+    )
+    .takes(Lines, &[])
+    .by(User),
+    operation(
+        "post",
         "/admin/users/{name}/disable",
         "Disable an account; its sessions end",
     )
@@ -336,6 +353,10 @@ fn field_schema(name: &str) -> Value {
 }
 
 fn body(operation: &Operation) -> Value {
+    if operation.takes == Takes::Lines {
+        let text = json!({"schema": {"type": "string"}});
+        return json!({"required": true, "content": {"text/csv": text, "application/x-ndjson": text}});
+    }
     let name = |field: &'static str| field.trim_end_matches('?');
     let required: Vec<&str> = operation
         .fields

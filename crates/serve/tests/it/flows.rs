@@ -565,6 +565,43 @@ async fn administration_is_for_administrators() {
         2,
         "the next is published before it signs"
     );
+
+    // Accounts are added and imported, by administrators alone.
+    let alice = service.token("alice").await;
+    let carol = [("username", "carol"), ("password", PASSWORD)];
+    let add = |token: &str| {
+        let request = service.post("/admin/users").bearer_auth(token);
+        let request = request.form(&carol);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(add(&alice).await, 403);
+    assert_eq!(add(&root).await, 201);
+    assert_eq!(add(&root).await, 409);
+    let carol = service.token("carol").await;
+    assert_eq!(list(carol).await.status(), 403);
+    let short = [("username", "dave"), ("password", "short")];
+    let refused = service.send_as(&root, "/admin/users", &short).await;
+    assert_eq!(refused.status(), 422);
+    let foreign: &[(&str, &str)] = include!("../../src/foreign_hashes.in");
+    let lines = format!(
+        "{{\"name\":\"erin\",\"hash\":\"{}\"}}\nnonsense\n",
+        foreign[6].1
+    );
+    let import = |token: &str, kind: &'static str| {
+        let request = service.post("/admin/users/import").bearer_auth(token);
+        let request = request.header("content-type", kind).body(lines.clone());
+        async move { request.send().await.unwrap() }
+    };
+    let kind = "application/x-ndjson";
+    assert_eq!(import(&alice, kind).await.status(), 403);
+    assert_eq!(import(&root, "text/plain").await.status(), 415);
+    let imported: Value = import(&root, kind).await.json().await.unwrap();
+    assert_eq!(
+        (&imported["made"], &imported["not"][0]["line"]),
+        (&1.into(), &2.into())
+    );
+    let erin = service.log_in("erin", "correct horse battery").await;
+    assert!(erin["access_token"].is_string());
     service.stop().await;
 }
 
