@@ -1,9 +1,5 @@
 //! Keeps attackers from guessing their way into logins, and proves it.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line speaks"
-)]
+#![expect(clippy::print_stderr, reason = "a command line speaks")]
 
 #[macro_use]
 mod out;
