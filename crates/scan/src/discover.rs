@@ -223,7 +223,7 @@ fn is_plain(path: &str) -> bool {
 fn in_document(document: &Value) -> Discovered {
     let base = base(document);
     let mut logins: Vec<(u32, Login)> = Vec::new();
-    let mut registration = None;
+    let mut registrations: Vec<(bool, Login)> = Vec::new();
     let paths = document["paths"].as_object();
     for (path, item) in paths.into_iter().flatten() {
         let operation = &item["post"];
@@ -241,22 +241,27 @@ fn in_document(document: &Value) -> Discovered {
             shape,
         };
         if has(&["register", "signup", "sign-up", "sign_up"]) {
-            registration.get_or_insert(login);
+            registrations.push((false, login));
         } else if has(&["login", "signin", "sign-in", "sign_in"]) {
             logins.push((0, login));
         } else if has(&["token", "auth", "session"]) {
             logins.push((1, login));
         } else if has(&["user", "account"]) {
-            registration.get_or_insert(login);
+            // Where a token is asked for, somebody who is known adds others.
+            if !secure(&operation["security"]) {
+                registrations.push((true, login));
+            }
         } else {
             logins.push((2, login));
         }
     }
     logins.sort_by(|a, b| (a.0, &a.1.path).cmp(&(b.0, &b.1.path)));
+    // Of the same kind the document's first.
+    registrations.sort_by_key(|(only_likely, _)| *only_likely);
     let route = |methods: &[&str], words: &[&str]| routes(document, methods, words).next();
     Discovered {
         logins: logins.into_iter().map(|(_, login)| login).collect(),
-        registration,
+        registration: registrations.into_iter().next().map(|(_, login)| login),
         protected: protected(document),
         document: None,
         introspection: route(&["post"], &["introspect"]),
@@ -401,10 +406,14 @@ fn routes<'a>(
     })
 }
 
+/// Whether a `security` declares anything.
+fn secure(security: &Value) -> bool {
+    security.as_array().is_some_and(|all| !all.is_empty())
+}
+
 /// What a GET may ask a token for: what is declared to, and what is called like it.
 fn protected(document: &Value) -> Vec<(String, bool)> {
     let base = base(document);
-    let secure = |security: &Value| security.as_array().is_some_and(|all| !all.is_empty());
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         let operation = &item["get"];
@@ -581,6 +590,19 @@ mod tests {
             registration.as_deref(),
             Some("POST /users json:/email json:/password")
         );
+    }
+
+    #[test]
+    fn who_adds_others_registers_nobody() {
+        let schema = json!({"properties": {"username": {}, "password": {}}});
+        let body = json!({"content": {"application/json": {"schema": schema}}});
+        let open = json!({"post": {"requestBody": body}});
+        let guarded = json!({"post": {"requestBody": body, "security": [{"bearer": []}]}});
+        let found = |paths: Value| words(json!({"paths": paths})).1;
+        assert_eq!(found(json!({"/admin/users": guarded})), None);
+        let registration = Some("POST /register json:/username json:/password".to_owned());
+        let paths = json!({"/accounts": open, "/admin/users": guarded, "/register": open});
+        assert_eq!(found(paths), registration);
     }
 
     #[test]
