@@ -274,7 +274,8 @@ async fn a_password_that_is_changed_meanwhile_lets_nobody_in() {
     service.register("alice").await;
     let mut racing = tokio::task::JoinSet::new();
     let token = service.token("alice").await;
-    for _ in 0..20 {
+    // Fewer than the limit: what is under way counts until it has ended.
+    for _ in 0..6 {
         let fields = json!({"username": "alice", "password": PASSWORD});
         let request = service.post("/login").json(&fields);
         racing.spawn(async move {
