@@ -11,7 +11,16 @@ use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts};
 use serde_json::{Value, json};
 
 use super::{Fields, Shared, Signed, broken, json, problem};
-use crate::{admin, audit, door::From, keys, login::Wanted, second_factor, tokens, unlocks, users};
+use crate::{
+    admin, audit,
+    door::From,
+    keys,
+    login::Wanted,
+    second_factor,
+    store::{Connection, Queried},
+    tokens, unlocks,
+    users::{self, User},
+};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -119,27 +128,25 @@ async fn import(
     Ok(json(StatusCode::OK, &json!(imported)))
 }
 
-async fn set_disabled(
-    app: Shared,
-    by: Administrator,
+/// Changes an account, and notes by whom in the same write.
+async fn change(
+    app: &Shared,
+    by: &Administrator,
     name: String,
-    disabled: bool,
-) -> Result<Response, Response> {
-    let now = app.now();
-    let setting = app.store.write(move |connection| {
+    event: &'static str,
+    job: impl FnOnce(&Connection, &User, i64) -> Queried<()> + Send + 'static,
+) -> Result<User, Response> {
+    let (now, detail) = (app.now(), json!({"by": by.0.user.id}));
+    let changing = app.store.write(move |connection| {
         let Some(user) = admin::named(connection, &name)? else {
             return Ok(None);
         };
-        users::disable(connection, &user.id, disabled, now)?;
-        Ok(Some(user.id))
+        job(connection, &user, now)?;
+        audit::note(connection, now, event, Some(&user.id), &detail)?;
+        Ok(Some(user))
     });
-    let id = setting
-        .await
-        .map_err(|error| app.failed(&error))?
-        .ok_or_else(nobody)?;
-    let event = if disabled { "disabled" } else { "enabled" };
-    app.audit(event, Some(&id), json!({"by": by.0.user.id}));
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let changed = changing.await.map_err(|error| app.failed(&error))?;
+    changed.ok_or_else(nobody)
 }
 
 async fn disable(
@@ -147,7 +154,11 @@ async fn disable(
     by: Administrator,
     Path(name): Path<String>,
 ) -> Result<Response, Response> {
-    set_disabled(app, by, name, true).await
+    let changing = change(&app, &by, name, "disabled", |connection, user, now| {
+        users::disable(connection, &user.id, true, now)
+    });
+    changing.await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn enable(
@@ -155,7 +166,11 @@ async fn enable(
     by: Administrator,
     Path(name): Path<String>,
 ) -> Result<Response, Response> {
-    set_disabled(app, by, name, false).await
+    let changing = change(&app, &by, name, "enabled", |connection, user, now| {
+        users::disable(connection, &user.id, false, now)
+    });
+    changing.await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn unlock(
@@ -163,17 +178,11 @@ async fn unlock(
     by: Administrator,
     Path(name): Path<String>,
 ) -> Result<Response, Response> {
-    let (now, id) = (app.now(), tokens::id().map_err(|_| broken())?);
-    let writing = app.store.write(move |connection| {
-        let Some(user) = admin::named(connection, &name)? else {
-            return Ok(None);
-        };
-        unlocks::write(connection, &id, &user.id, now)?;
-        Ok(Some(user.id))
+    let id = tokens::id().map_err(|_| broken())?;
+    let changing = change(&app, &by, name, "unlocked", move |connection, user, now| {
+        unlocks::write(connection, &id, &user.id, now)
     });
-    let written = writing.await.map_err(|error| app.failed(&error))?;
-    let id = written.ok_or_else(nobody)?;
-    app.audit("unlocked", Some(&id), json!({"by": by.0.user.id}));
+    changing.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -182,21 +191,14 @@ async fn reset_factors(
     by: Administrator,
     Path(name): Path<String>,
 ) -> Result<Response, Response> {
-    let now = app.now();
-    let resetting = app.store.write(move |connection| {
-        let Some(user) = admin::named(connection, &name)? else {
-            return Ok(None);
-        };
-        second_factor::reset(connection, &user.id, now)?;
-        Ok(Some(user))
+    let changing = change(&app, &by, name, "factors-reset", |connection, user, now| {
+        second_factor::reset(connection, &user.id, now)
     });
-    let reset = resetting.await.map_err(|error| app.failed(&error))?;
-    let user = reset.ok_or_else(nobody)?;
+    let user = changing.await?;
     app.notify(
         &user,
         "Your second factors were removed by an administrator",
     );
-    app.audit("factors-reset", Some(&user.id), json!({"by": by.0.user.id}));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -236,19 +238,14 @@ async fn end_sessions(
     by: Administrator,
     Path(name): Path<String>,
 ) -> Result<Response, Response> {
-    let now = app.now();
-    let ending = app.store.write(move |connection| {
-        let Some(user) = admin::named(connection, &name)? else {
-            return Ok(None);
-        };
-        tokens::end_all(connection, &user.id, now)?;
-        Ok(Some(user.id))
-    });
-    let id = ending
-        .await
-        .map_err(|error| app.failed(&error))?
-        .ok_or_else(nobody)?;
-    app.audit("sessions-ended", Some(&id), json!({"by": by.0.user.id}));
+    let changing = change(
+        &app,
+        &by,
+        name,
+        "sessions-ended",
+        |connection, user, now| tokens::end_all(connection, &user.id, now).map(drop),
+    );
+    changing.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

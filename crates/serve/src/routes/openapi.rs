@@ -193,7 +193,7 @@ const OPERATIONS: &[Operation] = &[
     operation(
         "post",
         "/passkeys/options",
-        "Add a passkey: what to hand to navigator.credentials.create; ten minutes after a login with a factor, a code too",
+        "Add a passkey: for navigator.credentials.create; a code too, after ten minutes",
     )
     .takes(Both, &["password", "code?"])
     .by(User),
@@ -201,7 +201,7 @@ const OPERATIONS: &[Operation] = &[
     operation(
         "post",
         "/passkeys",
-        "Add a passkey: its answer, as JSON in a text; gives recovery codes with the first factor, once",
+        "Add a passkey: its answer; gives recovery codes with the first factor, once",
     )
     .takes(Both, &["token", "credential", "name?"])
     .by(User)
@@ -210,11 +210,11 @@ const OPERATIONS: &[Operation] = &[
     operation(
         "post",
         "/passkeys/{id}/remove",
-        "Remove a passkey; ten minutes after a login, a code too",
+        "Remove a passkey; a code too, after ten minutes",
     )
-        .takes(Both, &["password", "code?"])
-        .by(User)
-        .gives(200, "Detail"),
+    .takes(Both, &["password", "code?"])
+    .by(User)
+    .gives(200, "Detail"),
     operation(
         "post",
         "/oauth/token",
@@ -256,7 +256,7 @@ const OPERATIONS: &[Operation] = &[
     operation(
         "post",
         "/admin/users/import",
-        "Import accounts with hashes of Django, Werkzeug, passlib or bcrypt: CSV with a header, or a JSON object a line",
+        "Import accounts with foreign hashes: CSV, or a JSON object a line",
     )
     .takes(Lines, &[])
     .by(User),
@@ -284,12 +284,7 @@ const OPERATIONS: &[Operation] = &[
     )
     .by(User)
     .gives(204, ""),
-    operation(
-        "get",
-        "/admin/audit",
-        "What happened, the newest first",
-    )
-    .by(User),
+    operation("get", "/admin/audit", "What happened, the newest first").by(User),
     operation(
         "get",
         "/admin/users/{name}/sessions",
