@@ -90,7 +90,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &[],
         soc2: &[],
     },
-    remedy: "",
+    fix: "",
     recipes: &recipes::LIMITS,
     policy: "",
     run,

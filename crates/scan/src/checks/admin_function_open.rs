@@ -31,7 +31,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "7.3.1"],
         soc2: &["CC6.1", "CC6.3"],
     },
-    remedy: "Ask for the role on the server, on each such route or on all of their \
+    fix: "Ask for the role on the server, on each such route or on all of their \
              prefix; a menu that hides them is no check.",
     recipes: &recipes::ACCESS,
     policy: "",

@@ -34,7 +34,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.4.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Offer passkeys or one-time codes (SP 800-63B-4 section 2.2 requires \
+    fix: "Offer passkeys or one-time codes (SP 800-63B-4 section 2.2 requires \
              offering a phishing-resistant one at AAL2), and ask for them where an \
              attempt is suspicious.",
     recipes: &recipes::FACTORS,

@@ -34,7 +34,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["4.2.1", "6.2.4"],
         soc2: &["CC6.7"],
     },
-    remedy: "Django: SESSION_COOKIE_SECURE = True (HttpOnly and SameSite are set). \
+    fix: "Django: SESSION_COOKIE_SECURE = True (HttpOnly and SameSite are set). \
              Flask: SESSION_COOKIE_SAMESITE = \"Lax\", SESSION_COOKIE_SECURE = True. \
              Express: cookie: { httpOnly: true, sameSite: \"lax\", secure: true }.",
     recipes: &recipes::TRANSPORT,

@@ -31,7 +31,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["4.2.1", "6.2.4"],
         soc2: &["CC6.7"],
     },
-    remedy: "List the origins that may. FastAPI: CORSMiddleware(allow_origins=[...], \
+    fix: "List the origins that may. FastAPI: CORSMiddleware(allow_origins=[...], \
              allow_credentials=True) without \"*\" and without a regular expression \
              that matches all. Flask-CORS: origins=[...]. Express cors: origin: \
              [...].",

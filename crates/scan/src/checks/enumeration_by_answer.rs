@@ -40,7 +40,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Answer an unknown name exactly like a wrong password: one code path, one status, one \
+    fix: "Answer an unknown name exactly like a wrong password: one code path, one status, one \
            body.",
     recipes: &recipes::UNIFORM,
     policy: r#"[guard.failure]

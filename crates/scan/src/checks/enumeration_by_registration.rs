@@ -29,7 +29,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Ask for a mail address, answer the same for each, and say what is so in \
+    fix: "Ask for a mail address, answer the same for each, and say what is so in \
              the mail: a link to go on, or that there is an account already. Where \
              names are chosen, ask for the name after the mail was proven.",
     recipes: &recipes::UNIFORM,

@@ -34,7 +34,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Answer at once and always the same, and send the mail from a queue. \
+    fix: "Answer at once and always the same, and send the mail from a queue. \
              Django: PasswordResetView does. Flask-Security: \
              SECURITY_RETURN_GENERIC_RESPONSES.",
     recipes: &recipes::UNIFORM,

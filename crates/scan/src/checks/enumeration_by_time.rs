@@ -48,7 +48,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Verify a dummy hash with the current parameters when the account is unknown, and \
+    fix: "Verify a dummy hash with the current parameters when the account is unknown, and \
            test that it takes as long. Django does; FastAPI's and Flask's tutorials return \
            early.",
     recipes: &recipes::UNIFORM,

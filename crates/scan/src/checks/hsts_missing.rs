@@ -29,7 +29,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["4.2.1", "6.2.4"],
         soc2: &["CC6.7"],
     },
-    remedy: "Answer with Strict-Transport-Security: max-age=31536000; \
+    fix: "Answer with Strict-Transport-Security: max-age=31536000; \
              includeSubDomains. nginx: add_header Strict-Transport-Security \
              \"max-age=31536000\" always; Django: SECURE_HSTS_SECONDS; Express: \
              helmet.",

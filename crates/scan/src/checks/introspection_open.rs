@@ -34,7 +34,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    remedy: "Ask the caller for client credentials or a token of its own before the \
+    fix: "Ask the caller for client credentials or a token of its own before the \
              token is looked at, and limit what one caller may ask.",
     recipes: &recipes::TOKENS,
     policy: "",

@@ -40,7 +40,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Fix the algorithm where the key is: verify with a list that holds RS256 \
+    fix: "Fix the algorithm where the key is: verify with a list that holds RS256 \
              (or whichever it is) and no HS algorithm.",
     recipes: &recipes::JWT,
     policy: "",

@@ -37,7 +37,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Say what you expect. PyJWT: jwt.decode(token, key, \
+    fix: "Say what you expect. PyJWT: jwt.decode(token, key, \
              algorithms=[\"HS256\"], audience=\"api\", issuer=\"me\"). \
              jsonwebtoken.verify: audience and issuer. simplejwt: AUDIENCE and \
              ISSUER. Flask-JWT-Extended: JWT_DECODE_AUDIENCE and JWT_DECODE_ISSUER.",

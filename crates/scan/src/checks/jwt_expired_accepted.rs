@@ -32,7 +32,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Have the library check exp, and require it. PyJWT: options={\"require\": \
+    fix: "Have the library check exp, and require it. PyJWT: options={\"require\": \
              [\"exp\"]}; it checks by itself unless verify_exp is off. jsonwebtoken: \
              ignoreExpiration must not be set.",
     recipes: &recipes::JWT,

@@ -38,7 +38,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Take the key from your own configuration or from the JWKS of an issuer \
+    fix: "Take the key from your own configuration or from the JWKS of an issuer \
              that you configured, by a kid that stands in it; look at no jwk, jku, \
              x5u or x5c of a token.",
     recipes: &recipes::JWT,

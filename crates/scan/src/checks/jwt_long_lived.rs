@@ -29,7 +29,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Let access tokens live for 5 to 60 minutes and renew them by a refresh \
+    fix: "Let access tokens live for 5 to 60 minutes and renew them by a refresh \
              token that is rotated.",
     recipes: &recipes::JWT,
     policy: "",

@@ -29,7 +29,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Give access tokens an exp of 5 to 60 minutes and renew them by a refresh \
+    fix: "Give access tokens an exp of 5 to 60 minutes and renew them by a refresh \
              token. PyJWT: \"exp\": datetime.now(timezone.utc) + \
              timedelta(minutes=15). Flask-JWT-Extended: JWT_ACCESS_TOKEN_EXPIRES. \
              simplejwt: ACCESS_TOKEN_LIFETIME. jsonwebtoken: expiresIn.",

@@ -29,7 +29,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Give each token a random jti of 128 bits and keep those that were ended \
+    fix: "Give each token a random jti of 128 bits and keep those that were ended \
              until their exp.",
     recipes: &recipes::JWT,
     policy: "",

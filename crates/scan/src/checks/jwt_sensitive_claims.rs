@@ -30,7 +30,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Put an opaque user id into the token and look the rest up.",
+    fix: "Put an opaque user id into the token and look the rest up.",
     recipes: &recipes::JWT,
     policy: "",
     run,

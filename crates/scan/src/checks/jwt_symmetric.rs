@@ -28,7 +28,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Where more than one service checks tokens, sign with RS256, ES256 or \
+    fix: "Where more than one service checks tokens, sign with RS256, ES256 or \
              EdDSA and publish the keys (JWKS).",
     recipes: &recipes::JWT,
     policy: "",

@@ -32,7 +32,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Verify with a fixed list of algorithms and nothing the token says of \
+    fix: "Verify with a fixed list of algorithms and nothing the token says of \
              itself. PyJWT: jwt.decode(token, key, algorithms=[\"HS256\"]). \
              python-jose, Authlib and joserfc: give the algorithms too. Express: \
              jsonwebtoken.verify(token, key, { algorithms: [\"HS256\"] }). Django \

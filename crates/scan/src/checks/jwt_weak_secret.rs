@@ -30,7 +30,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    remedy: "Make a key of 32 random bytes (openssl rand -hex 32), keep it out of the \
+    fix: "Make a key of 32 random bytes (openssl rand -hex 32), keep it out of the \
              repository, and give it by the environment; all tokens that the old one \
              signed end with it.",
     recipes: &recipes::JWT,

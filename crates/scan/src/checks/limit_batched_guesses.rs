@@ -35,7 +35,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Take exactly one password, as text: say so in the schema (pydantic: \
+    fix: "Take exactly one password, as text: say so in the schema (pydantic: \
              password: str; serializers.CharField; a JSON schema). For GraphQL refuse \
              aliases and batches of the login, or count each of them.",
     recipes: &recipes::LIMITS,

@@ -37,7 +37,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Read forwarding headers only from configured proxies, and take the right-most \
+    fix: "Read forwarding headers only from configured proxies, and take the right-most \
            address that is not one of them. uvicorn: --forwarded-allow-ips with the proxy's \
            address. Flask: ProxyFix with the exact number of proxies. nginx: set_real_ip_from.",
     recipes: &recipes::LIMITS,

@@ -34,7 +34,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Limit by account and by address. Let a site-wide surge of failures tighten those \
+    fix: "Limit by account and by address. Let a site-wide surge of failures tighten those \
            limits instead of refusing everybody.",
     recipes: &recipes::LIMITS,
     policy: "",

@@ -33,7 +33,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Count failures by account as well as by address, and before verifying.",
+    fix: "Count failures by account as well as by address, and before verifying.",
     recipes: &recipes::LIMITS,
     policy: r#"[policy]
 account = "10 per 15 minutes; 50 per day"

@@ -33,7 +33,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Count failures by client address too (IPv6 by /64), taking the address from trusted \
+    fix: "Count failures by client address too (IPv6 by /64), taking the address from trusted \
            proxies only.",
     recipes: &recipes::LIMITS,
     policy: r#"[policy]

@@ -32,7 +32,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Fold a name once, at the door, and use the folded one for the limit, the \
+    fix: "Fold a name once, at the door, and use the folded one for the limit, the \
              look-up and the log alike.",
     recipes: &recipes::LIMITS,
     policy: "",

@@ -32,7 +32,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Use two counters, one for the account and one for the address, instead of one for \
+    fix: "Use two counters, one for the account and one for the address, instead of one for \
            both together.",
     recipes: &recipes::LIMITS,
     policy: r#"[policy]

@@ -37,7 +37,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Charge first, in one atomic step (Redis INCR, UPDATE … RETURNING, a \
+    fix: "Charge first, in one atomic step (Redis INCR, UPDATE … RETURNING, a \
              lock), then verify, and take the charge back when the password was \
              right.",
     recipes: &recipes::LIMITS,

@@ -41,7 +41,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Let a right login take back its own charge and nothing else. An \
+    fix: "Let a right login take back its own charge and nothing else. An \
              account's failures in a row may end with its own right login; an \
              address's may not.",
     recipes: &recipes::LIMITS,

@@ -32,7 +32,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Limit the act of logging in, in the code that verifies the password, not \
+    fix: "Limit the act of logging in, in the code that verifies the password, not \
              a path. Where a proxy limits paths, let it normalise them first and \
              refuse what the application does not serve.",
     recipes: &recipes::LIMITS,

@@ -37,7 +37,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Give known devices a budget of their own (OWASP's device cookies), or \
+    fix: "Give known devices a budget of their own (OWASP's device cookies), or \
              ask for a second factor instead of refusing.",
     recipes: &recipes::LIMITS,
     policy: "",

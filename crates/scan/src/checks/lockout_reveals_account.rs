@@ -34,7 +34,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Count failures by the name that was sent, whether it exists or not, \
+    fix: "Count failures by the name that was sent, whether it exists or not, \
              before it is looked up, and refuse both with the same answer.",
     recipes: &recipes::UNIFORM,
     policy: r#"[guard.failure]

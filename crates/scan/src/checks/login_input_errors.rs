@@ -37,7 +37,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC7.1"],
     },
-    remedy: "Validate types before use and answer 400 or 422. FastAPI does with a \
+    fix: "Validate types before use and answer 400 or 422. FastAPI does with a \
              Pydantic model; Flask: check isinstance(name, str) or use a schema; \
              Express: a schema (zod, ajv). Never run with DEBUG = True where others \
              can reach it.",

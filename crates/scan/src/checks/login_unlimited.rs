@@ -37,7 +37,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Count failures for each account, before the password is verified and whether or not \
+    fix: "Count failures for each account, before the password is verified and whether or not \
            the account exists; refuse with 429 and Retry-After. FastAPI: slowapi keys on the \
            address only, so count by the submitted name in a shared store. Flask: Flask-Limiter \
            with a key function that reads the name. Django: django-axes with \

@@ -183,8 +183,8 @@ pub struct Check {
     pub false_alarms: &'static str,
     /// The standards that it gives evidence for.
     pub standards: Standards,
-    /// How to mend the application.
-    pub remedy: &'static str,
+    /// How to fix the application.
+    pub fix: &'static str,
     /// How the usual frameworks do that.
     pub recipes: &'static Recipes,
     /// The policy of `doorwarden guard` that closes it; empty where only the application can.
@@ -241,7 +241,7 @@ impl Check {
              ## What it sends\n\n{sends} At most {max} requests{shared}.\n\n\
              ## Evidence and controls\n\n{evidence}\n\n\
              ## False alarms\n\n{false_alarms}\n\n\
-             ## Remedy\n\n{remedy}\n\n{recipes}\n\
+             ## Fix\n\n{fix}\n\n{recipes}\n\
              {policy}\
              ## Standards\n\n\
              Evidence relevant to, and no claim of compliance with: {standards}.\n",
@@ -262,7 +262,7 @@ impl Check {
             },
             evidence = self.evidence,
             false_alarms = self.false_alarms,
-            remedy = self.remedy,
+            fix = self.fix,
             policy = match self.policy {
                 "" => String::new(),
                 policy =>
@@ -322,7 +322,7 @@ mod tests {
                 check.sends,
                 check.evidence,
                 check.false_alarms,
-                check.remedy,
+                check.fix,
             ];
             assert!(words.iter().all(|words| !words.is_empty()), "{}", check.id);
             assert!(

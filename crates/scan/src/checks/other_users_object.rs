@@ -40,7 +40,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "7.3.1"],
         soc2: &["CC6.1", "CC6.3"],
     },
-    remedy: "Look the object up by whose it is: WHERE id = ? AND owner = ?, or \
+    fix: "Look the object up by whose it is: WHERE id = ? AND owner = ?, or \
              compare the owner before answering, with 404 for what is another's.",
     recipes: &recipes::ACCESS,
     policy: "",

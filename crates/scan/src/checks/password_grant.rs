@@ -29,7 +29,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    remedy: "Use the authorization code grant with PKCE where other clients log in; \
+    fix: "Use the authorization code grant with PKCE where other clients log in; \
              for one's own pages a session will do.",
     recipes: &recipes::TOKENS,
     policy: "",

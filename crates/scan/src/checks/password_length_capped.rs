@@ -35,7 +35,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.6"],
         soc2: &["CC6.1"],
     },
-    remedy: "Allow at least 64 characters; bound them by what hashing costs, at a \
+    fix: "Allow at least 64 characters; bound them by what hashing costs, at a \
              thousand or so.",
     recipes: &recipes::PASSWORDS,
     policy: "",

@@ -35,7 +35,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.6"],
         soc2: &["CC6.1"],
     },
-    remedy: "Hash with Argon2id or scrypt, or hash the password with SHA-256 and \
+    fix: "Hash with Argon2id or scrypt, or hash the password with SHA-256 and \
              encode it before bcrypt (Django: BCryptSHA256PasswordHasher), or refuse \
              what is longer than 72 bytes and say so.",
     recipes: &recipes::PASSWORDS,

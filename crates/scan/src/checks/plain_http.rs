@@ -27,7 +27,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["4.2.1", "6.2.4"],
         soc2: &["CC6.7"],
     },
-    remedy: "Serve the login over TLS only and redirect http there. uvicorn and \
+    fix: "Serve the login over TLS only and redirect http there. uvicorn and \
              gunicorn: behind nginx or Caddy; Django: SECURE_SSL_REDIRECT = True.",
     recipes: &recipes::TRANSPORT,
     policy: "",

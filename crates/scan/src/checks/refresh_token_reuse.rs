@@ -36,7 +36,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    remedy: "Give a new refresh token with each exchange, and on the second use of an \
+    fix: "Give a new refresh token with each exchange, and on the second use of an \
              old one end all of its family (RFC 9700 section 4.14.2). simplejwt: \
              ROTATE_REFRESH_TOKENS and BLACKLIST_AFTER_ROTATION.",
     recipes: &recipes::TOKENS,

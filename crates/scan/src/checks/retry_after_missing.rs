@@ -32,7 +32,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    remedy: "Answer 429 with Retry-After in whole seconds. slowapi and Flask-Limiter: \
+    fix: "Answer 429 with Retry-After in whole seconds. slowapi and Flask-Limiter: \
              headers enabled (RATELIMIT_HEADERS_ENABLED = True). nginx: error_page \
              429 with add_header Retry-After.",
     recipes: &recipes::LIMITS,

@@ -33,7 +33,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    remedy: "Ask the caller for client credentials, or for the token itself in the \
+    fix: "Ask the caller for client credentials, or for the token itself in the \
              Authorization header as a logout would.",
     recipes: &recipes::TOKENS,
     policy: "",

@@ -31,7 +31,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.7"],
     },
-    remedy: "Compute the tag over what was received, compare it in constant time, and \
+    fix: "Compute the tag over what was received, compare it in constant time, and \
              refuse where it is missing. Python: hmac.compare_digest. Node: \
              crypto.timingSafeEqual.",
     recipes: &recipes::SIGNATURES,

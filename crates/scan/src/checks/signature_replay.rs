@@ -32,7 +32,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.7"],
     },
-    remedy: "Remember each nonce for as long as its time is accepted (Redis: SET key \
+    fix: "Remember each nonce for as long as its time is accepted (Redis: SET key \
              1 NX EX 120) and refuse it the second time; check the signature first, \
              so that nobody uses up the nonces of others.",
     recipes: &recipes::SIGNATURES,

@@ -30,7 +30,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.7"],
     },
-    remedy: "Refuse what is older or younger than a minute or two, and say in the \
+    fix: "Refuse what is older or younger than a minute or two, and say in the \
              documentation how far clocks may differ.",
     recipes: &recipes::SIGNATURES,
     policy: "",

@@ -41,7 +41,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.7"],
     },
-    remedy: "Sign what is meant: method, path, query, the digest of the body (RFC \
+    fix: "Sign what is meant: method, path, query, the digest of the body (RFC \
              9530), who, when, and a nonce, each in its own line or with its length \
              (RFC 9421 does).",
     recipes: &recipes::SIGNATURES,

@@ -37,7 +37,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4", "10.4.1"],
         soc2: &["CC6.1", "CC6.6", "CC7.2"],
     },
-    remedy: "Count the distinct accounts on which one password has failed, by a short keyed mark \
+    fix: "Count the distinct accounts on which one password has failed, by a short keyed mark \
            of the password, and refuse that password while it is hot. Ban common passwords at \
            registration.",
     recipes: &recipes::LIMITS,

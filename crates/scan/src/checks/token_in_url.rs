@@ -29,7 +29,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    remedy: "Read tokens from the Authorization header or a cookie only. \
+    fix: "Read tokens from the Authorization header or a cookie only. \
              Flask-JWT-Extended: leave \"query_string\" out of JWT_TOKEN_LOCATION.",
     recipes: &recipes::TOKENS,
     policy: "",

@@ -38,7 +38,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "7.3.1"],
         soc2: &["CC6.1", "CC6.3"],
     },
-    remedy: "Make every route verify its token, by one dependency or middleware for \
+    fix: "Make every route verify its token, by one dependency or middleware for \
              all: FastAPI Depends on a security scheme; Flask-JWT-Extended \
              @jwt_required(); Django REST DEFAULT_PERMISSION_CLASSES = \
              IsAuthenticated; Express a middleware before the routes.",

@@ -33,7 +33,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    remedy: "End the token at the server: delete the session, or keep the JWT's jti \
+    fix: "End the token at the server: delete the session, or keep the JWT's jti \
              in a list until its exp. Flask-JWT-Extended: token_in_blocklist_loader. \
              simplejwt: the token_blacklist app, and short access tokens. Express: \
              session.destroy().",

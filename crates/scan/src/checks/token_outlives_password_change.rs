@@ -36,7 +36,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    remedy: "End all other sessions and tokens with a change, or offer it. Django: \
+    fix: "End all other sessions and tokens with a change, or offer it. Django: \
              sessions end by themselves (update_session_auth_hash keeps the own one); \
              simplejwt: CHECK_REVOKE_TOKEN. JWTs: a number of changes in the claims, \
              held against the account's.",

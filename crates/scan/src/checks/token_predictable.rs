@@ -30,7 +30,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    remedy: "Draw tokens from the system's randomness, 128 bits or more: \
+    fix: "Draw tokens from the system's randomness, 128 bits or more: \
              secrets.token_urlsafe(32), crypto.randomBytes(32). Better, let the \
              framework make them.",
     recipes: &recipes::TOKENS,

@@ -34,7 +34,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    remedy: "Answer logins and refreshes with Cache-Control: no-store. FastAPI: \
+    fix: "Answer logins and refreshes with Cache-Control: no-store. FastAPI: \
              response.headers[\"Cache-Control\"] = \"no-store\"; nginx: add_header \
              Cache-Control no-store always.",
     recipes: &recipes::TOKENS,

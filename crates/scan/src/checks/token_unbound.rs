@@ -31,7 +31,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    remedy: "Keep access tokens short, or bind them: DPoP for applications in \
+    fix: "Keep access tokens short, or bind them: DPoP for applications in \
              browsers and on telephones, mTLS between servers.",
     recipes: &recipes::TOKENS,
     policy: "",

@@ -31,7 +31,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.6"],
         soc2: &["CC6.1"],
     },
-    remedy: "Hold new passwords against a list of common and leaked ones. Django: \
+    fix: "Hold new passwords against a list of common and leaked ones. Django: \
              CommonPasswordValidator in AUTH_PASSWORD_VALIDATORS. FastAPI-users: \
              validate_password. Flask-Security: SECURITY_PASSWORD_CHECK_BREACHED. \
              Express: a list such as zxcvbn.",

@@ -40,7 +40,7 @@ impl Report {
             status.set_message(judgement.reason.clone());
         }
         if fails {
-            status.set_description(format!("{}\n\nMend: {}", judgement.title, judgement.remedy));
+            status.set_description(format!("{}\n\nFix: {}", judgement.title, judgement.fix));
         }
         let mut case = TestCase::new(judgement.check.clone(), status);
         case.set_classname(format!(

@@ -30,7 +30,7 @@ impl Report {
         if !found.is_empty() {
             writeln!(
                 page,
-                "| check | severity | what was found | mend it |\n|---|---|---|---|"
+                "| check | severity | what was found | fix |\n|---|---|---|---|"
             )?;
         }
         for finding in found {
@@ -79,7 +79,7 @@ fn row(finding: &Judgement) -> String {
         finding.check,
         severity.unwrap_or_default(),
         plain(&finding.reason),
-        plain(&finding.remedy)
+        plain(&finding.fix)
     )
 }
 

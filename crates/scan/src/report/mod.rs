@@ -103,8 +103,8 @@ pub struct Judgement {
     pub evidence: Option<Evidence>,
     /// What it is evidence for.
     pub standards: Standards,
-    /// How to mend the application.
-    pub remedy: String,
+    /// How to fix the application.
+    pub fix: String,
     /// How the usual frameworks do that.
     pub recipes: Recipes,
     /// The guard policy that closes it; empty where only the application can.
@@ -266,7 +266,7 @@ impl Judgement {
             inconclusive,
             evidence,
             standards: check.standards,
-            remedy: check.remedy.into(),
+            fix: check.fix.into(),
             recipes: *check.recipes,
             policy: check.policy.into(),
             requests: judged.requests,

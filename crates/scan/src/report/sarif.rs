@@ -49,7 +49,7 @@ fn rule(check: &Check) -> Value {
         "name": check.id,
         "shortDescription": {"text": check.title},
         "fullDescription": {"text": check.what},
-        "help": {"text": format!("{}\n\nRemedy: {}", check.why, check.remedy), "markdown": check.page()},
+        "help": {"text": format!("{}\n\nFix: {}", check.why, check.fix), "markdown": check.page()},
         "defaultConfiguration": {"level": level(check.severity)},
         "properties": {
             "security-severity": security_severity(check.severity),

@@ -104,7 +104,7 @@ impl Judgement {
                     format!("{severity:?} severity, {confidence:?} confidence").to_lowercase();
                 writeln!(page, "  {}  [{rank}]", self.check)?;
                 writeln!(page, "{}", wrap(&self.reason, "    "))?;
-                writeln!(page, "{}", wrap(&format!("Mend: {}", self.remedy), "    "))?;
+                writeln!(page, "{}", wrap(&format!("Fix: {}", self.fix), "    "))?;
                 if self.policy.is_empty() {
                     return Ok(());
                 }
