@@ -12,7 +12,7 @@
 //!   failures come in rows.
 //!
 //! DALock (PETS 2022) also weighs guesses by their popularity. Beside the other signals that made no
-//! difference in the ablation, and it went: docs/decisions/0011-a-ladder-of-evidence.md.
+//! difference in the ablation, and it went: docs/decisions/0011-limits-then-evidence.md.
 
 use super::{Familiarity, Ledger, Signal, Weight, forgiveness::settle_failures};
 use crate::{Attempt, Case, Charges, Count, Ended, Movement, Policy};
