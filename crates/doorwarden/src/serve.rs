@@ -15,7 +15,7 @@ use doorwarden_serve::{
     Config, Profile, Server,
     admin::{self, Office},
     jwt::Algorithm,
-    self_check::{self, Status},
+    asvs::{self, Status},
 };
 use zeroize::Zeroizing;
 
@@ -93,7 +93,8 @@ impl Which {
     async fn office(self) -> Result<(Office, Config), Failure> {
         let (config, _) = self.read()?;
         let secret = secret(&config)?;
-        let office = Office::open(config.clone(), &secret).await;
+        let complain = Arc::new(|line: &str| eprintln!("doorwarden: {line}"));
+        let office = Office::open(config.clone(), &secret, complain).await;
         Ok((office.map_err(Failure::usage)?, config))
     }
 }
@@ -166,7 +167,7 @@ pub(crate) async fn serve(args: Args) -> Result<u8, Failure> {
 
 /// The requirements of ASVS, and how many of each level are met.
 fn checked(config: &Config) -> String {
-    let rows = self_check::requirements(config);
+    let rows = asvs::requirements(config);
     let told = rows.iter().map(|row| {
         let status = row.status.to_string();
         [

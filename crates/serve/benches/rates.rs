@@ -145,7 +145,9 @@ fn peak(process: u32) -> f64 {
 async fn serve(data: &Path) {
     let (server, config, secret) = start(data).await;
     // One hash for all, so that making the accounts takes no minutes.
-    let office = Office::open(config, &secret).await.unwrap();
+    let office = Office::open(config, &secret, Arc::new(|_| {}))
+        .await
+        .unwrap();
     let password = Password::new(PASSWORD.into());
     office
         .add_user("bench-model", &password, None, false)

@@ -1,5 +1,7 @@
-//! What an operator does: accounts, clients, sessions, keys. The command line does it on the database
-//! itself, beside a running server or without one; the API does the same for administrators.
+//! What operators and administrators do: accounts, clients, sessions, keys. The command line works on the
+//! database itself, with or without a running server; the API does the same for administrators.
+//!
+//! Each change and its audit event are one write.
 
 use std::path::Path;
 
@@ -9,10 +11,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Config, KeyError, StartError, StoreError, Stored, UnknownHash,
-    audit::{self, Happened},
+    Complain, Config, KeyError, StartError, StoreError, Stored, UnknownHash,
+    accounts::{self, NewAccount, Unacceptable},
+    audit::{self, Actor, Happened},
+    breaches::Breaches,
     jwt::Algorithm,
-    keys, mail,
+    keys,
     passwords::{self, Cost, Unfit},
     seal::Seal,
     second_factor, server,
@@ -27,56 +31,74 @@ pub struct Office {
     store: Store,
     seal: Seal,
     config: Config,
+    complain: Complain,
 }
 
-/// Why something was not done.
+/// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OfficeError {
-    /// The database or its secret.
+    /// The configuration, the database or its secret.
     #[error(transparent)]
     Start(#[from] StartError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Keys.
+    /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// A name that is none.
+    /// An invalid account name.
     #[error(transparent)]
     Name(#[from] InvalidName),
     /// A password that may not be chosen.
     #[error(transparent)]
     Password(#[from] Unfit),
     /// The name is taken.
-    #[error("failed to add `{0}`: there is such an account already")]
+    #[error("account `{0}` already exists")]
     Taken(String),
-    /// There is no such account, client or session.
-    #[error("failed to find `{0}`; `doorwarden users list` lists the accounts")]
+    /// An unknown account.
+    #[error("account `{0}` not found; `doorwarden users list` lists the accounts")]
     Unknown(String),
-    /// A mail address that is none.
-    #[error("failed to read the mail address `{0}`")]
+    /// An invalid email address.
+    #[error("invalid email address `{0}`")]
     Mail(String),
-    /// The system has no randomness, or the cost can't be computed.
-    #[error("failed to hash the password")]
+    /// The system has no randomness, or the password can't be hashed at the configured cost.
+    #[error("failed to hash the password or to get random bytes from the system")]
     Hash,
+}
+
+impl From<Unacceptable> for OfficeError {
+    fn from(reason: Unacceptable) -> Self {
+        match reason {
+            Unacceptable::Name(reason) => Self::Name(reason),
+            Unacceptable::Password(reason) => Self::Password(reason),
+            Unacceptable::Email(email) => Self::Mail(email.escape_debug().to_string()),
+        }
+    }
+}
+
+impl From<getrandom::Error> for OfficeError {
+    fn from(_: getrandom::Error) -> Self {
+        Self::Hash
+    }
 }
 
 /// An account, as it is listed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
-    /// Its id, which tokens name it by.
+    /// Its id, which is the subject of its tokens.
     pub id: String,
     /// Its name.
     pub name: String,
-    /// Its mail address.
+    /// Its email address.
+    #[serde(rename = "email")]
     pub mail: Option<String>,
-    /// Whether it administers.
+    /// Whether it is an administrator's.
     pub admin: bool,
     /// Whether it is disabled.
     pub disabled: bool,
     /// Whether it has a second factor.
     pub second_factor: bool,
-    /// When it was made, in seconds since 1970.
+    /// When it was created, in seconds since 1970.
     pub created: i64,
 }
 
@@ -90,12 +112,13 @@ pub struct ListedSession {
     /// When it began, in seconds since 1970.
     pub created: i64,
     /// When it was last refreshed.
+    #[serde(rename = "last_used")]
     pub used: i64,
     /// When it ends.
     pub expires: i64,
 }
 
-/// A line of an import that was not taken.
+/// A line of an import that was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotImported {
     /// The line, from 1.
@@ -104,24 +127,26 @@ pub struct NotImported {
     pub reason: String,
 }
 
-/// What an import came to.
+/// The result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Imported {
-    /// Accounts that were made.
+    /// The number of accounts created.
+    #[serde(rename = "imported")]
     pub made: usize,
-    /// Lines that were not taken; nothing of them is kept.
+    /// The rejected lines; nothing of them is kept.
+    #[serde(rename = "rejected")]
     pub not: Vec<NotImported>,
 }
 
 /// One account of an import.
 struct Row {
     name: String,
-    mail: Option<String>,
+    email: Option<String>,
     hash: String,
     disabled: bool,
 }
 
-/// The account of a name, or the error that says there is none.
+/// Returns the account of a name, if it exists.
 pub(crate) fn named(connection: &Connection, name: &str) -> Queried<Option<users::User>> {
     users::by_key(connection, &users::key(name).unwrap_or_default())
 }
@@ -138,34 +163,39 @@ pub(crate) fn listed(user: users::User) -> Listed {
     }
 }
 
-/// Makes a client; what comes back is its secret, which is not kept.
+/// Adds a client; returns its id and its secret, of which only the hash is kept.
 pub(crate) async fn add_client(
     store: &Store,
     name: &str,
+    by: Actor,
     now: i64,
 ) -> Result<(String, Random), OfficeError> {
-    let id = tokens::id().map_err(|_| OfficeError::Hash)?;
-    let secret = Random::new("dwc_").map_err(|_| OfficeError::Hash)?;
+    let (id, secret) = (tokens::id()?, Random::new("dwc_")?);
     let (kept, name, hash) = (id.clone(), name.to_owned(), secret.hash());
     store
         .write(move |connection| {
-            connection.execute(
-                "INSERT INTO clients (id, name, hash, created) VALUES (?1, ?2, ?3, ?4)",
-                params![kept, name, hash, now],
-            )
+            let insert = "INSERT INTO clients (id, name, hash, created) VALUES (?1, ?2, ?3, ?4)";
+            connection.execute(insert, params![kept, name, hash, now])?;
+            let detail = json!({"client": kept});
+            audit::note_change(connection, now, "client-added", None, &by, detail)
         })
         .await?;
     Ok((id, secret))
 }
 
 impl Office {
-    /// Opens the database of a configuration.
-    pub async fn open(config: Config, secret: &Secret) -> Result<Self, OfficeError> {
+    /// Opens the database of a configuration. Problems that don't stop an operation go to `complain`.
+    pub async fn open(
+        config: Config,
+        secret: &Secret,
+        complain: Complain,
+    ) -> Result<Self, OfficeError> {
         let (store, seal) = server::open(&config, secret).await?;
         Ok(Self {
             store,
             seal,
             config,
+            complain,
         })
     }
 
@@ -177,30 +207,31 @@ impl Office {
         mail: Option<String>,
         admin: bool,
     ) -> Result<(), OfficeError> {
-        let key = users::key(name)?;
-        passwords::fit(password, name, self.config.least_password(false))?;
-        if let Some(mail) = mail.as_deref().filter(|mail| !mail::is_address(mail)) {
-            return Err(OfficeError::Mail(mail.escape_debug().to_string()));
-        }
-        let hash = hash(password, self.config.cost)?;
-        let new = users::New {
-            id: tokens::id().map_err(|_| OfficeError::Hash)?,
-            name: name.to_owned(),
-            key,
-            mail: mail.or_else(|| mail::is_address(name).then(|| name.to_owned())),
-            hash,
+        let new = NewAccount {
+            name,
+            password,
+            email: mail,
             admin,
-            now: crate::now(),
         };
+        // Read here and not with the database: a filter may take gigabytes, and nothing else needs it.
+        let breaches = Breaches::of(&self.config).map_err(StartError::from)?;
+        let complain = |error: &dyn std::fmt::Display| (self.complain)(&error.to_string());
+        let accepted = new.check(&self.config, &breaches, complain).await?;
+        let new = accepted.with_hash(hash(password, self.config.cost)?, crate::now())?;
         match self
             .store
             .write(move |connection| {
-                let made = users::insert(connection, &new)?;
-                if made {
-                    let detail = json!({"by": COMMAND_LINE, "admin": new.admin});
-                    audit::note(connection, new.now, "added", Some(&new.id), &detail)?;
+                let created = users::insert(connection, &new)?;
+                if created {
+                    by_command(
+                        connection,
+                        new.now,
+                        "account-added",
+                        &new.id,
+                        json!({"admin": new.admin}),
+                    )?;
                 }
-                Ok(made)
+                Ok(created)
             })
             .await?
         {
@@ -209,13 +240,13 @@ impl Office {
         }
     }
 
-    /// The accounts, by name.
+    /// Lists the accounts, by name.
     pub async fn users(&self) -> Result<Vec<Listed>, OfficeError> {
         let users = self.store.read(users::all).await?;
         Ok(users.into_iter().map(listed).collect())
     }
 
-    /// Disables an account or enables it; disabled, its sessions end.
+    /// Disables an account, which ends its sessions, or enables it.
     pub async fn disable(&self, name: &str, disabled: bool) -> Result<(), OfficeError> {
         let id = self.id(name).await?;
         let now = crate::now();
@@ -223,38 +254,42 @@ impl Office {
             .store
             .write(move |connection| {
                 users::disable(connection, &id, disabled, now)?;
-                let event = if disabled { "disabled" } else { "enabled" };
-                by_command(connection, now, event, &id)
+                let event = if disabled {
+                    "account-disabled"
+                } else {
+                    "account-enabled"
+                };
+                by_command(connection, now, event, &id, json!({}))
             })
             .await?)
     }
 
-    /// Lets an account be tried again; running servers do it within five seconds.
+    /// Resets an account's failed attempts; running servers do it within five seconds.
     pub async fn unlock(&self, name: &str) -> Result<(), OfficeError> {
         let (account, now) = (self.id(name).await?, crate::now());
-        let id = tokens::id().map_err(|_| OfficeError::Hash)?;
+        let id = tokens::id()?;
         Ok(self
             .store
             .write(move |connection| {
-                by_command(connection, now, "unlocked", &account)?;
+                by_command(connection, now, "account-unlocked", &account, json!({}))?;
                 unlocks::write(connection, &id, &account, now)
             })
             .await?)
     }
 
-    /// Takes an account's passkeys, authenticator and recovery codes away; its sessions end.
+    /// Removes an account's passkeys, authenticator and recovery codes, and ends its sessions.
     pub async fn reset_factors(&self, name: &str) -> Result<(), OfficeError> {
         let (id, now) = (self.id(name).await?, crate::now());
         Ok(self
             .store
             .write(move |connection| {
-                by_command(connection, now, "factors-reset", &id)?;
+                by_command(connection, now, "second-factors-reset", &id, json!({}))?;
                 second_factor::reset(connection, &id, now)
             })
             .await?)
     }
 
-    /// The last events, the newest first, of all accounts or of one.
+    /// Returns the last audit events, the newest first, of all accounts or of one.
     pub async fn audit(&self, name: Option<&str>, most: i64) -> Result<Vec<Happened>, OfficeError> {
         let account = match name {
             Some(name) => Some(self.id(name).await?),
@@ -276,7 +311,7 @@ impl Office {
             .ok_or_else(|| OfficeError::Unknown(name.escape_debug().to_string()))
     }
 
-    /// The sessions of an account.
+    /// Lists the sessions of an account.
     pub async fn sessions(&self, name: &str) -> Result<Vec<ListedSession>, OfficeError> {
         let (id, now) = (self.id(name).await?, crate::now());
         let sessions = self
@@ -293,67 +328,56 @@ impl Office {
         Ok(listed.collect())
     }
 
-    /// Ends the sessions of an account; says how many there were.
+    /// Ends the sessions of an account; returns their number.
     pub async fn end_sessions(&self, name: &str) -> Result<usize, OfficeError> {
         let (id, now) = (self.id(name).await?, crate::now());
         Ok(self
             .store
             .write(move |connection| {
-                by_command(connection, now, "sessions-ended", &id)?;
+                by_command(connection, now, "sessions-ended", &id, json!({}))?;
                 tokens::end_all(connection, &id, now)
             })
             .await?)
     }
 
-    /// Adds a client of the endpoints under `/oauth`: its id and its secret, which is shown once.
+    /// Adds a client of the endpoints under `/oauth`; returns its id and its secret, which is shown once.
     pub async fn add_client(
         &self,
         name: &str,
     ) -> Result<(String, zeroize::Zeroizing<String>), OfficeError> {
-        let (id, secret) = add_client(&self.store, name, crate::now()).await?;
-        self.note("client-added", json!({"client": id})).await?;
+        let adding = add_client(&self.store, name, Actor::CommandLine, crate::now());
+        let (id, secret) = adding.await?;
         Ok((id, zeroize::Zeroizing::new(secret.expose().to_owned())))
     }
 
-    /// Makes the next key that signs tokens; comes back with its id.
+    /// Creates the next key that signs tokens; returns its id.
     pub async fn rotate_keys(&self, algorithm: Algorithm) -> Result<String, OfficeError> {
-        let kid = keys::rotate(
+        let rotating = keys::rotate(
             &self.store,
             &self.seal,
             algorithm,
             self.config.access(),
+            Actor::CommandLine,
             crate::now(),
-        )
-        .await?;
-        self.note("keys-rotated", json!({"kid": kid})).await?;
-        Ok(kid)
+        );
+        Ok(rotating.await?)
     }
 
-    async fn note(&self, event: &'static str, mut detail: Value) -> Result<(), OfficeError> {
-        detail["by"] = COMMAND_LINE.into();
-        let now = crate::now();
-        Ok(self
-            .store
-            .write(move |connection| audit::note(connection, now, event, None, &detail))
-            .await?)
-    }
-
-    /// Imports accounts with the hashes of another system; see [`import`].
+    /// Imports accounts with the password hashes of another system: CSV with a header, or one JSON object
+    /// per line, with `name` (or `username`, `email`), `hash` (or `password`), and optionally `email` and
+    /// `disabled` (or `is_active`).
     pub async fn import(&self, text: &str, is_csv: bool) -> Result<Imported, OfficeError> {
-        let imported = import(&self.store, text, is_csv).await?;
-        self.note("imported", json!({"made": imported.made}))
-            .await?;
-        Ok(imported)
+        Ok(import(&self.store, text, is_csv, Actor::CommandLine).await?)
     }
 }
 
-/// Reads accounts with the hashes of another system: CSV with a header, or a JSON object a line, with
-/// `name` (or `username`, `email`), `hash` (or `password`), and perhaps `mail` and `disabled`. Lines
-/// that can't be read are told, and nothing of them is kept.
+/// Imports accounts with the password hashes of another system, in batches; see [`Office::import`]. Lines
+/// that can't be read are returned, and nothing of them is kept.
 pub(crate) async fn import(
     store: &Store,
     text: &str,
     is_csv: bool,
+    by: Actor,
 ) -> Result<Imported, StoreError> {
     let rows = if is_csv {
         from_csv(text)
@@ -370,7 +394,7 @@ pub(crate) async fn import(
     }
     let mut fit = fit.into_iter().peekable();
     while fit.peek().is_some() {
-        let batch: Vec<_> = fit.by_ref().take(BATCH).collect();
+        let (batch, by): (Vec<_>, _) = (fit.by_ref().take(BATCH).collect(), by.clone());
         let made = store
             .write(move |connection| {
                 let mut taken = Vec::new();
@@ -381,13 +405,18 @@ pub(crate) async fn import(
                         users::disable(connection, &new.id, true, new.now)?;
                     }
                 }
-                Ok((batch.len() - taken.len(), taken))
+                let made = batch.len() - taken.len();
+                if made > 0 {
+                    let (now, detail) = (crate::now(), json!({"imported": made}));
+                    audit::note_change(connection, now, "accounts-imported", None, &by, detail)?;
+                }
+                Ok((made, taken))
             })
             .await?;
         imported.made += made.0;
         let taken = made.1.into_iter().map(|line| NotImported {
             line,
-            reason: "there is such an account already".into(),
+            reason: "the account already exists".into(),
         });
         imported.not.extend(taken);
     }
@@ -395,12 +424,21 @@ pub(crate) async fn import(
     Ok(imported)
 }
 
-/// Who did what the command line does.
-const COMMAND_LINE: &str = "command line";
-
-fn by_command(connection: &Connection, now: i64, event: &str, account: &str) -> Queried<()> {
-    let detail = json!({"by": COMMAND_LINE});
-    audit::note(connection, now, event, Some(account), &detail)
+fn by_command(
+    connection: &Connection,
+    now: i64,
+    event: &str,
+    account: &str,
+    detail: Value,
+) -> Queried<()> {
+    audit::note_change(
+        connection,
+        now,
+        event,
+        Some(account),
+        &Actor::CommandLine,
+        detail,
+    )
 }
 
 fn hash(password: &Password, cost: Cost) -> Result<String, OfficeError> {
@@ -411,18 +449,10 @@ fn hash(password: &Password, cost: Cost) -> Result<String, OfficeError> {
 fn checked(row: Row) -> Result<(users::New, bool), String> {
     let key = users::key(&row.name).map_err(|error| error.to_string())?;
     Stored::parse(&row.hash).map_err(|error: UnknownHash| error.to_string())?;
-    if row
-        .mail
-        .as_deref()
-        .is_some_and(|mail| !mail::is_address(mail))
-    {
-        return Err("the mail address is none".into());
-    }
+    let email = accounts::email_of(&row.name, row.email);
     let new = users::New {
-        id: tokens::id().map_err(|_| "there is no randomness".to_owned())?,
-        mail: row
-            .mail
-            .or_else(|| mail::is_address(&row.name).then(|| row.name.clone())),
+        id: tokens::id().map_err(|_| "failed to get random bytes from the system".to_owned())?,
+        mail: email.map_err(|_| "invalid email address".to_owned())?,
         name: row.name,
         key,
         hash: row.hash.trim().to_owned(),
@@ -432,7 +462,7 @@ fn checked(row: Row) -> Result<(users::New, bool), String> {
     Ok((new, row.disabled))
 }
 
-/// Accounts of an import that share a transaction.
+/// Accounts of an import that are written in one transaction.
 const BATCH: usize = 1000;
 
 type Rows = Vec<(usize, Result<Row, String>)>;
@@ -450,13 +480,13 @@ fn row(get: impl Fn(&str) -> Option<String>) -> Result<Row, String> {
         None => Ok(None),
         Some("true" | "t" | "yes" | "y" | "1") => Ok(Some(true)),
         Some("false" | "f" | "no" | "n" | "0") => Ok(Some(false)),
-        Some(_) => Err(format!("{name} is neither true nor false")),
+        Some(_) => Err(format!("`{name}` must be true or false")),
     };
     let disabled = is("disabled")? == Some(true) || is("is_active")? == Some(false);
     Ok(Row {
-        name: first(&NAMES).ok_or("there is no name (name, username or email)")?,
-        hash: first(&HASHES).ok_or("there is no hash (hash or password)")?,
-        mail: first(&["mail", "email"]),
+        name: first(&NAMES).ok_or("missing name (`name`, `username` or `email`)")?,
+        hash: first(&HASHES).ok_or("missing hash (`hash` or `password`)")?,
+        email: first(&["email"]),
         disabled,
     })
 }
@@ -475,14 +505,14 @@ fn from_json_lines(text: &str) -> Rows {
                     Value::Number(number) => Some(number.to_string()),
                     _ => None,
                 }),
-                _ => Err("it is no JSON object".into()),
+                _ => Err("not a JSON object".into()),
             };
             (i + 1, read)
         })
         .collect()
 }
 
-/// CSV by RFC 4180.
+/// Reads CSV (RFC 4180).
 fn from_csv(text: &str) -> Rows {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
@@ -498,7 +528,7 @@ fn from_csv(text: &str) -> Rows {
     if !known(&NAMES) || !known(&HASHES) {
         return vec![(
             1,
-            Err("the first line has to name the columns, among them name and hash".into()),
+            Err("the first line must name the columns, at least `name` and `hash`".into()),
         )];
     }
     let mut rows = Vec::new();
@@ -518,14 +548,14 @@ fn from_csv(text: &str) -> Rows {
                 let line = error
                     .position()
                     .map_or(0, |position| position.line() as usize);
-                rows.push((line, Err("it is no CSV".to_owned())));
+                rows.push((line, Err("malformed CSV".to_owned())));
             }
         }
     }
     rows
 }
 
-/// Whether a file of this name holds CSV.
+/// Returns true if a file is CSV by its extension.
 pub fn is_csv(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))

@@ -1,7 +1,8 @@
-//! What happened, for whoever asks later: logins, changes of credentials, what administrators did. No
-//! secrets and no names: the account's id, which outlives a change of its name.
+//! The audit log: logins, changes of credentials, administrative changes. Without secrets and names: an
+//! account is recorded by its id, which outlives a change of its name.
 //!
-//! What is refused before a password is compared is not here: the gate's own audit trail has every attempt.
+//! Attempts that are rejected before a password is compared are not in it: the gate's own audit trail has
+//! every attempt.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,36 +12,49 @@ use crate::{
     store::{Connection, Queried, params},
 };
 
-/// Events that are told at once, at the most.
+/// The most events that are returned at once.
 pub const MOST: i64 = 1000;
 
-/// Something that happened.
+/// An event of the audit log.
 #[derive(Clone, Debug, Serialize)]
 pub struct Happened {
     /// When, in seconds since 1970.
     pub at: i64,
     /// What: `login`, `logout`, `password-changed`, `passkey-added` and so on.
     pub event: String,
-    /// The id of the account, where there is one.
+    /// The id of the account, if the event has one.
     pub account: Option<String>,
-    /// Its name today.
+    /// The account's current name.
     pub name: Option<String>,
-    /// More of it, by name.
+    /// Details, by name.
     pub detail: Value,
 }
 
+/// Who makes an administrative change.
+#[derive(Clone, Debug)]
+pub(crate) enum Actor {
+    /// An operator at the command line.
+    CommandLine,
+    /// An administrator at the API, by the account's id.
+    Administrator(String),
+}
+
 impl App {
-    /// Notes what happened, together with what is written next.
+    /// Records an event together with the next write.
     pub(crate) fn audit(&self, event: &'static str, user: Option<&str>, detail: Value) {
         let (now, user, complain) = (self.now(), user.map(str::to_owned), self.complain());
         self.store.post(
             move |connection| note(connection, now, event, user.as_deref(), &detail),
-            move |reason| complain(&format!("failed to note `{event}`: {reason}")),
+            move |reason| {
+                complain(&format!(
+                    "failed to record the audit event `{event}`: {reason}"
+                ))
+            },
         );
     }
 }
 
-/// Notes what happened.
+/// Records an event.
 pub(crate) fn note(
     connection: &Connection,
     now: i64,
@@ -53,7 +67,25 @@ pub(crate) fn note(
     connection.execute(insert, parameters).map(drop)
 }
 
-/// The last events, the newest first; of one account, where one is named.
+/// Records an administrative change, within the write that makes it. A change that concerns no account is
+/// recorded under that of the administrator.
+pub(crate) fn note_change(
+    connection: &Connection,
+    now: i64,
+    event: &str,
+    account: Option<&str>,
+    by: &Actor,
+    mut detail: Value,
+) -> Queried<()> {
+    let (actor, own) = match by {
+        Actor::CommandLine => ("command line", None),
+        Actor::Administrator(id) => (id.as_str(), Some(id.as_str())),
+    };
+    detail["by"] = actor.into();
+    note(connection, now, event, account.or(own), &detail)
+}
+
+/// Returns the last events, the newest first, of all accounts or of one.
 pub(crate) fn last(
     connection: &Connection,
     account: Option<&str>,

@@ -1,8 +1,8 @@
-//! Passwords that are known from breaches: a filter built from a downloaded corpus, or a range API.
+//! Passwords known from breaches: a filter built from a downloaded corpus, or a range API.
 //!
-//! The corpus is lines of `SHA1:COUNT` in hexadecimal digits, as Have I Been Pwned's downloader writes
-//! them. The filter (a binary fuse filter, Graf and Lemire 2022, arXiv:2201.01174) takes 2.3 bytes a
-//! password, forgets none, and takes one good password in 65,536 for a leaked one.
+//! The corpus has one `SHA1:COUNT` per line, in hexadecimal digits, as Have I Been Pwned's downloader writes
+//! it. The filter (a binary fuse filter, Graf and Lemire 2022, arXiv:2201.01174) takes 2.3 bytes per
+//! password, has no false negatives, and one false positive in 65,536.
 
 use std::{
     fs::File,
@@ -16,16 +16,18 @@ use doorwarden_gate::http::credentials::Password;
 use xorf::{BinaryFuse16, BinaryFuse16Ref, DmaSerializable, Filter, FilterRef};
 use zerocopy::IntoBytes;
 
-/// What a filter's file begins with.
+use crate::Config;
+
+/// The first bytes of a filter file.
 const MAGIC: &[u8; 8] = b"DWFUSE16";
 
-/// How long the range API may take; a password is taken when it does not answer.
+/// The timeout of the range API; a password is accepted if it does not respond.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// An answer of the range API: some 800 lines of 40 bytes, and as much padding.
+/// The maximum response of the range API: some 800 lines of 40 bytes, and as much padding.
 const LONGEST_ANSWER: usize = 512 * 1024;
 
-/// What a corpus or a filter can't be.
+/// Why a filter can't be built or read, or a range API not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BreachError {
     /// A file can't be read or written.
@@ -36,9 +38,9 @@ pub enum BreachError {
         /// Why.
         reason: String,
     },
-    /// A line of the corpus is none.
+    /// A malformed line of the corpus.
     #[error(
-        "failed to read {path}:{line}: it takes lines of SHA1:COUNT, 40 hexadecimal digits and a number"
+        "{path}:{line}: malformed line; each line must be SHA1:COUNT, 40 hexadecimal digits and a number"
     )]
     Line {
         /// The file.
@@ -46,24 +48,22 @@ pub enum BreachError {
         /// The line, from 1.
         line: u64,
     },
-    /// There is nothing to build a filter of.
-    #[error("failed to build a filter: no line of {0} is frequent enough")]
+    /// No password to build a filter from.
+    #[error("failed to build a filter: no password in {0} is frequent enough")]
     Empty(String),
-    /// The filter's file is none, or was changed.
-    #[error(
-        "failed to read {0}: it is no filter, or not whole; `doorwarden breach build` makes one"
-    )]
+    /// Not a filter file, or a damaged one.
+    #[error("failed to read {0}: not a filter, or damaged; `doorwarden breach build` creates one")]
     Filter(String),
-    /// The range API's URL is none.
+    /// An invalid URL of the range API.
     #[error(
-        "failed to read `breach_range` {0:?}: it takes a URL, such as https://api.pwnedpasswords.com/range"
+        "invalid `breach_range` {0:?}; it must be a URL, such as https://api.pwnedpasswords.com/range"
     )]
     Range(String),
 }
 
-/// What is asked whether a password is known.
+/// The source of known passwords.
 pub(crate) enum Breaches {
-    /// Nothing.
+    /// None.
     Unknown,
     /// A filter in memory: its descriptor and its fingerprints.
     Filter([u8; BinaryFuse16::DESCRIPTOR_LEN], Vec<u16>),
@@ -82,15 +82,24 @@ fn sha1(password: &Password) -> String {
         .collect()
 }
 
-/// The filter's key of a hash: its first 64 bits.
+/// Returns the key of a hash in the filter: its first 64 bits.
 fn key(hash: &str) -> Option<u64> {
     let digits = hash.get(..16)?;
     u64::from_str_radix(digits, 16).ok()
 }
 
 impl Breaches {
+    /// Opens what a configuration names.
+    pub(crate) fn of(config: &Config) -> Result<Self, BreachError> {
+        match (&config.breach_filter, &config.breach_range) {
+            (Some(path), _) => Self::read(path),
+            (None, Some(url)) => Self::range(url),
+            (None, None) => Ok(Self::Unknown),
+        }
+    }
+
     /// Reads a filter.
-    pub(crate) fn read(path: &Path) -> Result<Self, BreachError> {
+    fn read(path: &Path) -> Result<Self, BreachError> {
         let shown = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|error| BreachError::File {
             path: shown.clone(),
@@ -113,8 +122,8 @@ impl Breaches {
         even.then_some(Self::Filter(*descriptor, numbers))
     }
 
-    /// A range API.
-    pub(crate) fn range(url: &str) -> Result<Self, BreachError> {
+    /// Uses a range API.
+    fn range(url: &str) -> Result<Self, BreachError> {
         let invalid = || BreachError::Range(url.escape_debug().to_string());
         let parsed = url::Url::parse(url).map_err(|_| invalid())?;
         if !matches!(parsed.scheme(), "http" | "https") {
@@ -129,7 +138,8 @@ impl Breaches {
         Ok(Self::Range(client, url.trim_end_matches('/').to_owned()))
     }
 
-    /// Whether a password is known. What the range API does not answer is told, and not known.
+    /// Returns true if a password is known. If the range API fails, that is reported, and the password is not
+    /// known.
     pub(crate) async fn know(
         &self,
         password: &Password,
@@ -145,10 +155,10 @@ impl Breaches {
                 let hash = sha1(password);
                 match ask(client, url, &hash).await {
                     Ok(known) => known,
-                    // The error's URL would hold a part of the hash.
+                    // The URL in the error has a part of the hash.
                     Err(error) => {
                         failed(&format!(
-                            "failed to ask the range API: {}",
+                            "failed to query the range API: {}",
                             error.without_url()
                         ));
                         false
@@ -159,8 +169,8 @@ impl Breaches {
     }
 }
 
-/// Asks for all hashes with the same first five digits; the padding keeps the number of them from
-/// whoever watches the line.
+/// Requests all hashes with the same first five digits; the padding hides their number from
+/// eavesdroppers.
 async fn ask(client: &reqwest::Client, url: &str, hash: &str) -> Result<bool, reqwest::Error> {
     let (first, rest) = hash.split_at(5);
     let request = client
@@ -181,8 +191,8 @@ async fn ask(client: &reqwest::Client, url: &str, hash: &str) -> Result<bool, re
     }))
 }
 
-/// Builds a filter of the hashes that stand in a corpus at least so often; says how many there are.
-/// `told` hears of every millionth line.
+/// Builds a filter of the hashes of a corpus with a count of at least `least`; returns their number.
+/// `told` is called for every millionth line.
 pub fn build(
     corpus: &Path,
     output: &Path,
@@ -239,7 +249,7 @@ pub fn build(
     bytes.extend_from_slice(filter.dma_fingerprints());
     let sum = digest::digest(&digest::SHA256, &bytes);
     bytes.extend_from_slice(sum.as_ref());
-    // Whole, or not at all.
+    // Renamed when complete: the file is whole, or not there.
     let fresh = output.with_extension("new");
     let write = || {
         let mut file = File::create(&fresh)?;

@@ -1,4 +1,4 @@
-//! How a server is configured: the section `[serve]`.
+//! The configuration of a server: the section `[serve]`.
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -12,28 +12,28 @@ use crate::{
     passwords::{self, Cost},
 };
 
-/// How much is asked of accounts and clients.
+/// The requirements on accounts and clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
-    /// Passwords of 8 characters, for applications that move here with their users.
+    /// Passwords of 8 characters, for applications that migrate with their users.
     Compat,
-    /// ASVS 5.0 level 2: 15 characters for a password that stands alone.
+    /// ASVS 5.0 level 2: 15 characters for a password without a second factor.
     #[default]
     Standard,
-    /// Beside that, tokens by the API only to clients that prove a key (DPoP, RFC 9449), and the strict
+    /// As `Standard`, and the API issues tokens only to clients with a DPoP key (RFC 9449), under the strict
     /// policy of limits.
     Strict,
 }
 
-/// What access tokens are.
+/// The format of access tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
-    /// JWTs by RFC 9068: whoever has the JWKS can verify them.
+    /// JWTs (RFC 9068), verified with the JWKS.
     #[default]
     Jwt,
-    /// Random texts, which only this service knows: whoever is sent one introspects it (RFC 7662).
+    /// Random strings, which only this service knows; verified by introspection (RFC 7662).
     Opaque,
 }
 
@@ -41,73 +41,73 @@ pub enum Access {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where it listens.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// The directory of the database, the secret, the counters and the mails.
+    /// The directory of the database, the secret, the counters and emails.
     pub data: PathBuf,
-    /// A PostgreSQL database that several nodes share, `postgres://NAME:PASSWORD@HOST/DATABASE`, instead
-    /// of SQLite in the data directory.
+    /// A PostgreSQL database shared by several nodes, `postgres://NAME:PASSWORD@HOST/DATABASE`, instead of
+    /// SQLite in the data directory.
     pub database: Option<PrivateUrl>,
-    /// Counters that they share: `redis://HOST:PORT`, or nodes of a cluster, joined by commas.
+    /// The counter store that they share: `redis://HOST:PORT`, or nodes of a cluster, separated by commas.
     pub store: Option<PrivateUrl>,
-    /// How many nodes share them; their limits are divided by it while the store is away.
+    /// The number of nodes that share it; limits are divided by it while the store is unavailable.
     pub nodes: NonZeroU32,
-    /// What holds while the store is away.
+    /// What to do while the store is unavailable.
     pub outage: Outage,
     /// The URL by which clients reach it, and the issuer of its tokens (RFC 8414).
     pub issuer: Option<String>,
-    /// The audience of its tokens; the issuer, where it is not given.
+    /// The audience of its tokens; by default the issuer.
     pub audience: Option<String>,
-    /// How much is asked.
+    /// The requirements on accounts and clients.
     pub profile: Profile,
     /// The algorithm of new keys: RS256, ES256 or EdDSA.
     #[serde(deserialize_with = "algorithm")]
     pub algorithm: Algorithm,
-    /// What access tokens are.
+    /// The format of access tokens.
     pub access: Access,
-    /// How long an access token lives, in minutes.
+    /// The lifetime of an access token, in minutes.
     pub access_minutes: u32,
-    /// How long a session lives at the most, in days.
+    /// The maximum lifetime of a session, in days.
     pub session_days: u32,
-    /// How long it lives unused, in days.
+    /// How long a session lives unused, in days.
     pub idle_days: u32,
-    /// How long what happened can be read, in days.
+    /// How long audit events are kept, in days.
     pub audit_days: u32,
-    /// Whether people may register.
+    /// Whether users may register.
     pub registration: bool,
     /// The cost of new password hashes.
     pub cost: Cost,
-    /// Threads that hash; the machine's cores, where it is not given.
+    /// The number of threads that hash; by default the number of CPU cores.
     pub hash_threads: Option<usize>,
-    /// Networks of the proxies in front.
+    /// The networks of trusted proxies in front.
     pub trusted_proxies: Vec<IpNet>,
     /// The header that they maintain.
     pub client_header: ForwardingHeader,
-    /// A file of 64 hexadecimal digits: the secret under which keys are encrypted. Without it and
-    /// `secret_command`, DOORWARDEN_SECRET, or the file `secret` in the data directory.
+    /// A file of 64 hexadecimal digits: the secret that encrypts keys. Without it and `secret_command`,
+    /// DOORWARDEN_SECRET is used, or the file `secret` in the data directory.
     pub secret_file: Option<PathBuf>,
     /// A program that prints the secret.
     pub secret_command: Vec<String>,
     /// A mail server: `smtps://NAME:PASSWORD@HOST`, or `smtp://…?tls=required` for STARTTLS.
     pub smtp: Option<PrivateUrl>,
-    /// Who mails are from; a mail server asks for it.
+    /// The sender of emails; required with `smtp`.
     pub mail_from: Option<String>,
-    /// A program that is given each mail on its standard input; without it and `smtp`, mails are files in
+    /// A program that receives each email on stdin; without it and `smtp`, emails are written to files in
     /// the data directory.
     pub mail_command: Vec<String>,
-    /// A filter of leaked passwords, by `doorwarden breach build`.
+    /// A filter of leaked passwords, built by `doorwarden breach build`.
     pub breach_filter: Option<PathBuf>,
-    /// The URL of a k-anonymity range API that knows leaked passwords; asked where there is no filter.
+    /// The URL of a k-anonymity range API of leaked passwords; used if there is no filter.
     pub breach_range: Option<String>,
     /// Memory for counters, in MiB.
     pub memory_mib: usize,
-    /// The certificate chain that it listens with by TLS, as a PEM file; read again when it changes.
+    /// The certificate chain for TLS, as a PEM file; reloaded when it changes.
     pub tls_certificate: Option<PathBuf>,
     /// Its private key, as a PEM file.
     pub tls_key: Option<PathBuf>,
-    /// Listen without TLS where others than this machine can connect, and no proxy is trusted.
+    /// Listen without TLS on an address that is not loopback, and without a trusted proxy.
     pub danger_plain_http: bool,
-    /// Let `sslmode=disable` be taken for a database elsewhere.
+    /// Accept `sslmode=disable` for a database on another machine.
     pub danger_plain_database: bool,
 }
 
@@ -155,56 +155,56 @@ impl Default for Config {
     }
 }
 
-/// How long sessions live, in seconds.
+/// The lifetime of sessions, in seconds.
 #[derive(Clone, Copy)]
 pub(crate) struct Lifetime {
-    /// At the most.
+    /// In total.
     pub(crate) most: i64,
     /// Unused.
     pub(crate) idle: i64,
 }
 
 impl Lifetime {
-    /// When a session ends that began at a time and is used now.
+    /// Returns the end of a session that began at a time and is used now.
     pub(crate) fn end(self, created: i64, now: i64) -> i64 {
         (created + self.most).min(now + self.idle)
     }
 }
 
-/// What a configuration can't mean.
+/// An invalid configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Passwords would cross a network unencrypted.
     #[error(
-        "failed to listen on {0}: others can connect, and there is no TLS; give `tls_certificate` and `tls_key`, listen on loopback behind a proxy that has TLS, name that proxy in `trusted_proxies`, or set `danger_plain_http = true`"
+        "refusing to listen on {0} without TLS: other machines can connect; set `tls_certificate` and `tls_key`, listen on loopback behind a TLS proxy, list that proxy in `trusted_proxies`, or set `danger_plain_http = true`"
     )]
     PlainHttp(SocketAddr),
-    /// The issuer is no URL of the form that RFC 8414 asks for.
+    /// The issuer is not a URL as RFC 8414 requires.
     #[error(
-        "failed to read `issuer` {0:?}: it takes a URL without query and fragment, such as https://login.example.org"
+        "invalid `issuer` {0:?}; it must be a URL without query, fragment and trailing slash, such as https://login.example.org"
     )]
     Issuer(String),
     /// The cost can't be computed.
-    #[error("failed to read `cost`: {0}")]
+    #[error("invalid `cost`: {0}")]
     Cost(argon2::Error),
-    /// Mails can't be sent so.
-    #[error("failed to read `{field}`: {reason}")]
+    /// Invalid settings for email.
+    #[error("invalid `{field}`: {reason}")]
     Mail {
         /// The field.
         field: &'static str,
         /// Why.
         reason: String,
     },
-    /// One of two that need each other.
-    #[error("failed to read `{0}`: it needs `{1}` beside it")]
+    /// One of two settings that require each other.
+    #[error("`{0}` requires `{1}`; set both or neither")]
     Half(&'static str, &'static str),
-    /// A number that is none.
-    #[error("failed to read `{0}`: it takes at least 1")]
+    /// A number that must not be zero.
+    #[error("invalid `{0}`; it must be at least 1")]
     Zero(&'static str),
 }
 
 impl Config {
-    /// Checks what types can't.
+    /// Validates what types can't.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if !self.listen.ip().is_loopback()
             && self.trusted_proxies.is_empty()
@@ -260,14 +260,14 @@ impl Config {
         Ok(())
     }
 
-    /// The issuer of tokens.
+    /// Returns the issuer of tokens.
     pub(crate) fn issuer(&self, listens: SocketAddr) -> String {
         self.issuer
             .clone()
             .unwrap_or_else(|| format!("{}://{listens}", self.scheme()))
     }
 
-    /// The scheme that it listens by.
+    /// Returns the scheme of its URL.
     pub fn scheme(&self) -> &'static str {
         match self.tls_certificate {
             Some(_) => "https",
@@ -286,7 +286,7 @@ impl Config {
         }
     }
 
-    /// The least length of a password.
+    /// Returns the minimum length of a password.
     pub(crate) fn least_password(&self, second_factor: bool) -> usize {
         match self.profile {
             Profile::Compat => passwords::BESIDE,
@@ -295,7 +295,7 @@ impl Config {
         }
     }
 
-    /// The limits, where the configuration names none: the profile's.
+    /// Returns the limits of the profile, for a configuration without any.
     pub fn policy(&self) -> Policy {
         Policy::preset(match self.profile {
             Profile::Strict => doorwarden_decision::Preset::Strict,
@@ -303,6 +303,6 @@ impl Config {
         })
     }
 
-    /// What failed logins wait for, at least: a multiple of this.
+    /// The unit of the delay of failed logins.
     pub(crate) const QUANTUM: Duration = Duration::from_millis(50);
 }

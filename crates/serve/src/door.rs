@@ -1,5 +1,5 @@
 //! The door that every secret goes through: no account is looked up, no password hashed and no token
-//! issued without an [`Entry`], which the gate gives or refuses.
+//! issued without an [`Entry`], which the gate grants or denies.
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
@@ -22,7 +22,7 @@ use crate::{
     routes,
 };
 
-/// Attempts that may wait for a delay at once.
+/// The maximum number of attempts that wait for a delay at once.
 const DELAYS: usize = 1024;
 
 pub(crate) struct Door {
@@ -31,16 +31,18 @@ pub(crate) struct Door {
     delays: Semaphore,
 }
 
-/// Where a request comes from.
+/// The origin of a request, and the route that it was sent to.
 #[derive(Debug)]
 pub(crate) struct From {
+    /// The method and the pattern of the path, such as `POST /login`.
+    pub(crate) route: String,
     pub(crate) client: IpAddr,
     pub(crate) tokens: Tokens,
-    /// The device in words, from its user agent.
+    /// A description of the device, from its user agent.
     pub(crate) device: String,
 }
 
-/// The right to look up one account and to check one secret of it.
+/// The permission to look up one account and to check one of its secrets.
 #[must_use]
 pub(crate) struct Entry<'a> {
     ticket: Ticket,
@@ -61,16 +63,15 @@ impl Door {
         &self.gate
     }
 
-    /// Asks the gate for an attempt at somebody's secret. An error is the answer that refuses it.
+    /// Asks the gate to admit an attempt at a secret. An error is the response that denies it.
     pub(crate) async fn admit(
         &self,
-        route: &'static str,
         name: &str,
         secret: &str,
         from: &From,
     ) -> Result<Entry<'_>, Response> {
         let asked = Asked {
-            route: route.to_owned(),
+            route: from.route.clone(),
             credentials: Credentials {
                 account: name.to_owned(),
                 password: Password::new(secret.to_owned()),
@@ -79,7 +80,7 @@ impl Door {
             asn: None,
             tokens: from.tokens.tokens.clone(),
         };
-        // In a task of its own: a client that goes away in mid-charge must not leave it half done.
+        // In a task of its own: a client that disconnects must not leave a charge half done.
         let gate = Arc::clone(&self.gate);
         let admitting = tokio::spawn(async move { gate.admit(asked, now()).await });
         let admitted = admitting.await.map_err(|_| routes::broken())?;
@@ -114,7 +115,7 @@ impl Door {
 }
 
 impl Entry<'_> {
-    /// A place among those that hash; without one, the answer says so and nothing is charged.
+    /// Takes a place in the hashing queue; if it is full, the error says so and nothing is charged.
     pub(crate) async fn place(self, hashing: &Hashing) -> Result<(Self, Place), Response> {
         match hashing.place_for(&self.ticket) {
             Some(place) => Ok((self, place)),
@@ -125,14 +126,14 @@ impl Entry<'_> {
         }
     }
 
-    /// The secret was right. What comes back is for the device: a token by which it is known.
+    /// Ends an attempt with a correct secret; returns a token by which the device is known.
     pub(crate) async fn right(self) -> Option<String> {
         self.under_way.answered(Outcome::Success, Instant::now());
         self.ticket.settle(Outcome::Success, now()).await
     }
 
-    /// The secret was wrong, or there was nothing to compare it with. Comes back when the answer may
-    /// leave.
+    /// Ends an attempt with an incorrect secret, or without one to compare it with. Returns when the response
+    /// may be sent.
     pub(crate) async fn wrong(self) {
         let elapsed = self.started.elapsed();
         self.ticket.settle(Outcome::Failure, now()).await;
@@ -140,7 +141,7 @@ impl Entry<'_> {
         self.under_way.hold(elapsed).await;
     }
 
-    /// Nothing was compared.
+    /// Ends an attempt in which nothing was compared.
     pub(crate) async fn given_up(self) {
         self.under_way.answered(Outcome::Unverified, Instant::now());
         self.ticket.settle(Outcome::Unverified, now()).await;

@@ -1,4 +1,4 @@
-//! DPoP (RFC 9449): a token that only the holder of a key can use.
+//! DPoP (RFC 9449): tokens that only the holder of a key can use.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use http::HeaderMap;
@@ -11,14 +11,14 @@ use crate::{
     tokens::sha256,
 };
 
-/// How old a proof may be, in seconds (RFC 9449 §11.1 asks for "a relatively brief period").
+/// The maximum age of a proof, in seconds (RFC 9449 §11.1: "a relatively brief period").
 const OLDEST: i64 = 60;
 
-/// How far the clocks of two nodes may be apart, in seconds: what one still takes is not forgotten by the
-/// other.
+/// The maximum clock difference of two nodes, in seconds: one does not forget a proof that the other still
+/// accepts.
 const SKEW: i64 = 60;
 
-/// The algorithms of proofs.
+/// The supported algorithms of proofs.
 pub(crate) const ALGORITHMS: [Algorithm; 5] = [
     Algorithm::ES256,
     Algorithm::EdDSA,
@@ -27,25 +27,25 @@ pub(crate) const ALGORITHMS: [Algorithm; 5] = [
     Algorithm::ES384,
 ];
 
-/// Why a proof is none; clients are told `invalid_dpop_proof`.
+/// Why a proof is rejected; the error code is `invalid_dpop_proof`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoProof {
-    #[error("there is more than one DPoP header")]
+    #[error("duplicate DPoP header")]
     Several,
-    #[error("the proof is not valid: {0}")]
+    #[error("invalid proof: {0}")]
     Invalid(String),
     #[error("the proof was used before")]
     Replayed,
 }
 
-/// A proof that is valid; whether it is used for the first time is asked when the rest is right.
+/// A valid proof. It is consumed once everything else is verified.
 pub(crate) struct Proof {
     pub(crate) thumbprint: String,
     id: Vec<u8>,
     ends: i64,
 }
 
-/// What a proof is for.
+/// The request that a proof is for.
 pub(crate) struct Use<'a> {
     pub(crate) method: &'a str,
     /// The URL without query and fragment.
@@ -55,7 +55,7 @@ pub(crate) struct Use<'a> {
     pub(crate) now: i64,
 }
 
-/// The key that a request proves; `None` where it has no proof.
+/// Verifies the proof of a request, if it has one.
 pub(crate) fn proof(headers: &HeaderMap, used: &Use<'_>) -> Result<Option<Proof>, NoProof> {
     let mut proofs = headers.get_all("dpop").iter();
     let Some(proof) = proofs.next() else {
@@ -65,26 +65,25 @@ pub(crate) fn proof(headers: &HeaderMap, used: &Use<'_>) -> Result<Option<Proof>
         return Err(NoProof::Several);
     }
     let invalid = |reason: &str| NoProof::Invalid(reason.to_owned());
-    let proof = proof.to_str().map_err(|_| invalid("it is no ASCII"))?;
-    let header = jwt::header(proof).ok_or_else(|| invalid("it is no JWT"))?;
+    let proof = proof.to_str().map_err(|_| invalid("not ASCII"))?;
+    let header = jwt::header(proof).ok_or_else(|| invalid("not a JWT"))?;
     let algorithm: Option<Algorithm> = header
         .get("alg")
         .and_then(Value::as_str)
         .and_then(|name| name.parse().ok());
     let algorithm = algorithm.filter(|one| ALGORITHMS.contains(one));
-    let algorithm =
-        algorithm.ok_or_else(|| invalid("its algorithm is not one of those in the metadata"))?;
-    let key = header
-        .get("jwk")
-        .ok_or_else(|| invalid("its header has no jwk"))?;
+    let algorithm = algorithm
+        .ok_or_else(|| invalid("unsupported `alg`; see dpop_signing_alg_values_supported"))?;
+    let key = header.get("jwk").ok_or_else(|| invalid("missing `jwk`"))?;
     if ["d", "p", "q", "dp", "dq", "qi", "k"]
         .iter()
         .any(|private| key.get(private).is_some())
     {
-        return Err(invalid("its jwk is a private key"));
+        return Err(invalid("`jwk` is a private key"));
     }
-    // What else stands in the key is not looked at: what verifies is what the thumbprint is of.
-    let members = jwt::public_members(key).ok_or_else(|| invalid("its jwk is not understood"))?;
+    // Other members are ignored: the key that verifies is the one of the thumbprint.
+    let members =
+        jwt::public_members(key).ok_or_else(|| invalid("unsupported or malformed `jwk`"))?;
     let thumbprint = jwt::thumbprint(&members);
     let keys = Jwks::of(members);
     let expected = Expected {
@@ -99,27 +98,27 @@ pub(crate) fn proof(headers: &HeaderMap, used: &Use<'_>) -> Result<Option<Proof>
     let claims = verified.claims.unwrap_or_default();
     let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
     if text("htm") != Some(used.method) {
-        return Err(invalid("htm is not the request's method"));
+        return Err(invalid("`htm` is not the request's method"));
     }
     let url = text("htu").and_then(|url| url.split(['?', '#']).next());
     if !url.is_some_and(|url| same_url(url, used.url)) {
-        return Err(invalid("htu is not the request's URL"));
+        return Err(invalid("`htu` is not the request's URL"));
     }
     let issued = claims
         .get("iat")
         .and_then(Value::as_f64)
-        .ok_or_else(|| invalid("it has no iat"))?;
+        .ok_or_else(|| invalid("missing `iat`"))?;
     if issued < (used.now - OLDEST) as f64 {
-        return Err(invalid("it is too old (iat)"));
+        return Err(invalid("expired (`iat`)"));
     }
     if let Some(token) = used.token
         && text("ath") != Some(BASE64.encode(sha256(token)).as_str())
     {
-        return Err(invalid("ath is not the access token's hash"));
+        return Err(invalid("`ath` is not the hash of the access token"));
     }
     let id = text("jti")
         .filter(|id| !id.is_empty())
-        .ok_or_else(|| invalid("it has no jti"))?;
+        .ok_or_else(|| invalid("missing `jti`"))?;
     Ok(Some(Proof {
         id: sha256(&format!("{thumbprint} {id}")),
         ends: issued as i64 + OLDEST + 1,
@@ -128,13 +127,13 @@ pub(crate) fn proof(headers: &HeaderMap, used: &Use<'_>) -> Result<Option<Proof>
 }
 
 impl App {
-    /// Uses a proof up. Asked when the rest is right, so that strangers can't fill the table of it.
+    /// Consumes a proof. Called when everything else is verified, so that others can't fill the table.
     pub(crate) async fn use_up(&self, proof: &Proof) -> Result<Result<(), NoProof>, StoreError> {
         let first = self.take_once(proof.id.clone(), proof.ends).await?;
         Ok(first.then_some(()).ok_or(NoProof::Replayed))
     }
 
-    /// Takes an id, which is too old from `ends` on anyhow; false where it was taken before, on any node.
+    /// Accepts an id once until `ends`; returns false if any node accepted it before.
     pub(crate) async fn take_once(&self, id: Vec<u8>, ends: i64) -> Result<bool, StoreError> {
         let now = self.now();
         self.store
@@ -150,7 +149,7 @@ pub(crate) fn take_once(connection: &Connection, id: &[u8], ends: i64, now: i64)
     Ok(connection.execute(take, params![id, ends])? == 1)
 }
 
-/// Whether two URLs are the same after normalising (RFC 9449 §4.3 note).
+/// Compares two URLs, normalized (RFC 9449 §4.3 note).
 fn same_url(one: &str, other: &str) -> bool {
     let parse = |url: &str| url::Url::parse(url).ok();
     parse(one).is_some_and(|one| Some(one) == parse(other))

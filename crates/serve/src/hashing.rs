@@ -1,8 +1,7 @@
-//! Where passwords are hashed: a fixed number of threads, each with memory of its own that it uses
-//! again, behind a queue that is bounded.
+//! Password hashing: a fixed number of threads, each with its own reusable memory, behind a bounded queue.
 //!
 //! A place in the queue is taken before anything else is done for an attempt, so that a flood is shed
-//! at the cost of a look. Known devices go first, and a share of the places is theirs alone.
+//! cheaply. Known devices go first, and a share of the places is reserved for them.
 
 use std::{
     collections::VecDeque,
@@ -15,17 +14,17 @@ use tokio::sync::oneshot;
 
 use crate::passwords::{self, Cost, Stored};
 
-/// Attempts that may wait for each thread: at 50 ms a hash, the last waits 1.6 s.
+/// The number of places per thread: at 50 ms per hash, the last one waits 1.6 s.
 const WAITING_PER_THREAD: usize = 32;
 
-/// The share of the places that only known devices get, as one in so many.
+/// One in this many places is reserved for known devices.
 const RESERVED: usize = 4;
 
-/// What a hash came to.
+/// The result of verifying a password.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) right: bool,
-    /// The password's hash in the current form, where it was right and kept in another.
+    /// The hash in the current format, if the password was correct and stored in another.
     pub(crate) renewed: Option<String>,
 }
 
@@ -57,12 +56,12 @@ struct Shared {
 struct State {
     known: VecDeque<Work>,
     strangers: VecDeque<Work>,
-    /// Places that are taken, waiting or working.
+    /// Places that are taken, queued or being hashed.
     taken: usize,
     ended: bool,
 }
 
-/// A place in the queue: the right to hash once.
+/// A place in the queue: the permission to hash once.
 pub(crate) struct Place {
     shared: Arc<Shared>,
     known: bool,
@@ -75,7 +74,7 @@ impl Shared {
 }
 
 impl Hashing {
-    /// Starts so many threads.
+    /// Starts the threads.
     pub(crate) fn start(threads: usize, cost: Cost) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
@@ -93,12 +92,12 @@ impl Hashing {
         })
     }
 
-    /// Attempts that may be under way at once.
+    /// Returns the number of places.
     pub(crate) fn places(&self) -> usize {
         self.places
     }
 
-    /// A place for an attempt that was admitted, if there is one.
+    /// Takes a place for an admitted attempt, if one is free.
     pub(crate) fn place_for(&self, ticket: &Ticket) -> Option<Place> {
         self.place(ticket.is_known())
     }
@@ -110,12 +109,14 @@ impl Hashing {
         } else {
             self.places - self.places / RESERVED
         };
-        (state.taken < open).then(|| {
-            state.taken += 1;
-            Place {
-                shared: Arc::clone(&self.shared),
-                known,
-            }
+        if state.taken >= open {
+            tracing::debug!(taken = state.taken, known, "hashing queue is full");
+            return None;
+        }
+        state.taken += 1;
+        Some(Place {
+            shared: Arc::clone(&self.shared),
+            known,
         })
     }
 }
@@ -128,7 +129,7 @@ impl Drop for Hashing {
 }
 
 impl Place {
-    /// Checks a password; without a stored hash, against one that nobody has, of the current cost.
+    /// Verifies a password; without a stored hash, against one that no password has, of the current cost.
     pub(crate) async fn verify(self, stored: Option<Stored>, password: Password) -> Verdict {
         let (done, verdict) = oneshot::channel();
         self.enter(Work::Verify {
@@ -142,7 +143,7 @@ impl Place {
         })
     }
 
-    /// Hashes a new password. `None` where there is no randomness.
+    /// Hashes a new password. Returns `None` if the system has no randomness.
     pub(crate) async fn hash(self, password: Password) -> Option<String> {
         let (done, hashed) = oneshot::channel();
         self.enter(Work::Hash { password, done });
@@ -156,6 +157,7 @@ impl Place {
         } else {
             state.strangers.push_back(work);
         }
+        tracing::debug!(taken = state.taken, known = self.known, "hashing queued");
         drop(state);
         self.shared.waits.notify_one();
     }
@@ -167,7 +169,7 @@ impl Drop for Place {
     }
 }
 
-/// A thread's life.
+/// Runs a thread.
 fn work(shared: &Shared) {
     let mut arena: Vec<Block> = Vec::new();
     loop {
@@ -187,7 +189,7 @@ fn work(shared: &Shared) {
         };
         drop(state);
         match next {
-            // Who asked has gone away: nothing is spent on it.
+            // The client has disconnected: nothing is spent on it.
             Work::Verify { done, .. } if done.is_closed() => {}
             Work::Hash { done, .. } if done.is_closed() => {}
             Work::Verify {
@@ -201,7 +203,7 @@ fn work(shared: &Shared) {
                 let _ = done.send(passwords::hash(&password, shared.cost, &mut arena));
             }
         }
-        // An import's hash may have taken far more than ours.
+        // An imported hash may have taken far more memory than ours.
         let usual = shared
             .cost
             .params()

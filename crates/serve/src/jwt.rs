@@ -1,9 +1,8 @@
 //! JSON Web Tokens (RFC 7519), signed and strictly verified.
 //!
-//! One algorithm is expected, and the caller says which (RFC 8725 §3.1). A key that says what it is
-//! for is used for nothing else. Keys that a token brings along (`jwk`, `jku`, `x5c`, `x5u`) are not
-//! looked at. What is encoded ambiguously is refused: padding, bits that don't count, members that
-//! stand twice.
+//! The caller chooses the one expected algorithm (RFC 8725 §3.1). A key that declares its purpose is used
+//! for nothing else. Keys in a token (`jwk`, `jku`, `x5c`, `x5u`) are ignored. Ambiguous encodings are
+//! rejected: padding, unused bits, duplicate members.
 
 use std::fmt;
 
@@ -16,10 +15,10 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use doorwarden_gate::http::Unambiguous;
 use serde_json::{Map, Value};
 
-/// How far clocks may differ, in seconds. RFC 8725 leaves it open; ours run on one machine or by NTP.
+/// The accepted clock difference, in seconds. RFC 8725 leaves it open; ours run on one machine or by NTP.
 pub const LEEWAY: u64 = 5;
 
-/// Longer tokens are not looked at; ours take under 1 kB.
+/// The maximum length of a token; ours take under 1 kB.
 const LONGEST: usize = 16 * 1024;
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
@@ -41,10 +40,10 @@ pub enum Algorithm {
     EdDSA,
 }
 
-/// An algorithm that is not supported, or none.
+/// An unsupported algorithm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "failed to read the algorithm `{0}`; HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA are supported"
+    "unsupported algorithm `{0}`; use HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA"
 )]
 pub struct UnknownAlgorithm(String);
 
@@ -65,12 +64,12 @@ impl Algorithm {
         Self::EdDSA,
     ];
 
-    /// Whether who can verify can sign too.
+    /// Returns true if the key that verifies also signs.
     pub fn is_symmetric(self) -> bool {
         matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
     }
 
-    /// The key type (`kty`) and, where it has one, the curve (`crv`).
+    /// Returns the key type (`kty`) and the curve (`crv`), if it has one.
     fn kind(self) -> (&'static str, Option<&'static str>) {
         match self {
             Self::HS256 | Self::HS384 | Self::HS512 => ("oct", None),
@@ -104,30 +103,30 @@ impl std::str::FromStr for Algorithm {
 /// Why a token is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// It is no JWT in compact form, or one that could be read in two ways.
-    #[error("it is not three parts of strict Base64url, of which the first is a JSON object: {0}")]
+    /// Not a JWT in compact form, or an ambiguous one.
+    #[error("malformed token: {0}")]
     Malformed(&'static str),
-    /// The header names another algorithm, or none.
-    #[error("its header says another algorithm than {0}")]
+    /// The header has another algorithm, or none.
+    #[error("unexpected `alg` (expected {0})")]
     Algorithm(Algorithm),
-    /// The header wants something that is not understood (RFC 7515 §4.1.11).
-    #[error("its header makes something critical (crit)")]
+    /// The header requires an extension that is not supported (RFC 7515 §4.1.11).
+    #[error("unsupported critical header (`crit` or `b64`)")]
     Critical,
-    /// No key fits.
-    #[error("no key fits: {0}")]
+    /// No key can verify it.
+    #[error("no usable key: {0}")]
     NoKey(&'static str),
-    /// The signature is not that key's.
-    #[error("its signature is not right")]
+    /// The signature was not made by the key.
+    #[error("invalid signature")]
     Signature,
-    /// A claim or the type is not what is expected.
+    /// A claim or the type is not as expected.
     #[error("{0}")]
     Claim(String),
 }
 
-/// What a token has to be.
+/// The expectations of a token.
 #[derive(Clone, Debug)]
 pub struct Expected<'a> {
-    /// Its algorithm, and no other.
+    /// Its only acceptable algorithm.
     pub algorithm: Algorithm,
     /// Its audience, one of `aud`.
     pub audience: Option<&'a str>,
@@ -139,13 +138,13 @@ pub struct Expected<'a> {
     pub now: u64,
 }
 
-/// A token whose signature is right.
+/// A verified token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified {
     /// Its header.
     pub header: Map<String, Value>,
-    /// Its claims; `None` where the payload is no JSON object, which only a token of which nothing
-    /// is expected may be.
+    /// Its claims; `None` if the payload is not a JSON object, which is accepted only if no claim is
+    /// expected.
     pub claims: Option<Map<String, Value>>,
 }
 
@@ -153,11 +152,9 @@ pub struct Verified {
 #[derive(Clone, Debug, Default)]
 pub struct Jwks(Vec<Jwk>);
 
-/// Why a document is no JWKS.
+/// Why a document is not a JWKS.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "failed to read the keys: {0}; it takes a JSON object with `keys` (RFC 7517 §5), or one key"
-)]
+#[error("invalid JWKS: {0}; it must be a JSON object with `keys` (RFC 7517 §5), or one key")]
 pub struct NoKeys(String);
 
 #[derive(Clone)]
@@ -183,18 +180,18 @@ impl Jwks {
             _ => None,
         };
         let Some(Value::Array(keys)) = keys else {
-            return Err(NoKeys("there is no list of keys".into()));
+            return Err(NoKeys("missing `keys` array".into()));
         };
         let keys = keys.into_iter().map(|key| match key {
             Value::Object(members) => Ok(Jwk { members }),
-            _ => Err(NoKeys("a key is no object".into())),
+            _ => Err(NoKeys("a key is not an object".into())),
         });
         Ok(Self(keys.collect::<Result<_, _>>()?))
     }
 }
 
 impl Jwks {
-    /// One key of these members.
+    /// Creates a set of one key from its members.
     pub(crate) fn of(members: Map<String, Value>) -> Self {
         Self(vec![Jwk { members }])
     }
@@ -209,7 +206,7 @@ impl Jwk {
         BASE64.decode(self.text(member)?).ok()
     }
 
-    /// Whether the key may verify signatures of this algorithm, by what it says of itself.
+    /// Returns true if the key is declared for verifying signatures of this algorithm.
     fn is_for(&self, algorithm: Algorithm) -> bool {
         let (kty, crv) = algorithm.kind();
         let says = |member: &str, wanted: &str| {
@@ -228,7 +225,7 @@ impl Jwk {
             && verifies
     }
 
-    /// Whether the signature is this key's; `None` where the key itself is no good.
+    /// Verifies a signature; returns `None` if the key itself is unusable.
     fn verifies(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> Option<bool> {
         let rsa = |parameters: &'static signature::RsaParameters| {
             let (n, e) = (self.bytes("n")?, self.bytes("e")?);
@@ -250,7 +247,7 @@ impl Jwk {
             let key = ParsedPublicKey::new(kind, point).ok()?;
             Some(key.verify_sig(signed, signature).is_ok())
         };
-        // RFC 7518 §3.2: a key of at least the hash's size.
+        // RFC 7518 §3.2: a key of at least the size of the hash.
         let secret = |kind: hmac::Algorithm| {
             let secret = zeroize::Zeroizing::new(self.bytes("k")?);
             let long = secret.len() >= kind.digest_algorithm().output_len();
@@ -281,9 +278,9 @@ impl Jwk {
     }
 }
 
-/// Whether a point of Ed25519 has an order of 8 or less: signatures that nobody made are right under it
-/// (RFC 8032 §5.1.7 leaves it open). Their second coordinates, little-endian: 0, 1, two of order 8,
-/// and those of 1 and 0 again from p - 1 to p + 1; the sign's bit is any.
+/// Returns true if a point of Ed25519 has an order of 8 or less: forged signatures verify under it (RFC 8032
+/// §5.1.7 leaves it open). Their y-coordinates, little-endian: 0, 1, two of order 8, and non-canonical
+/// encodings from p - 1 to p + 1; with either sign bit.
 fn is_of_small_order(point: &[u8]) -> bool {
     const EIGHTH: [u8; 32] = [
         0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
@@ -307,8 +304,8 @@ fn is_of_small_order(point: &[u8]) -> bool {
     tiny || wrapped || is(&EIGHTH) || is(&OTHER_EIGHTH)
 }
 
-/// Verifies a token: its form, its algorithm, its signature by one of the keys, its times, and what
-/// else is expected.
+/// Verifies a token: its form, its algorithm, its signature by one of the keys, its times, and the other
+/// expectations.
 pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Verified, Invalid> {
     let parts = Parts::of(token)?;
     if parts.header.get("alg").and_then(Value::as_str) != Some(&expected.algorithm.to_string()) {
@@ -328,7 +325,7 @@ pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Verif
     let kid = match parts.header.get("kid") {
         None => None,
         Some(Value::String(kid)) => Some(kid.as_str()),
-        Some(_) => return Err(Invalid::Malformed("kid is no text")),
+        Some(_) => return Err(Invalid::Malformed("`kid` is not a string")),
     };
     let named = |key: &&Jwk| kid.is_none_or(|kid| key.text("kid").is_none_or(|own| own == kid));
     let mut fitting = keys
@@ -339,14 +336,14 @@ pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Verif
         .peekable();
     if fitting.peek().is_none() {
         return Err(Invalid::NoKey(
-            "of that id, type, algorithm and use there is none",
+            "none has this `kid`, type, algorithm and use",
         ));
     }
     let of_the_id = fitting
         .clone()
         .filter(|key| kid.is_some() && key.text("kid") == kid);
     if of_the_id.count() > 1 {
-        return Err(Invalid::NoKey("of that id there is more than one"));
+        return Err(Invalid::NoKey("more than one has this `kid`"));
     }
     let mut usable = false;
     let mut right = false;
@@ -360,9 +357,7 @@ pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Verif
         right |= verified == Some(true);
     }
     if !usable {
-        return Err(Invalid::NoKey(
-            "its members are not complete, or it is too short",
-        ));
+        return Err(Invalid::NoKey("incomplete, malformed or too short"));
     }
     if !right {
         return Err(Invalid::Signature);
@@ -375,7 +370,7 @@ pub fn verify(token: &str, keys: &Jwks, expected: &Expected<'_>) -> Result<Verif
     })
 }
 
-/// A token taken apart, of which nothing is verified.
+/// The parts of a token, not verified.
 struct Parts<'a> {
     header: Map<String, Value>,
     signed: &'a str,
@@ -386,23 +381,23 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(token: &'a str) -> Result<Self, Invalid> {
         if token.len() > LONGEST {
-            return Err(Invalid::Malformed("it is longer than 16 kB"));
+            return Err(Invalid::Malformed("longer than 16 kB"));
         }
         let mut parts = token.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(Invalid::Malformed("it has not three parts"));
+            return Err(Invalid::Malformed("not three parts separated by dots"));
         };
         let signed = &token[..header.len() + 1 + payload.len()];
         let decode = |part: &str| {
             let decoded = BASE64.decode(part);
-            decoded.map_err(|_| Invalid::Malformed("a part is no Base64url without padding"))
+            decoded.map_err(|_| Invalid::Malformed("a part is not Base64url without padding"))
         };
         let header: Result<Unambiguous, _> = serde_json::from_slice(&decode(header)?);
         let Ok(Unambiguous(Value::Object(header))) = header else {
             return Err(Invalid::Malformed(
-                "the header is no JSON object with each member once",
+                "the header is not a JSON object, or has duplicate members",
             ));
         };
         Ok(Self {
@@ -413,25 +408,25 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The claims; `None` where the payload is no JSON object at all.
+    /// Returns the claims; `None` if the payload is not a JSON object at all.
     fn claims(&self) -> Result<Option<Map<String, Value>>, Invalid> {
         match serde_json::from_slice::<Unambiguous>(&self.payload) {
             Ok(Unambiguous(Value::Object(claims))) => Ok(Some(claims)),
             Ok(_) => Ok(None),
-            // What is JSON but for a member that stands twice is a trap.
+            // JSON except for a duplicate member: readers may disagree on it.
             Err(_) if serde_json::from_slice::<Value>(&self.payload).is_ok() => {
-                Err(Invalid::Malformed("a claim stands twice"))
+                Err(Invalid::Malformed("duplicate claim"))
             }
             // Another reader may be more lenient and find claims there, such as a time that has passed.
             Err(_) if begins_as_object(&self.payload) => Err(Invalid::Malformed(
-                "its payload begins as a JSON object and is none",
+                "the payload begins like a JSON object but is not valid JSON",
             )),
             Err(_) => Ok(None),
         }
     }
 }
 
-/// Whether a lenient reader could take it for a JSON object: after white space and a byte order mark.
+/// Returns true if a lenient reader could take it for a JSON object: after white space and a byte order mark.
 fn begins_as_object(payload: &[u8]) -> bool {
     let text = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
     text.trim_ascii_start().starts_with(b"{")
@@ -451,7 +446,7 @@ fn check(
         let typ = header.get("typ").and_then(Value::as_str);
         if typ.map(plain) != Some(plain(wanted)) {
             return Err(Invalid::Claim(format!(
-                "its type (typ) is not {}",
+                "unexpected `typ` (expected {})",
                 wanted.escape_debug()
             )));
         }
@@ -460,7 +455,7 @@ fn check(
         let expects = expected.audience.is_some() || expected.issuer.is_some();
         return match expects || expected.typ.is_some() {
             true => Err(Invalid::Claim(
-                "its payload is no JSON object, so it has no claims".into(),
+                "the payload is not a JSON object, so there are no claims".into(),
             )),
             false => Ok(()),
         };
@@ -469,24 +464,24 @@ fn check(
         None => Ok(None),
         Some(value) => match value.as_f64() {
             Some(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(Some(seconds)),
-            _ => Err(Invalid::Claim(format!("{claim} is no time"))),
+            _ => Err(Invalid::Claim(format!("`{claim}` is not a time"))),
         },
     };
     let (now, leeway) = (expected.now as f64, LEEWAY as f64);
     if seconds("exp")?.is_some_and(|end| now >= end + leeway) {
-        return Err(Invalid::Claim("it has expired (exp)".into()));
+        return Err(Invalid::Claim("expired (`exp`)".into()));
     }
     if seconds("nbf")?.is_some_and(|begin| now + leeway < begin) {
-        return Err(Invalid::Claim("it is not valid yet (nbf)".into()));
+        return Err(Invalid::Claim("not valid yet (`nbf`)".into()));
     }
     if seconds("iat")?.is_some_and(|issued| now + leeway < issued) {
-        return Err(Invalid::Claim("it was issued in the future (iat)".into()));
+        return Err(Invalid::Claim("issued in the future (`iat`)".into()));
     }
     if let Some(issuer) = expected.issuer
         && claims.get("iss").and_then(Value::as_str) != Some(issuer)
     {
         return Err(Invalid::Claim(format!(
-            "its issuer (iss) is not {}",
+            "unexpected `iss` (expected {})",
             issuer.escape_debug()
         )));
     }
@@ -498,29 +493,31 @@ fn check(
         };
         if !named {
             let shown = audience.escape_debug();
-            return Err(Invalid::Claim(format!("its audience (aud) is not {shown}")));
+            return Err(Invalid::Claim(format!(
+                "unexpected `aud` (expected {shown})"
+            )));
         }
     }
     Ok(())
 }
 
-/// The header and claims of a token as they are signed.
+/// Returns the signing input of a header and claims.
 pub(crate) fn unsigned(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| BASE64.encode(value.to_string());
     format!("{}.{}", part(header), part(claims))
 }
 
-/// The token of these and a signature of them.
+/// Appends the signature to the signing input.
 pub(crate) fn signed(unsigned: String, signature: &[u8]) -> String {
     format!("{unsigned}.{}", BASE64.encode(signature))
 }
 
-/// The header of a token of which nothing is verified yet.
+/// Returns the header of a token, not verified.
 pub fn header(token: &str) -> Option<Map<String, Value>> {
     Parts::of(token).ok().map(|parts| parts.header)
 }
 
-/// A public key's required members (RFC 7638 §3.2), and nothing else that stands beside them.
+/// Returns the required members of a public key (RFC 7638 §3.2), without any others.
 pub(crate) fn public_members(jwk: &Value) -> Option<Map<String, Value>> {
     let members: &[&str] = match jwk["kty"].as_str()? {
         "RSA" => &["e", "kty", "n"],
@@ -538,7 +535,7 @@ pub(crate) fn public_members(jwk: &Value) -> Option<Map<String, Value>> {
     Some(canonical)
 }
 
-/// The thumbprint of a public key (RFC 7638 §3): SHA-256 of its required members in order.
+/// Returns the thumbprint of a public key (RFC 7638 §3): the SHA-256 of its required members in order.
 pub(crate) fn thumbprint(members: &Map<String, Value>) -> String {
     let text = Value::Object(members.clone()).to_string();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());

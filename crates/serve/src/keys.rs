@@ -1,5 +1,5 @@
-//! Keys that sign tokens: made here, sealed in the database, published before they sign, and kept until
-//! the last token that they signed has ended.
+//! Keys that sign tokens: generated here, sealed in the database, published before they sign, and kept
+//! until the last token that they signed has expired.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,6 +15,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde_json::{Value, json};
 
 use crate::{
+    audit::{self, Actor},
     jwt::{self, Algorithm, Jwks},
     seal::{Seal, Unsealable},
     store::{self, Connection, Queried, Store, StoreError, params},
@@ -26,7 +27,7 @@ pub(crate) const PUBLISHED_BEFORE: i64 = 2 * JWKS_MAX_AGE;
 /// How long a JWKS may be cached, in seconds.
 pub(crate) const JWKS_MAX_AGE: i64 = 300;
 
-/// What keys can't do.
+/// Why keys can't be loaded, created or used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The database.
@@ -35,11 +36,13 @@ pub enum KeyError {
     /// Sealing.
     #[error(transparent)]
     Seal(#[from] Unsealable),
-    /// It could not be made or read.
-    #[error("failed to make or read a signing key ({0}); `doorwarden keys rotate` makes a new one")]
+    /// A key could not be generated or read.
+    #[error(
+        "failed to generate or read a signing key ({0}); `doorwarden keys rotate` creates a new one"
+    )]
     Key(Algorithm),
-    /// Tokens are not signed by such algorithms.
-    #[error("failed to use {0} for tokens; RS256, ES256 and EdDSA sign")]
+    /// Tokens are not signed with this algorithm.
+    #[error("unsupported signing algorithm {0}; use RS256, ES256 or EdDSA")]
     Unsuitable(Algorithm),
 }
 
@@ -74,7 +77,7 @@ impl Pair {
         }
     }
 
-    /// A new key in PKCS#8.
+    /// Generates a key, in PKCS#8.
     fn made(algorithm: Algorithm) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match algorithm {
@@ -110,7 +113,7 @@ impl Pair {
         }
     }
 
-    /// The public key as a JWK (RFC 7517, RFC 8037), without its id.
+    /// Returns the public key as a JWK (RFC 7517, RFC 8037), without its id.
     fn public(&self) -> Value {
         let number = |bytes: &[u8]| BASE64.encode(bytes);
         match self {
@@ -134,11 +137,11 @@ impl Pair {
     }
 }
 
-/// The keys that a server knows; the database's, as of the last look.
+/// The keys of a server, as last loaded from the database.
 pub(crate) struct Keys(RwLock<Arc<Vec<Key>>>);
 
 impl Keys {
-    /// Reads the keys; makes the first one.
+    /// Loads the keys; creates the first one.
     pub(crate) async fn load(
         store: &Store,
         seal: &Seal,
@@ -152,7 +155,7 @@ impl Keys {
             .iter()
             .any(|key| key.algorithm == algorithm && key.retired.is_none());
         if !has_one {
-            // Nobody has fetched a key yet, so the first signs at once; another's successor waits.
+            // No one has fetched a key yet, so the first signs at once; a successor waits.
             let signs = if keys.all().is_empty() {
                 now
             } else {
@@ -164,7 +167,7 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Reads the keys again: another process may have rotated them.
+    /// Reloads the keys: another process may have rotated them.
     pub(crate) async fn reload(&self, store: &Store, seal: &Seal) -> Result<(), KeyError> {
         let rows = store.read(rows).await?;
         let mut read = Vec::new();
@@ -186,7 +189,13 @@ impl Keys {
                 retired,
             });
         }
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // Another process or node may have rotated them.
+        let kids = |keys: &[Key]| keys.iter().map(|key| key.kid.clone()).collect::<Vec<_>>();
+        if kids(&keys) != kids(&read) {
+            tracing::info!(keys = read.len(), "signing keys loaded");
+        }
+        *keys = Arc::new(read);
         Ok(())
     }
 
@@ -194,7 +203,7 @@ impl Keys {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Signs claims under the key whose turn it is.
+    /// Signs claims with the current key.
     pub(crate) fn sign(&self, typ: &str, claims: &Value, now: i64) -> Option<String> {
         let keys = self.all();
         let turn = keys
@@ -207,7 +216,7 @@ impl Keys {
         Some(jwt::signed(unsigned, &signature))
     }
 
-    /// The public keys, as a JWKS.
+    /// Returns the public keys, as a JWKS.
     pub(crate) fn public(&self, now: i64) -> Value {
         let keys = self.all();
         let there = keys
@@ -217,7 +226,7 @@ impl Keys {
         json!({"keys": keys})
     }
 
-    /// The same, to verify with, and the algorithm of the key that a token names.
+    /// Returns the key that a token names, to verify with, and its algorithm.
     pub(crate) fn to_verify(&self, token: &str, now: i64) -> Option<(Arc<Jwks>, Algorithm)> {
         let header = jwt::header(token)?;
         let kid = header.get("kid")?.as_str()?;
@@ -228,7 +237,7 @@ impl Keys {
         Some((Arc::clone(&key.jwks), key.algorithm))
     }
 
-    /// The algorithms that tokens are signed by.
+    /// Returns the algorithms that tokens are signed with.
     pub(crate) fn algorithms(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .all()
@@ -259,15 +268,15 @@ fn rows(connection: &Connection) -> Queried<Vec<Row>> {
     connection.all(query, params![], row)
 }
 
-/// What a new key takes the place of.
+/// What a new key replaces.
 enum Replaces {
-    /// It is the first of its algorithm, unless another node was quicker.
+    /// Nothing: it is the first of its algorithm, unless another node was quicker.
     Nothing,
-    /// The others end at a time.
-    Others(i64),
+    /// All others, which retire at a time; and who rotates them.
+    Others(i64, Actor),
 }
 
-/// Makes a key.
+/// Generates a key.
 async fn add(
     store: &Store,
     seal: &Seal,
@@ -283,7 +292,7 @@ async fn add(
     if !signing {
         return Err(KeyError::Unsuitable(algorithm));
     }
-    // Making an RSA key takes a fraction of a second.
+    // Generating an RSA key takes a fraction of a second.
     let made = tokio::task::spawn_blocking(move || Pair::made(algorithm))
         .await
         .ok()
@@ -301,7 +310,9 @@ async fn add(
     store
         .write(move |connection| {
             match replaces {
-                Replaces::Others(end) => {
+                Replaces::Others(end, by) => {
+                    let detail = json!({"kid": kid});
+                    audit::note_change(connection, now, "keys-rotated", None, &by, detail)?;
                     let retire = "UPDATE keys SET retired = ?1 WHERE retired IS NULL";
                     connection.execute(retire, params![end])?;
                     connection.execute("DELETE FROM keys WHERE retired < ?1", params![now])?;
@@ -324,23 +335,19 @@ async fn add(
     Ok(named)
 }
 
-/// Makes the next key: published now, signing when every cache has it, and the last until then. The
-/// ones before it end when the last token that they signed has.
+/// Creates the next key: published now, signing once every cache has it; until then the current one
+/// signs. The keys before it retire when the last token that they signed has expired.
 pub(crate) async fn rotate(
     store: &Store,
     seal: &Seal,
     algorithm: Algorithm,
     token_seconds: i64,
+    by: Actor,
     now: i64,
 ) -> Result<String, KeyError> {
     let signs = now + PUBLISHED_BEFORE;
-    add(
-        store,
-        seal,
-        algorithm,
-        now,
-        signs,
-        Replaces::Others(signs + token_seconds),
-    )
-    .await
+    let others = Replaces::Others(signs + token_seconds, by);
+    let kid = add(store, seal, algorithm, now, signs, others).await?;
+    tracing::info!(kid, %algorithm, "signing key rotated");
+    Ok(kid)
 }

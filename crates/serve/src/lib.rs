@@ -1,28 +1,35 @@
 //! A login and token service.
 //!
 //! ```text
-//! server.rs         listens, hands each request to its route, ends gracefully
-//! routes/           one file for each group of routes
-//! login.rs          who somebody is: each way to prove it, through the door
-//! door.rs           admit -> Entry: the right to look up one account and to check one secret
-//! hashing.rs        where passwords are hashed: bounded, in memory that is used again
-//! passwords.rs      hashes of ours and of others, and what a password may be
-//! tokens.rs         access, refresh and page tokens, and the sessions they descend from
-//! jwt.rs, keys.rs   JWTs, strictly; the keys that sign them
+//! server.rs         listens, passes each request to its route, shuts down gracefully
+//! config.rs         the section `[serve]`
+//! routes/           one file per group of routes
+//! login.rs          each way to prove an identity, through the door
+//! door.rs           admit -> Entry: the permission to look up one account and to check one secret
+//! accounts.rs       one set of rules for new accounts, by API, page or command line
+//! hashing.rs        password hashing: a bounded queue, reusable memory
+//! passwords.rs      password hashes, ours and those of other systems; the rules for new passwords
+//! breaches.rs       passwords known from breaches
+//! tokens.rs         access, refresh and page tokens, and the sessions that they belong to
+//! jwt.rs, keys.rs   JWTs, strictly verified; the keys that sign them
 //! dpop.rs           tokens that only the holder of a key can use
-//! second_factor.rs  codes by time and recovery codes
+//! second_factor.rs  time-based one-time passwords and recovery codes
 //! passkeys.rs       logins by WebAuthn, behind a feature
-//! self_check.rs     what of ASVS 5.0 is met, and by which test
 //! signatures.rs     requests signed with a user's secret (RFC 9421)
-//! breaches.rs       passwords that are known from breaches
-//! unlocks.rs        accounts that an operator lets be tried again
-//! audit.rs          what happened, for whoever asks later
-//! users.rs          accounts, by name only for whoever holds an Entry
+//! seal.rs           encryption of stored secrets
+//! mail.rs           email, by SMTP, program or file
+//! unlocks.rs        accounts that an operator unlocks
+//! audit.rs          the audit log
+//! users.rs          accounts in the database; by name only with an Entry
 //! store/            SQLite or PostgreSQL: one thread writes, in groups
-//! admin.rs          what an operator does, by command line or API
+//! admin.rs          what operators and administrators do, by command line or API
+//! asvs.rs           the requirements of ASVS 5.0 that are met, each with its test
+//! measured.rs       internals for the benchmarks, behind a feature
 //! ```
 
+mod accounts;
 pub mod admin;
+pub mod asvs;
 pub mod audit;
 mod breaches;
 mod config;
@@ -41,7 +48,6 @@ mod passwords;
 mod routes;
 mod seal;
 mod second_factor;
-pub mod self_check;
 mod server;
 mod signatures;
 mod store;
@@ -65,10 +71,10 @@ pub use seal::Unsealable;
 pub use server::{Server, StartError};
 pub use store::{QueryError, StoreError};
 
-/// Receives what an operator should read: one line each, without secrets.
+/// Receives messages for the operator: one line each, without secrets.
 pub type Complain = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// All that routes share.
+/// The state that routes share.
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) issuer: String,
@@ -79,7 +85,7 @@ pub(crate) struct App {
     pub(crate) keys: keys::Keys,
     pub(crate) mailer: Arc<mail::Mailer>,
     pub(crate) proxies: Proxies,
-    /// Where the issuer has a host name.
+    /// `None` if the issuer is an IP address.
     #[cfg(feature = "passkeys")]
     pub(crate) passkeys: Option<passkeys::Party>,
     pub(crate) seal: seal::Seal,
@@ -88,7 +94,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Whether people can have passkeys here.
+    /// Returns true if passkeys are available.
     pub(crate) fn takes_passkeys(&self) -> bool {
         #[cfg(feature = "passkeys")]
         return self.passkeys.is_some();
@@ -96,19 +102,19 @@ impl App {
         false
     }
 
-    /// The time, in seconds since 1970.
+    /// Returns the time, in seconds since 1970.
     pub(crate) fn now(&self) -> i64 {
         now()
     }
 
-    /// Tells the operator.
+    /// Returns a function that reports an error to the operator.
     pub(crate) fn complain(&self) -> impl Fn(&dyn Display) + Send + 'static {
         let complain = Arc::clone(&self.complain);
         move |error| complain(&error.to_string().escape_debug().to_string())
     }
 }
 
-/// The time, in seconds since 1970.
+/// Returns the time, in seconds since 1970.
 pub(crate) fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| now.as_secs() as i64)

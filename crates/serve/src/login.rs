@@ -1,11 +1,11 @@
-//! Who somebody is: the ways to prove it, each through the door.
+//! Logging in: each way to prove an identity, through the door.
 //!
 //! ```text
 //! admit -> a place to hash -> look up -> verify -> settle -> Proven -> tokens
 //! ```
 //!
-//! Unknown, wrong, locked out of use and without a readable hash take the same way and end in the same
-//! answer.
+//! Unknown and disabled accounts, incorrect passwords and unreadable hashes take the same path and get the
+//! same response.
 
 use axum::response::Response;
 use doorwarden_gate::http::credentials::Password;
@@ -14,13 +14,15 @@ use serde_json::json;
 
 use crate::{
     App,
+    accounts::{NewAccount, Unacceptable},
+    audit,
     door::From,
-    passwords::Unfit,
+    passwords::{self, Unfit},
     routes::{self, broken, problem},
     second_factor,
     signatures::{self, Signature},
     store::{Connection, Queried, Row, StoreError, params},
-    tokens::{self, Random, sha256},
+    tokens::{Random, sha256},
     users::{self, User},
 };
 #[cfg(feature = "passkeys")]
@@ -30,8 +32,8 @@ use crate::{
     tokens::{digest, hex},
 };
 
-/// Somebody whose secrets were all right: the password, and the second factor where there is one. What
-/// tokens are issued for; nothing outside of this file makes one.
+/// A user with all secrets verified: the password, and the second factor if the account has one. Tokens are
+/// issued for it; nothing outside of this file creates one.
 pub(crate) struct Proven {
     user: User,
     at: i64,
@@ -42,31 +44,31 @@ impl Proven {
         &self.user
     }
 
-    /// When the person was asked, in seconds since 1970.
+    /// Returns when the user authenticated, in seconds since 1970.
     pub(crate) fn at(&self) -> i64 {
         self.at
     }
 }
 
-/// How a login ended.
+/// The result of a login.
 pub(crate) enum Login {
-    /// Who it is, and a token by which the device is known from now on.
+    /// The user, and a token by which the device is known from now on.
     In(Proven, Option<String>),
-    /// The password was right, and there is a second factor. The token stands for that.
+    /// The password was correct, and the account has a second factor. The token continues the login.
     SecondFactor(Random, Factors, Option<String>),
-    /// Not told why.
+    /// A failed login, for any reason.
     Wrong,
 }
 
-/// The second factors of somebody, beside recovery codes.
+/// The second factors of a user, besides recovery codes.
 #[derive(Clone, Copy)]
 pub(crate) struct Factors {
     pub(crate) totp: bool,
-    /// Used by logging in with it.
+    /// Used by logging in with one.
     pub(crate) passkeys: bool,
 }
 
-/// What a second factor is proven by.
+/// A kind of second-factor code.
 #[derive(Clone, Copy)]
 pub(crate) enum Factor {
     Totp,
@@ -74,7 +76,7 @@ pub(crate) enum Factor {
 }
 
 impl Factor {
-    /// Which factor a code is of: an authenticator's have six digits.
+    /// Returns the kind of a code: an authenticator's has six digits.
     pub(crate) fn of(code: &str) -> Self {
         match code.len() {
             6 => Self::Totp,
@@ -83,13 +85,13 @@ impl Factor {
     }
 }
 
-/// What a person's name is counted under: apart from what is counted for second factors, clients and the
-/// rest, whatever somebody calls themselves.
+/// Returns the name that a user's attempts are counted under: apart from those at second factors, clients
+/// and the rest, whatever the user's name.
 fn counted(name: &str) -> String {
     format!("user:{name}")
 }
 
-/// All that an account is counted under, for whoever unlocks it.
+/// Returns all names that an account's attempts are counted under, to unlock it.
 pub(crate) fn counted_under(id: &str, name: &str) -> [String; 3] {
     [
         counted(name),
@@ -98,15 +100,15 @@ pub(crate) fn counted_under(id: &str, name: &str) -> [String; 3] {
     ]
 }
 
-/// How long the second half of something is waited for, in seconds.
+/// How long pending logins, enrollments and resets are valid, in seconds.
 const SECOND_FACTOR_SECONDS: i64 = 5 * 60;
 pub(crate) const ENROLL_SECONDS: i64 = 15 * 60;
 pub(crate) const RESET_SECONDS: i64 = 30 * 60;
 
-/// What begins the tokens of second halves.
+/// The prefix of tokens for pending operations.
 const PENDING: &str = "dwp_";
 
-/// A second half that is waited for.
+/// A pending operation of a user.
 pub(crate) struct Pending {
     pub(crate) user: User,
     pub(crate) data: Option<Vec<u8>>,
@@ -124,7 +126,7 @@ fn pending(connection: &Connection, kind: &str, hash: &[u8], now: i64) -> Querie
     Ok(user.map(|user| Pending { user, data }))
 }
 
-/// Uses a token up; false where it was used meanwhile, or is too old.
+/// Consumes a token; returns false if it was used meanwhile, or has expired.
 pub(crate) fn use_up(connection: &Connection, kind: &str, hash: &[u8], now: i64) -> Queried<bool> {
     let used = connection.execute(
         "DELETE FROM pending WHERE hash = ?1 AND kind = ?2 AND expires > ?3",
@@ -133,32 +135,20 @@ pub(crate) fn use_up(connection: &Connection, kind: &str, hash: &[u8], now: i64)
     Ok(used == 1)
 }
 
-/// An account that is to be made.
-pub(crate) struct Wanted<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) password: &'a str,
-    pub(crate) mail: Option<String>,
-    pub(crate) admin: bool,
-}
-
-/// A client of `/oauth`.
+/// A client of the endpoints under `/oauth`.
 pub(crate) struct Client {
     pub(crate) id: String,
 }
 
 impl App {
-    /// Tries a name and a password.
+    /// Logs in with a name and a password.
     pub(crate) async fn log_in(
         &self,
-        route: &'static str,
         name: &str,
         password: &str,
         from: &From,
     ) -> Result<Login, Response> {
-        let entry = self
-            .door
-            .admit(route, &counted(name), password, from)
-            .await?;
+        let entry = self.door.admit(&counted(name), password, from).await?;
         let (entry, place) = entry.place(&self.hashing).await?;
         let user = match users::find(&self.store, &entry, name).await {
             Ok(user) => user,
@@ -182,7 +172,7 @@ impl App {
                 .store
                 .write(move |connection| users::renew_hash(connection, &id, credentials, &hash));
             renewing.await.map_err(|error| self.failed(&error))?;
-            self.audit("hash-renewed", Some(&user.id), json!({}));
+            self.audit("password-rehashed", Some(&user.id), json!({}));
         }
         if user.has_second_factor() {
             let token = self
@@ -199,12 +189,11 @@ impl App {
         Ok(Login::In(Proven { user, at }, device))
     }
 
-    /// Tries a passkey, by the token of what was asked and the authenticator's answer. It is possession and
-    /// a verified user in one, so nothing else is asked.
+    /// Logs in with a passkey, by the token of a challenge and the authenticator's response. It proves
+    /// possession and a verified user in one, so no other factor is required.
     #[cfg(feature = "passkeys")]
     pub(crate) async fn passkey(
         &self,
-        route: &'static str,
         token: &str,
         answer: &str,
         from: &From,
@@ -212,7 +201,7 @@ impl App {
         let id = passkeys::named(answer).unwrap_or_default();
         let account = format!("passkey:{}", hex(&digest(&id)));
         let guess = hex(&sha256(answer));
-        let entry = self.door.admit(route, &account, &guess, from).await?;
+        let entry = self.door.admit(&account, &guess, from).await?;
         let right = match self.by_passkey(&entry, id, token, answer).await {
             Ok(right) => right,
             Err(error) => {
@@ -224,8 +213,8 @@ impl App {
             entry.wrong().await;
             return Ok(Login::Wrong);
         };
-        // Nothing was guessed, so nothing is vouched for: with twenty passkeys an account would speak for a
-        // network twenty times.
+        // Not counted as a success, which would vouch for the network: with twenty passkeys an account would
+        // vouch for it twenty times.
         entry.given_up().await;
         let detail = json!({"address": from.client, "passkey": true});
         self.audit("login", Some(&user.id), detail);
@@ -233,7 +222,7 @@ impl App {
         Ok(Login::In(Proven { user, at }, None))
     }
 
-    /// Whose passkey an answer is by, once for each question.
+    /// Returns the user whose passkey signed a response, once per challenge.
     #[cfg(feature = "passkeys")]
     async fn by_passkey(
         &self,
@@ -265,8 +254,8 @@ impl App {
         Ok(using.await?.then_some(user))
     }
 
-    /// Tries a second factor. The token names the user; guesses are counted for that user, whatever
-    /// tokens they come with.
+    /// Completes a login with a second factor. The token identifies the user; guesses are counted per user,
+    /// whatever the token.
     pub(crate) async fn second_factor(
         &self,
         token: &str,
@@ -296,7 +285,7 @@ impl App {
         Ok(Login::In(Proven { user, at }, None))
     }
 
-    /// Tries a code of a user's factor, through the door.
+    /// Verifies a code of a user's second factor, through the door.
     pub(crate) async fn factor_is_right(
         &self,
         user: &User,
@@ -304,15 +293,12 @@ impl App {
         code: &str,
         from: &From,
     ) -> Result<bool, Response> {
-        // Codes are few: the same one of two people is no spray, so each is its account's own.
+        // Codes are short: two users with the same one are not a spray, so each is counted for its account.
         let (account, secret) = (
             format!("second-factor:{}", user.id),
             format!("{}:{code}", user.id),
         );
-        let entry = self
-            .door
-            .admit("second factor", &account, &secret, from)
-            .await?;
+        let entry = self.door.admit(&account, &secret, from).await?;
         let (now, id, typed) = (self.now(), user.id.clone(), code.to_owned());
         let right = match factor {
             Factor::Totp => match second_factor::step_of(&self.seal, user, code, now) {
@@ -349,17 +335,16 @@ impl App {
         }
     }
 
-    /// Whether a password is a user's own, through the door: for changes that ask for it again.
+    /// Verifies a user's password again, through the door, before a change.
     pub(crate) async fn password_is_right(
         &self,
-        route: &'static str,
         user: &User,
         password: &str,
         from: &From,
     ) -> Result<bool, Response> {
         let entry = self
             .door
-            .admit(route, &counted(&user.name), password, from)
+            .admit(&counted(&user.name), password, from)
             .await?;
         let (entry, place) = entry.place(&self.hashing).await?;
         let verdict = place
@@ -373,23 +358,22 @@ impl App {
         Ok(verdict.right)
     }
 
-    /// Hashes a new password for a name, through the door; nothing is charged.
+    /// Hashes a new password, through the door; nothing is charged.
     pub(crate) async fn hash_for(
         &self,
-        route: &'static str,
         name: &str,
         password: &str,
         from: &From,
     ) -> Result<String, Response> {
         let account = format!("new:{name}");
-        let entry = self.door.admit(route, &account, password, from).await?;
+        let entry = self.door.admit(&account, password, from).await?;
         let (entry, place) = entry.place(&self.hashing).await?;
         let hash = place.hash(Password::new(password.to_owned())).await;
         entry.given_up().await;
         hash.ok_or_else(broken)
     }
 
-    /// Whether a password may be chosen by somebody of this name.
+    /// Checks that a password may be chosen by a user of this name.
     pub(crate) async fn fits(
         &self,
         password: &str,
@@ -398,90 +382,71 @@ impl App {
     ) -> Result<(), Unfit> {
         let least = self.config.least_password(second_factor);
         let password = Password::new(password.to_owned());
-        crate::passwords::fit(&password, name, least)?;
-        match self.breaches.know(&password, self.complain()).await {
-            true => Err(Unfit::Breached),
-            false => Ok(()),
-        }
+        passwords::check_choice(&password, name, least, &self.breaches, self.complain()).await
     }
 
-    /// Makes an account, for whoever registers or administers; `None` where the name is taken.
-    pub(crate) async fn make_account(
+    /// Creates an account, for registration and administrators; returns its id, or `None` if the name is
+    /// taken. The audit event is part of the write.
+    pub(crate) async fn create_account(
         &self,
-        route: &'static str,
-        wanted: Wanted<'_>,
+        new: NewAccount<'_>,
         from: &From,
+        record: impl FnOnce(&Connection, &users::New) -> Queried<()> + Send + 'static,
     ) -> Result<Option<String>, Response> {
-        let Wanted {
-            name,
-            password,
-            mail,
-            admin,
-        } = wanted;
-        let bad = |error: &dyn std::fmt::Display| {
-            problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
-        };
-        let key = users::key(name).map_err(|error| bad(&error))?;
-        self.fits(password, name, false)
-            .await
-            .map_err(|error| bad(&error))?;
-        if mail
-            .as_deref()
-            .is_some_and(|mail| !crate::mail::is_address(mail))
-        {
-            return Err(bad(&"The mail address is none."));
-        }
-        let hash = self.hash_for(route, name, password, from).await?;
-        let mail = mail.or_else(|| crate::mail::is_address(name).then(|| name.to_owned()));
-        let new = users::New {
-            id: tokens::id().map_err(|_| broken())?,
-            name: name.to_owned(),
-            key,
-            mail,
-            hash,
-            admin,
-            now: self.now(),
-        };
+        let (name, password) = (new.name, new.password.expose());
+        let checking = new.check(&self.config, &self.breaches, self.complain());
+        let accepted = checking.await.map_err(|reason: Unacceptable| {
+            problem(StatusCode::UNPROCESSABLE_ENTITY, &reason.to_string())
+        })?;
+        let hash = self.hash_for(name, password, from).await?;
+        let new = accepted.with_hash(hash, self.now()).map_err(|_| broken())?;
         let id = new.id.clone();
-        let made = self
-            .store
-            .write(move |connection| users::insert(connection, &new));
-        let made = made.await.map_err(|error| self.failed(&error))?;
-        Ok(made.then_some(id))
+        let creating = self.store.write(move |connection| {
+            let created = users::insert(connection, &new)?;
+            if created {
+                record(connection, &new)?;
+            }
+            Ok(created)
+        });
+        let created = creating.await.map_err(|error| self.failed(&error))?;
+        Ok(created.then_some(id))
     }
 
-    /// Registers an account. What comes back says nothing of whether the name was free.
+    /// Registers an account. The result does not reveal whether the name was available.
     pub(crate) async fn register(
         &self,
         name: &str,
         password: &str,
-        mail: Option<String>,
+        email: Option<String>,
         from: &From,
     ) -> Result<(), Response> {
-        let wanted = Wanted {
+        let new = NewAccount {
             name,
-            password,
-            mail,
+            password: &Password::new(password.to_owned()),
+            email,
             admin: false,
         };
-        let made = self.make_account("POST /register", wanted, from).await?;
-        if let Some(id) = made {
-            self.audit("registered", Some(&id), json!({"address": from.client}));
-        }
-        Ok(())
+        let detail = json!({"address": from.client});
+        let record = move |connection: &Connection, new: &users::New| {
+            audit::note(
+                connection,
+                new.now,
+                "account-registered",
+                Some(&new.id),
+                &detail,
+            )
+        };
+        self.create_account(new, from, record).await.map(drop)
     }
 
-    /// Lets somebody who has forgotten their password have a mail with a token, if there is such an
-    /// account and an address. Each request counts, so that nobody is sent hundreds.
+    /// Emails a password-reset token, if the account exists and has an address. Each request counts as an
+    /// attempt, so that users are not sent hundreds.
     pub(crate) async fn ask_reset(&self, name: &str, from: &From) -> Result<(), Response> {
-        // The same for every name that is none, whether or not there is such an account.
+        // The same for every invalid name: no account has one.
         users::key(name)
             .map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))?;
         let account = format!("reset:{name}");
-        let entry = self
-            .door
-            .admit("POST /password/reset", &account, &account, from)
-            .await?;
+        let entry = self.door.admit(&account, &account, from).await?;
         let found = users::find(&self.store, &entry, name).await;
         let user = match found {
             Ok(user) => user.filter(|user| !user.disabled),
@@ -493,24 +458,18 @@ impl App {
         if let Some((user, mail)) = user.and_then(|user| Some((user.clone(), user.mail?))) {
             let token = self.wait_for("reset", &user, None, RESET_SECONDS).await?;
             let text = format!(
-                "Somebody, probably you, asked for a new password for {} at {}.\n\n\
-                 To choose one, open\n\n  {}/account/reset?token={}\n\n\
-                 within {} minutes. If it was not you, do nothing: your password stays as it is.",
+                "A password reset was requested for {} at {}.\n\n\
+                 To choose a new password, open\n\n  {}/account/reset?token={}\n\n\
+                 within {} minutes. If you did not request it, ignore this email: your password stays unchanged.",
                 user.name,
                 self.issuer,
                 self.issuer,
                 token.expose(),
                 RESET_SECONDS / 60
             );
-            let mailer = std::sync::Arc::clone(&self.mailer);
-            let failed = self.complain();
-            tokio::spawn(async move {
-                if let Err(error) = mailer.send(&mail, "A new password", &text).await {
-                    failed(&error);
-                }
-            });
+            self.email(mail, "Reset your password", text);
             self.audit(
-                "reset-asked",
+                "password-reset-requested",
                 Some(&user.id),
                 json!({"address": from.client}),
             );
@@ -519,7 +478,7 @@ impl App {
         Ok(())
     }
 
-    /// Gives an account a new password, by the token of a mail. False where the token is not one.
+    /// Changes a password with a password-reset token. Returns false if the token is not valid.
     pub(crate) async fn reset(
         &self,
         token: &str,
@@ -527,11 +486,8 @@ impl App {
         from: &From,
     ) -> Result<bool, Response> {
         let Some(Pending { user, .. }) = self.waiting("reset", token).await? else {
-            // As long as a hash takes, and counted for whoever tries tokens.
-            let entry = self
-                .door
-                .admit("POST /password/reset/confirm", "reset-token", token, from)
-                .await?;
+            // As slow as a valid one, and counted against the client.
+            let entry = self.door.admit("reset-token", token, from).await?;
             entry.wrong().await;
             return Ok(false);
         };
@@ -539,22 +495,19 @@ impl App {
             .fits(password, &user.name, user.has_second_factor())
             .await;
         fits.map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))?;
-        const ROUTE: &str = "POST /password/reset/confirm";
-        self.set_password(ROUTE, &user, password, Some(token), from)
-            .await
+        self.set_password(&user, password, Some(token), from).await
     }
 
-    /// Gives an account a new password, which was found fit; its sessions end. By a token, it is used up
-    /// with it. False where the password was changed meanwhile, or the token used.
+    /// Changes a password to one that may be chosen, which ends the sessions and consumes the token, if there
+    /// is one. Returns false if the password was changed meanwhile, or the token used.
     pub(crate) async fn set_password(
         &self,
-        route: &'static str,
         user: &User,
         password: &str,
         token: Option<&str>,
         from: &From,
     ) -> Result<bool, Response> {
-        let hash = self.hash_for(route, &user.name, password, from).await?;
+        let hash = self.hash_for(&user.name, password, from).await?;
         let (id, credentials, now) = (user.id.clone(), user.credentials, self.now());
         let token = token.map(sha256);
         let setting = self.store.write(move |connection| {
@@ -577,26 +530,32 @@ impl App {
         Ok(true)
     }
 
-    /// Tells a user of a change of their credentials, if there is an address.
+    /// Emails a user about a change of their credentials, if they have an address.
     pub(crate) fn notify(&self, user: &User, what: &'static str) {
         let Some(mail) = user.mail.clone() else {
             return;
         };
         let text = format!(
-            "{what}, for {} at {}.\n\nIf it was not you, choose another password at\n\n  {}/account/forgot\n\n\
-             which ends all sessions, and tell whoever runs this service: a passkey or a second factor that\n\
-             somebody added stays until they remove it.",
+            "{what}, for {} at {}.\n\nIf this was not you, choose a new password at\n\n  {}/account/forgot\n\n\
+             which ends all sessions, and contact the operator of this service: a passkey or second factor\n\
+             that someone else added stays until the operator removes it.",
             user.name, self.issuer, self.issuer
         );
+        self.email(mail, what, text);
+    }
+
+    /// Sends an email in the background; a failure is reported to the operator.
+    fn email(&self, to: String, subject: &'static str, text: String) {
         let (mailer, failed) = (std::sync::Arc::clone(&self.mailer), self.complain());
+        tracing::debug!("email queued");
         tokio::spawn(async move {
-            if let Err(error) = mailer.send(&mail, what, &text).await {
+            if let Err(error) = mailer.send(&to, subject, &text).await {
                 failed(&error);
             }
         });
     }
 
-    /// Who a client is, by its secret.
+    /// Authenticates a client by its secret.
     pub(crate) async fn client(
         &self,
         id: &str,
@@ -604,7 +563,7 @@ impl App {
         from: &From,
     ) -> Result<Option<Client>, Response> {
         let account = format!("client:{id}");
-        let entry = self.door.admit("client", &account, secret, from).await?;
+        let entry = self.door.admit(&account, secret, from).await?;
         let wanted = id.to_owned();
         let query = move |connection: &Connection| {
             let query = "SELECT hash FROM clients WHERE id = ?1 AND disabled = 0";
@@ -629,17 +588,14 @@ impl App {
         }
     }
 
-    /// Who signed a request, through the door; each nonce once.
+    /// Returns the user who signed a request, through the door; each nonce is accepted once.
     pub(crate) async fn signer(
         &self,
         signature: &Signature,
         from: &From,
     ) -> Result<Option<User>, Response> {
         let account = format!("signer:{}", signature.key);
-        let entry = self
-            .door
-            .admit("signed request", &account, &signature.guess(), from)
-            .await?;
+        let entry = self.door.admit(&account, &signature.guess(), from).await?;
         let (id, now) = (signature.key.clone(), self.now());
         let found = self.store.read(move |connection| {
             let Some((owner, sealed)) = signatures::find(connection, &id, now)? else {
@@ -690,7 +646,7 @@ impl App {
         }
     }
 
-    /// Waits for the second half of something; the token stands for the first.
+    /// Begins an operation that is completed with the token.
     pub(crate) async fn wait_for(
         &self,
         kind: &'static str,
@@ -703,7 +659,7 @@ impl App {
         let (user, expires) = (user.id.clone(), self.now() + seconds);
         let waiting = self.store.write(move |connection| {
             connection.execute(
-                // For credentials that were changed meanwhile, it is a token of nothing.
+                // If the credentials were changed meanwhile, the token is void.
                 "INSERT INTO pending (hash, kind, account, data, expires) SELECT ?1, ?2, ?3, ?4, ?5 \
                  FROM users WHERE id = ?3 AND credentials = ?6 AND disabled = 0",
                 params![hash, kind, user, data, expires, credentials],
@@ -713,7 +669,7 @@ impl App {
         Ok(token)
     }
 
-    /// What a token stands for.
+    /// Returns the pending operation of a token.
     pub(crate) async fn waiting(
         &self,
         kind: &'static str,
@@ -727,7 +683,7 @@ impl App {
         found.map_err(|error| self.failed(&error))
     }
 
-    /// An answer for what should not happen; what it was goes to the operator.
+    /// Reports an internal error to the operator; returns the response.
     pub(crate) fn failed(&self, error: &dyn std::fmt::Display) -> Response {
         self.complain()(error);
         routes::broken()

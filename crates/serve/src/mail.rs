@@ -1,6 +1,10 @@
-//! Mails: sent by SMTP, given to a program of the operator's, or written into the data directory.
+//! Email: sent by SMTP, passed to a program, or written to the data directory.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
@@ -10,38 +14,38 @@ use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::{Config, ConfigError};
 
-/// How long the operator's program may take.
+/// The timeout of a program or an SMTP command.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// How mails leave.
+/// How email is sent.
 pub(crate) enum Mailer {
-    /// A mail server, and who mails are from.
+    /// A mail server and the sender.
     Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>, Mailbox),
-    /// A program and its arguments; the mail is its standard input (as sendmail -t takes it).
+    /// A program and its arguments; the message is its standard input (as for `sendmail -t`).
     Command(Vec<String>),
-    /// A directory with a file for each.
+    /// A directory with a file per message.
     Folder(PathBuf),
 }
 
-/// Why a mail did not leave.
+/// Why a message was not sent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unsent {
-    #[error("failed to write a mail: {0}")]
+    #[error("failed to write an email: {0}")]
     Write(#[from] std::io::Error),
-    #[error("failed to send a mail: {program} {how}")]
+    #[error("failed to send an email: {program} {how}")]
     Command { program: String, how: String },
-    #[error("failed to send a mail: {0}")]
+    #[error("failed to send an email: {0}")]
     Smtp(#[from] lettre::transport::smtp::Error),
-    #[error("failed to write a mail: {0}")]
+    #[error("failed to write an email: {0}")]
     Form(#[from] lettre::error::Error),
-    #[error("failed to write a mail: {0}")]
+    #[error("failed to write an email: {0}")]
     Address(#[from] lettre::address::AddressError),
 }
 
-/// The server of a URL. Tokens for new passwords cross no network unencrypted.
+/// Returns the server of a URL. Password-reset tokens never cross a network unencrypted.
 fn server(url: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     let parsed = url::Url::parse(url)
-        .map_err(|_| "it takes smtps://NAME:PASSWORD@HOST, or smtp://…?tls=required")?;
+        .map_err(|_| "it must be smtps://NAME:PASSWORD@HOST or smtp://…?tls=required")?;
     let encrypted = parsed.scheme() == "smtps"
         || parsed
             .query_pairs()
@@ -51,11 +55,11 @@ fn server(url: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     let address: Result<std::net::IpAddr, _> = host.parse();
     let here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
     if !encrypted && !here {
-        return Err("mails would cross a network unencrypted; add ?tls=required".into());
+        return Err("email would cross a network unencrypted; add ?tls=required".into());
     }
-    // What it says of the URL may quote it, and there is a password in it.
+    // The error may quote the URL, which has a password.
     let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-        .map_err(|_| "it is no URL of a mail server")?;
+        .map_err(|_| "not the URL of a mail server")?;
     Ok(builder.timeout(Some(LONGEST)).build())
 }
 
@@ -76,8 +80,26 @@ impl Mailer {
         Ok(Self::Smtp(Box::new(server), from))
     }
 
-    /// Sends a mail (RFC 5322). The address was checked to be one line.
+    /// Sends a message (RFC 5322). The address has been checked to be one line.
     pub(crate) async fn send(&self, to: &str, subject: &str, text: &str) -> Result<(), Unsent> {
+        let by = match self {
+            Self::Smtp(..) => "smtp",
+            Self::Command(_) => "command",
+            Self::Folder(_) => "file",
+        };
+        let started = Instant::now();
+        let sent = self.hand_over(to, subject, text).await;
+        let elapsed_ms = started.elapsed().as_millis() as u64;
+        tracing::debug!(
+            by,
+            elapsed_ms,
+            sent = sent.is_ok(),
+            "email delivery finished"
+        );
+        sent
+    }
+
+    async fn hand_over(&self, to: &str, subject: &str, text: &str) -> Result<(), Unsent> {
         let mail = format!(
             "To: {to}\nSubject: {subject}\nAuto-Submitted: auto-generated\nMIME-Version: 1.0\n\
              Content-Type: text/plain; charset=utf-8\n\n{text}\n"
@@ -96,8 +118,9 @@ impl Mailer {
             Self::Folder(folder) => {
                 tokio::fs::create_dir_all(folder).await?;
                 let mut random = [0; 8];
-                getrandom::fill(&mut random)
-                    .map_err(|_| std::io::Error::other("there is no randomness"))?;
+                getrandom::fill(&mut random).map_err(|_| {
+                    std::io::Error::other("failed to get random bytes from the system")
+                })?;
                 let number = u64::from_le_bytes(random);
                 let mut options = tokio::fs::OpenOptions::new();
                 options.create_new(true).write(true).mode(0o600);
@@ -110,7 +133,7 @@ impl Mailer {
             Self::Command(words) => {
                 let (program, arguments) = words
                     .split_first()
-                    .ok_or_else(|| std::io::Error::other("no program"))?;
+                    .ok_or_else(|| std::io::Error::other("`mail_command` is empty"))?;
                 let failed = |how: String| Unsent::Command {
                     program: program.clone(),
                     how,
@@ -132,16 +155,16 @@ impl Mailer {
                 };
                 match tokio::time::timeout(LONGEST, done).await {
                     Ok(Ok(status)) if status.success() => Ok(()),
-                    Ok(Ok(status)) => Err(failed(format!("ended with {status}"))),
+                    Ok(Ok(status)) => Err(failed(format!("failed with {status}"))),
                     Ok(Err(error)) => Err(failed(error.to_string())),
-                    Err(_) => Err(failed(format!("took over {} s", LONGEST.as_secs()))),
+                    Err(_) => Err(failed(format!("timed out after {} s", LONGEST.as_secs()))),
                 }
             }
         }
     }
 }
 
-/// Whether a text is one mail address, in one line: something, an @, a domain.
+/// Returns true if a text is one email address, in one line: a local part, an @, a domain.
 pub(crate) fn is_address(text: &str) -> bool {
     let plain = text.len() <= 254
         && text

@@ -1,4 +1,4 @@
-//! What the benches hold beside others. Behind a feature: it issues tokens for nobody.
+//! Internals for the benchmarks. Behind a feature: it issues tokens without a login.
 
 use std::sync::Arc;
 
@@ -11,21 +11,21 @@ use crate::{
     tokens::{self, Unissued},
 };
 
-/// A server from within.
+/// The internals of a server.
 pub struct Measured(Arc<App>);
 
-/// Attempts that hold the places of all strangers.
+/// Attempts that hold all places for unknown devices.
 pub struct Crowd<'a>(#[expect(dead_code, reason = "held, not used")] Vec<(Entry<'a>, Place)>);
 
 impl Server {
-    /// This server, for the benches.
+    /// Returns the internals of this server.
     pub fn measured(&self) -> Measured {
         Measured(Arc::clone(&self.app))
     }
 }
 
 impl Measured {
-    /// An access token of the usual claims.
+    /// Issues an access token with the usual claims.
     pub fn issue(&self) -> Option<String> {
         let now = self.0.now();
         let issued = || -> Result<String, Unissued> {
@@ -37,12 +37,12 @@ impl Measured {
         issued().ok()
     }
 
-    /// Its keys, as a JWKS.
+    /// Returns its keys, as a JWKS.
     pub fn jwks(&self) -> String {
         self.0.keys.public(self.0.now()).to_string()
     }
 
-    /// Admits attempts until strangers are shed.
+    /// Admits attempts until unknown devices are shed.
     pub async fn crowd(&self) -> Crowd<'_> {
         let mut crowd = Vec::new();
         loop {
@@ -57,7 +57,7 @@ impl Measured {
         Crowd(crowd)
     }
 
-    /// Whether an attempt is shed.
+    /// Returns true if an attempt is shed.
     pub async fn is_shed(&self, name: &str, password: &str) -> bool {
         self.admitted(name, password).await.is_none()
     }
@@ -66,11 +66,12 @@ impl Measured {
         let mut address = [0; 3];
         getrandom::fill(&mut address).ok()?;
         let from = From {
+            route: "bench".into(),
             client: [10, address[0], address[1], address[2]].into(),
             tokens: Tokens::default(),
             device: String::new(),
         };
-        let entry = self.0.door.admit("bench", name, password, &from).await;
+        let entry = self.0.door.admit(name, password, &from).await;
         entry.ok()?.place(&self.0.hashing).await.ok()
     }
 }

@@ -1,5 +1,5 @@
-//! Passkeys (WebAuthn level 3): made on an authenticator that verifies its user, found by it, and so a
-//! login without name or password. They are bound to the issuer's host and origin.
+//! Passkeys (WebAuthn level 3): discoverable credentials of an authenticator that verifies its user, for
+//! logins without a name or password. They are bound to the issuer's host and origin.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -33,23 +33,23 @@ use crate::{
     users::{self, User},
 };
 
-/// How long a person may take (WebAuthn level 3 §15.1 recommends 300 to 600 s where a user is verified).
+/// The timeout for users (WebAuthn level 3 §15.1 recommends 300 to 600 s with user verification).
 const ASKED: Duration = Duration::from_secs(300);
 
-/// The same in seconds, for what is remembered of it.
+/// The same in seconds, for stored challenges.
 pub(crate) const ASKED_SECONDS: i64 = ASKED.as_secs() as i64;
 
-/// Passkeys that an account may have.
+/// The maximum number of passkeys per account.
 pub(crate) const MOST: i64 = 20;
 
-/// The longest name of one, in characters.
+/// The maximum length of a passkey's name, in characters.
 const LONGEST_NAME: usize = 64;
 
 type PublicKey = CompressedPubKey<[u8; 32], [u8; 32], [u8; 48], Vec<u8>>;
 
-/// Why an authenticator's answer is none.
+/// Why an authenticator's response is rejected.
 #[derive(Debug, thiserror::Error)]
-#[error("the authenticator's answer is not right: {0}")]
+#[error("invalid authenticator response: {0}")]
 pub(crate) struct Refused(String);
 
 impl Refused {
@@ -58,34 +58,34 @@ impl Refused {
     }
 }
 
-/// What passkeys of this service are bound to.
+/// The relying party: the host and origin that passkeys are bound to.
 pub(crate) struct Party {
     id: RpId,
     origin: String,
-    /// For the states of logins, which are handed out.
+    /// For the states of logins, which are handed out to clients.
     tokens: Seal,
 }
 
-/// What is asked of an authenticator, and what has to be known when it answers.
+/// The options for an authenticator, and the state to verify its response.
 pub(crate) struct Asked {
-    /// For the browser: what `parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON` takes.
+    /// For `parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON` in the browser.
     pub(crate) options: Value,
     pub(crate) state: Vec<u8>,
 }
 
-/// A passkey, as it is kept.
+/// A passkey, as stored.
 pub(crate) struct Passkey {
     pub(crate) id: Vec<u8>,
     pub(crate) name: String,
     pub(crate) created: i64,
     pub(crate) used: Option<i64>,
-    /// One byte of transports, seven of what changes (counter, backup), the public key: sealed for this
-    /// passkey of this account, so that whoever writes the database can't give it to another.
+    /// One byte of transports, seven of state (counter, backup), the public key: sealed for this passkey of
+    /// this account, so that write access to the database is not enough to move it to another.
     pub(crate) sealed: Vec<u8>,
 }
 
 impl Party {
-    /// For an issuer with a host name; browsers have no passkeys for addresses.
+    /// Creates it for an issuer with a host name; browsers have no passkeys for IP addresses.
     pub(crate) fn of(issuer: &str, secret: &Secret) -> Result<Option<Self>, Unsealable> {
         let Some((host, origin)) = named_host(issuer) else {
             return Ok(None);
@@ -97,7 +97,7 @@ impl Party {
         }))
     }
 
-    /// Asks for a new passkey of a user, beside the ones that there are.
+    /// Begins the registration of a new passkey, in addition to the existing ones.
     pub(crate) fn ask_new(
         &self,
         seal: &Seal,
@@ -109,7 +109,7 @@ impl Party {
             .iter()
             .map(|passkey| passkey.descriptor(seal, &user.id));
         let there = there.collect::<Result<Vec<_>, _>>()?;
-        // Names are put in below: here they would have to be of PRECIS's form, which has no spaces.
+        // Names are set below: here they would have to be in PRECIS form, which has no spaces.
         let entity = PublicKeyCredentialUserEntity::from(&handle);
         let mut asked = PublicKeyCredentialCreationOptions::passkey(&self.id, entity, there);
         asked.timeout = millis();
@@ -125,7 +125,7 @@ impl Party {
         Ok(Asked { options, state })
     }
 
-    /// The passkey that an authenticator has made.
+    /// Verifies a registration; returns the passkey.
     pub(crate) fn made(
         &self,
         seal: &Seal,
@@ -139,7 +139,7 @@ impl Party {
         let origins = [self.origin.as_str()];
         let options = RegistrationVerificationOptions::<'_, '_, &str, &str> {
             allowed_origins: &origins,
-            // Browsers add some by themselves.
+            // Browsers add some on their own.
             error_on_unsolicited_extensions: false,
             ..Default::default()
         };
@@ -159,7 +159,7 @@ impl Party {
         passkey.keeping(seal, &user.id, &kept(transports, changing, &fixed))
     }
 
-    /// Asks for any passkey of ours.
+    /// Begins a login with any passkey.
     pub(crate) fn ask(&self) -> Result<Asked, Refused> {
         let mut asked = DiscoverableCredentialRequestOptions::passkey(&self.id);
         asked.0.timeout = millis();
@@ -170,7 +170,7 @@ impl Party {
         })
     }
 
-    /// Whether an answer is by this passkey of this user; it comes back as it is to be kept from now on.
+    /// Verifies a login with a user's passkey; returns the passkey with its new state.
     pub(crate) fn is_by(
         &self,
         seal: &Seal,
@@ -184,7 +184,7 @@ impl Party {
         let answer = answer.map_err(Refused::of)?;
         let id = answer.raw_id();
         if *id.inner() != passkey.id.as_slice() {
-            return Err(Refused("it is another passkey's".into()));
+            return Err(Refused("it belongs to another passkey".into()));
         }
         let opened = passkey.opened(seal, &user.id)?;
         let (transports, changing, key) = parts(&opened)?;
@@ -197,7 +197,7 @@ impl Party {
             allowed_origins: &origins,
             error_on_unsolicited_extensions: false,
             update_uv: true,
-            // A counter that does not grow is a clone's (WebAuthn level 3 §6.1.1).
+            // A counter that does not grow indicates a clone (WebAuthn level 3 §6.1.1).
             sig_counter_enforcement: SignatureCounterEnforcement::Fail,
             backup_requirement: None,
             ..Default::default()
@@ -209,7 +209,12 @@ impl Party {
     }
 }
 
-/// The host of an issuer, where it is a name, and its origin.
+/// Returns true if an issuer can have passkeys: it has a host name.
+pub(crate) fn are_available(issuer: &str) -> bool {
+    named_host(issuer).is_some()
+}
+
+/// Returns the host of an issuer, if it is a name, and its origin.
 fn named_host(issuer: &str) -> Option<(AsciiDomain, String)> {
     let url = url::Url::parse(issuer).ok()?;
     let url::Host::Domain(host) = url.host()? else {
@@ -226,18 +231,18 @@ fn millis() -> NonZeroU32 {
         .unwrap_or(NonZeroU32::MAX)
 }
 
-/// What authenticators know a user by: the 128 bits of the id.
+/// Returns the user handle: the 128 bits of the account's id.
 fn handle(id: &str) -> Result<UserHandle16, Refused> {
     let bytes = BASE64
         .decode(id)
         .ok()
         .and_then(|bytes| bytes.try_into().ok());
-    let bytes: [u8; 16] = bytes.ok_or_else(|| Refused("the account's id is none".into()))?;
+    let bytes: [u8; 16] = bytes.ok_or_else(|| Refused("the account has an invalid id".into()))?;
     let Ok(handle) = UserHandle16::decode(bytes);
     Ok(handle)
 }
 
-/// Which passkey an answer says that it is by; nothing of it is verified.
+/// Returns the passkey that a response claims to be by, unverified.
 pub(crate) fn named(answer: &str) -> Option<Vec<u8>> {
     let answer = DiscoverableAuthentication16::from_json_relaxed(answer.as_bytes()).ok()?;
     Some(answer.raw_id().into_inner().to_vec())
@@ -248,9 +253,9 @@ fn kept(transports: u8, changing: DynamicState, fixed: &[u8]) -> Vec<u8> {
     [&[transports][..], &changing, fixed].concat()
 }
 
-/// Transports, what changes, the public key.
+/// Splits a stored passkey into transports, state and public key.
 fn parts(kept: &[u8]) -> Result<(u8, DynamicState, &[u8]), Refused> {
-    let unreadable = || Refused("what is kept of the passkey can't be read".into());
+    let unreadable = || Refused("failed to read the stored passkey".into());
     let (transports, rest) = kept.split_first().ok_or_else(unreadable)?;
     let (changing, fixed) = rest.split_first_chunk::<7>().ok_or_else(unreadable)?;
     let changing = DynamicState::decode(*changing).map_err(Refused::of)?;
@@ -287,22 +292,22 @@ impl Passkey {
         })
     }
 
-    /// Its id as text, for routes.
+    /// Returns its id as text, for routes.
     pub(crate) fn shown(&self) -> String {
         BASE64.encode(&self.id)
     }
 }
 
-/// The purpose that a login's state is sealed for.
+/// The purpose that the state of a login is sealed for.
 const PURPOSE: &str = "passkey login";
 
 impl Party {
-    /// A login's state as a token: nothing is kept of who has only asked.
+    /// Returns the state of a login as a token, so that nothing is stored before a login.
     pub(crate) fn token(&self, state: &[u8]) -> Result<String, Unsealable> {
         Ok(BASE64.encode(self.tokens.seal(PURPOSE, state)?))
     }
 
-    /// The state in a token, and an id by which it is used once.
+    /// Returns the state in a token, and an id by which it is used once.
     pub(crate) fn opened(&self, token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
         let sealed = BASE64.decode(token).ok()?;
         let state = self.tokens.open(PURPOSE, &sealed).ok()?.to_vec();
@@ -323,14 +328,14 @@ fn passkey(row: &Row<'_>) -> Queried<Passkey> {
     })
 }
 
-/// The passkeys of a user, the oldest first.
+/// Returns the passkeys of a user, the oldest first.
 pub(crate) fn of_user(connection: &Connection, user: &str) -> Queried<Vec<Passkey>> {
     let query =
         format!("SELECT {COLUMNS} FROM passkeys WHERE account = ?1 ORDER BY created, passkeys.id");
     connection.all(&query, params![user], passkey)
 }
 
-/// A passkey and its owner.
+/// Finds a passkey and its owner.
 pub(crate) fn find(connection: &Connection, id: &[u8]) -> Queried<Option<(Passkey, User)>> {
     let query = format!("SELECT {COLUMNS}, account FROM passkeys WHERE id = ?1");
     let found = connection.first(&query, params![id], |row| {
@@ -343,7 +348,7 @@ pub(crate) fn find(connection: &Connection, id: &[u8]) -> Queried<Option<(Passke
     Ok(user.map(|user| (passkey, user)))
 }
 
-/// Keeps a new passkey; false where it is there already, or there are too many.
+/// Stores a new passkey; returns false if it exists, or the user has the maximum number.
 pub(crate) fn add(connection: &Connection, user: &str, new: &Passkey) -> Queried<bool> {
     let insert = "INSERT INTO passkeys (id, account, name, sealed, created) SELECT ?1, ?2, ?3, ?4, ?5 \
          WHERE (SELECT count(*) FROM passkeys WHERE account = ?2) < ?6 ON CONFLICT DO NOTHING";
@@ -355,8 +360,8 @@ pub(crate) fn add(connection: &Connection, user: &str, new: &Passkey) -> Queried
     Ok(added)
 }
 
-/// Keeps what has changed of a passkey that was used; false where it was used otherwise meanwhile, or is
-/// gone: what it was compared with is not what it is now.
+/// Stores the new state of a passkey that was used; returns false if it was used or removed meanwhile: the
+/// state that was verified is no longer the current one.
 pub(crate) fn note_use(
     connection: &Connection,
     used: &Passkey,
@@ -368,7 +373,7 @@ pub(crate) fn note_use(
     Ok(connection.execute(update, parameters)? == 1)
 }
 
-/// Removes a passkey of a user's own; false where there is none such, or the user's credentials were
+/// Removes a user's passkey; returns false if the user has no such passkey, or the user's credentials were
 /// changed meanwhile.
 pub(crate) fn remove(connection: &Connection, user: &User, id: &[u8]) -> Queried<bool> {
     let delete = "DELETE FROM passkeys WHERE id = ?1 AND account = ?2 \

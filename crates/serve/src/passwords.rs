@@ -1,7 +1,7 @@
-//! Passwords at rest: what a hash is, in the formats of others too, and what a password may be.
+//! Password hashes, ours and those of other systems, and the rules for new passwords.
 //!
-//! New hashes are Argon2id in PHC form. Hashes of other systems are read as they are; the first right
-//! login replaces them.
+//! New hashes are Argon2id in PHC format. Hashes of other systems are read as they are; the first
+//! successful login replaces them.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::{
@@ -15,15 +15,17 @@ use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// Argon2id's cost.
+use crate::breaches::Breaches;
+
+/// The cost of Argon2id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cost {
     /// Memory, in KiB.
     pub memory_kib: u32,
-    /// Passes.
+    /// Number of passes.
     pub passes: u32,
-    /// Lanes.
+    /// Number of lanes.
     pub lanes: u32,
 }
 
@@ -48,14 +50,14 @@ impl Cost {
 const HASH: usize = 32;
 const SALT: usize = 16;
 
-/// Imported hashes that cost more than this are refused: each login would be an attack on ourselves.
+/// Imported hashes that cost more than this are rejected: each login would be an attack on ourselves.
 const MOST_MEMORY_KIB: u32 = 1024 * 1024;
 const MOST_PASSES: u32 = 64;
 const MOST_ROUNDS: u32 = 10_000_000;
 const MOST_BCRYPT_COST: u32 = 16;
 const MOST_SCRYPT_LOG_N: u8 = 20;
 
-/// A hash of a password, of whatever system.
+/// A password hash, of any supported system.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Stored(Kind);
 
@@ -87,7 +89,7 @@ enum Kind {
     },
 }
 
-/// What is done to a password before bcrypt, which reads 72 bytes.
+/// How a password is prepared for bcrypt, which reads 72 bytes.
 #[derive(Clone, PartialEq, Eq)]
 enum Before {
     Nothing,
@@ -107,13 +109,13 @@ enum Sha {
 /// Why a hash can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownHash {
-    /// Its form is none of those that are known.
+    /// Its format is not supported.
     #[error(
-        "failed to read the hash: it is none of Argon2 (PHC), bcrypt, and the forms of PBKDF2, scrypt, bcrypt and Argon2 that Django, Werkzeug and passlib write"
+        "unsupported hash format; supported are Argon2 (PHC), bcrypt, and PBKDF2, scrypt, bcrypt and Argon2 as written by Django, Werkzeug and passlib"
     )]
     Form,
-    /// It would cost too much to check.
-    #[error("failed to read the hash: checking it would cost too much")]
+    /// Verifying it would cost too much.
+    #[error("the hash is too expensive to verify")]
     Costly,
 }
 
@@ -159,7 +161,7 @@ fn digest(name: &str) -> Option<Sha> {
 }
 
 impl Stored {
-    /// Reads a hash. What comes from elsewhere is bounded in what it may cost.
+    /// Reads a hash. The cost of verifying it is bounded: hashes may come from elsewhere.
     pub fn parse(text: &str) -> Result<Self, UnknownHash> {
         let kind = Kind::parse(text.trim()).ok_or(UnknownHash::Form)?;
         let affordable = match &kind {
@@ -180,19 +182,19 @@ impl Stored {
         }
     }
 
-    /// Whether it is what would be made now.
+    /// Returns true if a hash made now would have the same algorithm and cost.
     pub(crate) fn is_current(&self, now: Cost) -> bool {
         matches!(&self.0, Kind::Argon2 { algorithm: Algorithm::Argon2id, version: Version::V0x13, cost, hash, .. }
             if *cost == now && hash.len() == HASH)
     }
 
-    /// Whether the password is right. Takes as long as its format takes.
+    /// Verifies a password. Takes as long as its format takes.
     pub(crate) fn verify(&self, password: &Password, arena: &mut Vec<Block>) -> bool {
         let normal = normal(password);
         if self.0.verify(normal.as_bytes(), arena) {
             return true;
         }
-        // Other systems hash what was typed; where normalising changes it, that is tried too.
+        // Other systems hash passwords as typed; if normalizing changes it, that is tried too.
         let typed = password.expose();
         !matches!(self.0, Kind::Argon2 { .. })
             && typed != normal.as_str()
@@ -445,7 +447,7 @@ fn argon2id(
         .is_ok()
 }
 
-/// A new hash in PHC form.
+/// Hashes a password, in PHC format.
 pub(crate) fn hash(password: &Password, cost: Cost, arena: &mut Vec<Block>) -> Option<String> {
     let mut salt = [0; SALT];
     getrandom::fill(&mut salt).ok()?;
@@ -470,7 +472,7 @@ pub(crate) fn hash(password: &Password, cost: Cost, arena: &mut Vec<Block>) -> O
     })
 }
 
-/// A hash that no password has, of the current cost: what an unknown name is checked against.
+/// Returns a hash that no password has, of the current cost, to verify logins of unknown accounts against.
 pub(crate) fn dummy(cost: Cost) -> Stored {
     Stored(Kind::Argon2 {
         algorithm: Algorithm::Argon2id,
@@ -481,39 +483,55 @@ pub(crate) fn dummy(cost: Cost) -> Stored {
     })
 }
 
-/// NFKC, so that one password is one, whatever keyboard it comes from (SP 800-63B-4 §3.1.1.2).
+/// Normalizes to NFKC, so that a password is the same on every keyboard (SP 800-63B-4 §3.1.1.2).
 fn normal(password: &Password) -> Zeroizing<String> {
     Zeroizing::new(password.expose().nfkc().collect())
 }
 
-/// The least length, in characters: SP 800-63B-4 §3.1.1.2 for a password that stands alone, and for
-/// one beside a second factor.
+/// The minimum length, in characters (SP 800-63B-4 §3.1.1.2): of a password used alone, and of one used with
+/// a second factor.
 pub(crate) const ALONE: usize = 15;
 pub(crate) const BESIDE: usize = 8;
 
-/// Longer passwords are refused, in characters; 64 is what must be taken at least.
+/// The maximum length, in characters; at least 64 have to be allowed.
 const LONGEST: usize = 1024;
 
-/// Why a password is not taken.
+/// Why a password may not be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// Too short.
-    #[error("The password is too short: it takes {0} characters.")]
+    #[error("The password is too short; it must have at least {0} characters.")]
     Short(usize),
     /// Too long.
-    #[error("The password is too long: it takes up to {LONGEST} characters.")]
+    #[error("The password is too long; it may have at most {LONGEST} characters.")]
     Long,
-    /// One that others have.
-    #[error("The password is one that many people have, or is made of your name; choose another.")]
+    /// Common, repetitive or based on the account's name.
+    #[error("The password is too common, too repetitive or based on your name; choose another.")]
     Common,
-    /// One that has leaked.
+    /// Known from a breach.
     #[error("The password is known from a breach of another service; choose another.")]
     Breached,
 }
 
-/// Whether a password may be chosen. No rules of composition (SP 800-63B-4 §3.1.1.2); what is common,
-/// of one character or made of the name is refused.
-pub(crate) fn fit(password: &Password, name: &str, least: usize) -> Result<(), Unfit> {
+/// Checks that a password may be chosen by an account of this name: the one place that decides it, for
+/// registration, changes, resets, administrators and the command line.
+pub(crate) async fn check_choice(
+    password: &Password,
+    name: &str,
+    least: usize,
+    breaches: &Breaches,
+    complain: impl Fn(&dyn std::fmt::Display),
+) -> Result<(), Unfit> {
+    fit(password, name, least)?;
+    match breaches.know(password, complain).await {
+        true => Err(Unfit::Breached),
+        false => Ok(()),
+    }
+}
+
+/// Checks what can be told from the password itself. No composition rules (SP 800-63B-4 §3.1.1.2): only
+/// common passwords, repetitions and those based on the name are rejected.
+fn fit(password: &Password, name: &str, least: usize) -> Result<(), Unfit> {
     let normal = normal(password);
     let length = normal.chars().count();
     if length < least {
@@ -525,7 +543,7 @@ pub(crate) fn fit(password: &Password, name: &str, least: usize) -> Result<(), U
     let small = Zeroizing::new(normal.to_lowercase());
     let name = name.to_lowercase();
     let local = name.split('@').next().unwrap_or_default();
-    // What is left without the name must be a password by itself.
+    // The part that is not the name has to be a password by itself.
     let without =
         |part: &str| part.chars().count() >= 4 && small.replace(part, "").chars().count() < BESIDE;
     let repeats = |width: usize| {
@@ -535,7 +553,7 @@ pub(crate) fn fit(password: &Password, name: &str, least: usize) -> Result<(), U
             .zip(characters.iter().skip(width))
             .all(|(one, other)| one == other)
     };
-    // A common password said twice is no other one.
+    // Doubling a common password does not make it a better one.
     let halved = Password::new(normal.chars().take(length.div_ceil(2)).collect());
     let twice = repeats(length.div_ceil(2)) && doorwarden_gate::is_popular(&halved);
     let common = doorwarden_gate::is_popular(password)

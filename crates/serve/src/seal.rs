@@ -1,27 +1,27 @@
-//! Encryption at rest: AES-256-GCM under keys that come from the one secret.
+//! Encryption at rest: AES-256-GCM with keys derived from the secret.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use doorwarden_gate::Secret;
 use zeroize::Zeroizing;
 
-/// Seals what is kept, bound to what it is (`purpose`), so that it can't be put elsewhere.
+/// Encrypts stored values, each bound to its `purpose`, so that it can't be used elsewhere.
 pub(crate) struct Seal(RandomizedNonceKey);
 
-/// What can't be sealed or opened: the secret is not the one that sealed it, or it was changed.
+/// A value that can't be encrypted or decrypted: it was encrypted with another secret, or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "failed to open what is encrypted in the data directory; the secret is not the one that encrypted it (its file, DOORWARDEN_SECRET or the secret's command)"
+    "failed to decrypt stored data: it was encrypted with another secret; check the secret file, DOORWARDEN_SECRET or `secret_command`"
 )]
 pub struct Unsealable;
 
 impl Seal {
-    /// For what is kept.
+    /// For stored values.
     pub(crate) fn new(secret: &Secret) -> Result<Self, Unsealable> {
         Self::under(secret, "serve-at-rest")
     }
 
-    /// For what is handed out: as often as anybody asks, so under a key of its own (SP 800-38D §8.3 lets one
-    /// seal 2^32 times with random nonces).
+    /// For values that are handed out to unauthenticated clients, so with a key of its own (SP 800-38D §8.3
+    /// allows 2^32 encryptions per key with random nonces).
     #[cfg(feature = "passkeys")]
     pub(crate) fn for_tokens(secret: &Secret) -> Result<Self, Unsealable> {
         Self::under(secret, "serve-tokens")
@@ -34,7 +34,7 @@ impl Seal {
             .map_err(|_| Unsealable)
     }
 
-    /// Nonce, ciphertext and tag.
+    /// Encrypts; returns nonce, ciphertext and tag.
     pub(crate) fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Unsealable> {
         let mut sealed = plain.to_vec();
         let aad = Aad::from(purpose.as_bytes());

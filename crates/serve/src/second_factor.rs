@@ -1,4 +1,4 @@
-//! The second factor: codes by time (RFC 6238), each once, and recovery codes.
+//! The second factor: time-based one-time passwords (RFC 6238), each accepted once, and recovery codes.
 
 use totp_rs::{Builder, Secret, Totp};
 
@@ -9,17 +9,17 @@ use crate::{
     users::User,
 };
 
-/// Bytes of a secret: as many as SHA-1 gives (RFC 4226 §4, R6).
+/// The length of a secret in bytes: that of SHA-1 (RFC 4226 §4, R6).
 const SECRET: usize = 20;
 
-/// Steps before and after the clock's whose codes are taken (RFC 6238 §5.2: at most one).
+/// The number of steps before and after the current one that are accepted (RFC 6238 §5.2: at most one).
 const SKEW: u16 = 1;
 
-/// Recovery codes that an account gets, of 120 random bits each: over 112, so that a plain hash
-/// keeps them (ASVS 5.0 6.5.2).
+/// The number of recovery codes of an account, of 120 random bits each: over 112, so that a plain hash
+/// suffices (ASVS 5.0 6.5.2).
 const CODES: usize = 10;
 
-/// A new secret.
+/// Generates a secret.
 pub(crate) fn secret() -> Result<zeroize::Zeroizing<Vec<u8>>, getrandom::Error> {
     let mut bytes = zeroize::Zeroizing::new(vec![0; SECRET]);
     getrandom::fill(&mut bytes)?;
@@ -35,7 +35,7 @@ fn totp(secret: &[u8]) -> Option<Totp> {
         .ok()
 }
 
-/// The secret as authenticators take it: Base32, and a link (Google's key URI format).
+/// Returns a secret for authenticators: in Base32, and as a link (Google's key URI format).
 pub(crate) fn shown(secret: &[u8], issuer: &str, name: &str) -> (String, String) {
     let base32 = Secret::new(secret.to_vec().into_boxed_slice()).to_base32();
     let encode = |text: &str| {
@@ -48,7 +48,7 @@ pub(crate) fn shown(secret: &[u8], issuer: &str, name: &str) -> (String, String)
     (base32, link)
 }
 
-/// The step whose code this is, if it is later than the last one used.
+/// Returns the step of a code, if it is correct and later than the last one used.
 pub(crate) fn step(secret: &[u8], code: &str, last: i64, now: i64) -> Option<i64> {
     let plain = code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
     let step = plain
@@ -57,12 +57,12 @@ pub(crate) fn step(secret: &[u8], code: &str, last: i64, now: i64) -> Option<i64
     i64::try_from(step).ok().filter(|step| *step > last)
 }
 
-/// The purpose that a user's secret is sealed for.
+/// Returns the purpose that a user's secret is sealed for.
 pub(crate) fn purpose(user: &str) -> String {
     format!("totp {user}")
 }
 
-/// The step of a code of a user's own factor.
+/// Returns the step of a code, if it is correct for a user's factor.
 pub(crate) fn step_of(
     seal: &Seal,
     user: &User,
@@ -76,7 +76,7 @@ pub(crate) fn step_of(
     Ok(step(&secret, code, user.totp_step, now))
 }
 
-/// Uses a step up; false where it was used meanwhile.
+/// Marks a step as used; returns false if it was used meanwhile.
 pub(crate) fn use_step(connection: &Connection, user: &str, step: i64) -> Queried<bool> {
     let used = connection.execute(
         "UPDATE users SET totp_step = ?1 WHERE id = ?2 AND totp_step < ?1 AND totp IS NOT NULL",
@@ -85,7 +85,7 @@ pub(crate) fn use_step(connection: &Connection, user: &str, step: i64) -> Querie
     Ok(used == 1)
 }
 
-/// Uses a recovery code up; false where the user has none like it.
+/// Consumes a recovery code; returns false if the user has no such code.
 pub(crate) fn use_recovery(connection: &Connection, user: &str, code: &str) -> Queried<bool> {
     let used = connection.execute(
         "DELETE FROM recovery WHERE hash = ?1 AND account = ?2",
@@ -94,7 +94,7 @@ pub(crate) fn use_recovery(connection: &Connection, user: &str, code: &str) -> Q
     Ok(used == 1)
 }
 
-/// A recovery code without the dashes that make it readable.
+/// Strips the dashes, which make a recovery code readable.
 fn plain(code: &str) -> String {
     code.chars()
         .filter(char::is_ascii_alphanumeric)
@@ -102,7 +102,7 @@ fn plain(code: &str) -> String {
         .to_ascii_lowercase()
 }
 
-/// New recovery codes, in groups of four letters and digits.
+/// Generates recovery codes, in groups of four letters and digits.
 pub(crate) fn codes() -> Result<Vec<String>, getrandom::Error> {
     const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
     let code = |_| {
@@ -120,7 +120,7 @@ pub(crate) fn codes() -> Result<Vec<String>, getrandom::Error> {
     (0..CODES).map(code).collect()
 }
 
-/// Keeps a confirmed authenticator and its recovery codes, instead of those before.
+/// Stores a confirmed authenticator and its recovery codes, in place of earlier ones.
 pub(crate) fn keep(
     connection: &Connection,
     user: &str,
@@ -134,7 +134,7 @@ pub(crate) fn keep(
     keep_codes(connection, user, codes)
 }
 
-/// Keeps recovery codes, instead of those before.
+/// Stores recovery codes, in place of earlier ones.
 pub(crate) fn keep_codes(connection: &Connection, user: &str, codes: &[String]) -> Queried<()> {
     connection.execute("DELETE FROM recovery WHERE account = ?1", params![user])?;
     for code in codes {
@@ -144,7 +144,7 @@ pub(crate) fn keep_codes(connection: &Connection, user: &str, codes: &[String]) 
     Ok(())
 }
 
-/// Takes the authenticator away; false where the user's credentials were changed meanwhile.
+/// Removes the authenticator; returns false if the user's credentials were changed meanwhile.
 pub(crate) fn remove(connection: &Connection, user: &User) -> Queried<bool> {
     let set = "UPDATE users SET totp = NULL WHERE id = ?1 AND credentials = ?2";
     let removed = connection.execute(set, params![user.id, user.credentials])? == 1;
@@ -154,8 +154,7 @@ pub(crate) fn remove(connection: &Connection, user: &User) -> Queried<bool> {
     Ok(removed)
 }
 
-/// Takes all factors away, for an operator whose user has lost them, or was given some by a thief; the
-/// sessions end.
+/// Removes all factors, for a user who has lost them, or got some from an attacker; ends the sessions.
 pub(crate) fn reset(connection: &Connection, user: &str, now: i64) -> Queried<()> {
     connection.execute("DELETE FROM passkeys WHERE account = ?1", params![user])?;
     connection.execute("UPDATE users SET totp = NULL WHERE id = ?1", params![user])?;
@@ -164,8 +163,8 @@ pub(crate) fn reset(connection: &Connection, user: &str, now: i64) -> Queried<()
     changed(connection, user)
 }
 
-/// What was verified before a factor came or went is worth nothing after; with the last one, its recovery
-/// codes go.
+/// Voids what was verified before a factor was added or removed; removes the recovery codes with the last
+/// factor.
 pub(crate) fn changed(connection: &Connection, user: &str) -> Queried<()> {
     let set = "UPDATE users SET credentials = credentials + 1 WHERE id = ?1";
     connection.execute(set, params![user])?;

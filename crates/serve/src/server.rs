@@ -1,4 +1,4 @@
-//! Listens, and hands each request to its route.
+//! Listens, passes each request to its route, and shuts down gracefully.
 
 use std::{
     net::SocketAddr,
@@ -20,13 +20,13 @@ use crate::{
     store::Store, tokens, unlocks,
 };
 
-/// How often the keys are looked at: a rotation by the command line takes effect within this.
+/// How often keys and unlocks are polled: changes by the command line take effect within this.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// How long requests under way may take when the server ends.
+/// How long requests in progress may take at shutdown.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How often what has ended is deleted.
+/// How often expired data is deleted.
 const TIDY: Duration = Duration::from_secs(3600);
 
 /// A server that is ready to run.
@@ -62,13 +62,13 @@ impl Tls {
         }))
     }
 
-    /// When the certificate and its key were written.
+    /// Returns when the certificate and its key were last modified.
     fn written(&self) -> [Option<SystemTime>; 2] {
         [&self.certificate, &self.key].map(|file| std::fs::metadata(file).ok()?.modified().ok())
     }
 
-    /// Reads the files again whenever one has changed. What can't be read leaves the last in use, and is
-    /// tried again: they are written one after the other.
+    /// Reloads the files when one has changed. If that fails, the last certificate stays in use, and it is
+    /// retried: the files are written one after the other.
     async fn renew(self, app: Arc<App>) {
         let mut last = self.written();
         let mut failed = None;
@@ -82,12 +82,17 @@ impl Tls {
                 .config
                 .reload_from_pem_file(&self.certificate, &self.key);
             match reading.await {
-                Ok(()) => last = written,
-                // What is so still at the next look is no renewal that is under way.
+                Ok(()) => {
+                    tracing::info!("TLS certificate renewed");
+                    last = written;
+                }
+                // Still failing at the next poll: not a renewal in progress.
                 Err(error) => {
                     if failed == Some((written, false)) {
                         let certificate = self.certificate.display();
-                        app.complain()(&format!("failed to renew {certificate}: {error}"));
+                        app.complain()(&format!(
+                            "failed to reload the certificate {certificate}: {error}; the last one stays in use"
+                        ));
                     }
                     failed = match failed {
                         Some((pair, _)) if pair == written => Some((written, true)),
@@ -99,27 +104,27 @@ impl Tls {
     }
 }
 
-/// Why a server does not start.
+/// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Its configuration.
+    /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Its database.
+    /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Its keys.
+    /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// What it knows of breaches.
+    /// The source of known passwords.
     #[error(transparent)]
     Breach(#[from] BreachError),
-    /// Its secret.
+    /// The secret.
     #[error(transparent)]
     Seal(#[from] Unsealable),
-    /// Its certificate.
+    /// The certificate.
     #[error(
-        "failed to read the certificate {certificate} and its key {key}: {error}; both have to be PEM"
+        "failed to read the certificate {certificate} and its key {key}: {error}; both must be PEM files"
     )]
     Tls {
         /// The certificate's file.
@@ -129,7 +134,7 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
-    /// Its address or its threads.
+    /// The address or the threads.
     #[error("failed to listen on {address}: {error}; choose another address with --listen")]
     Listen {
         /// The address.
@@ -139,7 +144,7 @@ pub enum StartError {
     },
 }
 
-/// Opens a configuration's database, for whoever holds its secret.
+/// Opens the database of a configuration.
 pub(crate) async fn open(config: &Config, secret: &Secret) -> Result<(Store, Seal), StartError> {
     let failed = |error: std::io::Error| StoreError::Open {
         place: config.data.display().to_string(),
@@ -150,7 +155,7 @@ pub(crate) async fn open(config: &Config, secret: &Secret) -> Result<(Store, Sea
 }
 
 impl Server {
-    /// Opens the database, makes what is missing, and listens.
+    /// Opens the database, creates what is missing, and listens.
     pub async fn start(
         config: Config,
         policy: Policy,
@@ -160,8 +165,8 @@ impl Server {
         complain: Complain,
     ) -> Result<Self, StartError> {
         config.check()?;
-        // Whether there is a second factor is the account's matter here: where the gate would ask for one,
-        // an account without it must be refused.
+        // Here the account decides on the second factor: where the gate would require one, an account without
+        // it must be denied.
         let policy = Policy {
             second_factor: false,
             ..policy
@@ -172,11 +177,7 @@ impl Server {
             error,
         };
         let (store, seal) = open(&config, secret).await?;
-        let breaches = match (&config.breach_filter, &config.breach_range) {
-            (Some(path), _) => Breaches::read(path)?,
-            (None, Some(url)) => Breaches::range(url)?,
-            (None, None) => Breaches::Unknown,
-        };
+        let breaches = Breaches::of(&config)?;
         let keys = Keys::load(&store, &seal, config.algorithm, crate::now()).await?;
         let tls = Tls::of(&config).await?;
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
@@ -220,23 +221,24 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL by which clients reach it.
+    /// Returns the URL by which clients reach it.
     pub fn issuer(&self) -> &str {
         &self.app.issuer
     }
 
-    /// The gate that all secrets go through.
+    /// Returns the gate that all secrets go through.
     pub fn gate(&self) -> &Arc<Gate> {
         self.app.door.gate()
     }
 
-    /// Serves until `ended`, and then until the requests under way are answered.
+    /// Serves until `ended`, and then until the requests in progress are answered.
     pub async fn run(self, ended: impl Future<Output = ()> + Send + 'static) {
+        tracing::info!(address = %self.address, tls = self.tls.is_some(), "server started");
         let looking = tokio::spawn(look(Arc::clone(&self.app)));
         let routes = routes::all(Arc::clone(&self.app));
         let service = routes.into_make_service_with_connect_info::<SocketAddr>();
@@ -257,6 +259,7 @@ impl Server {
         if let Err(error) = self.app.store.flush().await {
             self.app.complain()(&error);
         }
+        tracing::info!("server stopped");
     }
 }
 
@@ -272,7 +275,7 @@ async fn plain(
         let _ = tell.send(());
     });
     let overdue = async {
-        // Without a word it is the serving that has ended.
+        // Dropped, the sender has not signalled: serving itself has ended.
         match told.await {
             Ok(()) => sleep(GRACE).await,
             Err(_) => std::future::pending().await,
@@ -284,7 +287,7 @@ async fn plain(
     }
 }
 
-/// Serves by TLS.
+/// Serves with TLS.
 async fn encrypted(
     listener: TcpListener,
     config: RustlsConfig,
@@ -301,7 +304,7 @@ async fn encrypted(
     serving.handle(handle).serve(service).await
 }
 
-/// Looks at the keys and at accounts to be unlocked now and then, and deletes what has ended.
+/// Polls keys and unlocks, and deletes expired data.
 async fn look(app: Arc<App>) {
     let mut since = TIDY;
     let mut unlocked = unlocks::Done::default();
@@ -318,7 +321,7 @@ async fn look(app: Arc<App>) {
             let complain = app.complain();
             app.store.post(
                 move |connection| tokens::tidy(connection, days, now),
-                move |reason| complain(&format!("failed to delete what has ended: {reason}")),
+                move |reason| complain(&format!("failed to delete expired data: {reason}")),
             );
         }
         sleep(LOOK).await;

@@ -1,7 +1,7 @@
-//! Requests signed with a user's secret: HTTP Message Signatures (RFC 9421) by hmac-sha256.
+//! Requests signed with a user's secret: HTTP Message Signatures (RFC 9421) with hmac-sha256.
 //!
-//! A signature has to cover the method and the whole target, say when it was made, and bring a nonce,
-//! which is taken once. Bodies are not covered, so requests with one are not taken this way.
+//! A signature has to cover the method and the whole target, and have a creation time and a nonce, which
+//! is accepted once. Bodies are not covered, so requests with a body can't be signed.
 
 use aws_lc_rs::hmac;
 use http::{HeaderMap, Method, Uri};
@@ -13,52 +13,54 @@ use crate::{
     tokens::sha256,
 };
 
-/// How far a signature's time may be from now, in seconds.
+/// The maximum difference of a signature's creation time from now, in seconds.
 const WINDOW: i64 = 60;
 
-/// How long the secret before stays valid when it is rotated, in seconds: a day to roll out the next.
+/// How long a rotated secret stays valid, in seconds: a day to roll out the next.
 pub(crate) const OVERLAP: i64 = 86_400;
 
-/// Secrets that a user may have at once.
+/// The maximum number of secrets per user.
 pub(crate) const MOST: i64 = 10;
 
-/// Why a signature is none. What clients are told is the same for all that a stranger could probe.
+/// Why a signature is rejected unverified. Nothing of it depends on the secrets that exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unsigned {
-    #[error("the headers Signature-Input and Signature are not one signature by RFC 9421")]
+    #[error("Signature-Input and Signature must have exactly one signature (RFC 9421)")]
     Malformed,
-    #[error("the signature has to cover @method and @target-uri, or @path and @query")]
+    #[error("the signature must cover @method, and @target-uri or @path and @query")]
     Uncovered,
-    #[error("the signature covers {0:?}, which can't be had here")]
+    #[error("unsupported component {0:?}")]
     Component(String),
-    #[error("the signature needs created, nonce and keyid, and hmac-sha256 for alg")]
+    #[error(
+        "the signature must have `created`, `nonce` and `keyid`; `alg` may only be hmac-sha256"
+    )]
     Parameters,
-    #[error("the signature was not made within the last minute")]
+    #[error("the signature is expired, or was not created within the last minute")]
     Stale,
 }
 
-/// A signature that is well-formed, of which nothing is verified.
+/// A well-formed signature, not verified.
 #[derive(Debug)]
 pub(crate) struct Signature {
     pub(crate) key: String,
     pub(crate) nonce: String,
-    /// When it is too old, in seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub(crate) ends: i64,
     base: String,
     tag: Vec<u8>,
 }
 
-/// A request, as far as a signature can cover it.
+/// The parts of a request that a signature can cover.
 pub(crate) struct Target<'a> {
     pub(crate) method: &'a Method,
-    /// The URL by which the server is reached, without a slash at its end.
+    /// The URL of the server, without a trailing slash.
     pub(crate) issuer: &'a str,
     pub(crate) uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
 }
 
 impl Signature {
-    /// Reads the one signature of a request; `None` where there is none.
+    /// Reads the signature of a request, if it has one.
     pub(crate) fn of(target: &Target<'_>, now: i64) -> Result<Option<Self>, Unsigned> {
         if !target.headers.contains_key("signature-input") {
             return Ok(None);
@@ -112,18 +114,18 @@ impl Signature {
         }))
     }
 
-    /// Whether it is the one that a secret makes.
+    /// Verifies the signature with a secret.
     pub(crate) fn is_by(&self, secret: &[u8]) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
         hmac::verify(&key, self.base.as_bytes(), &self.tag).is_ok()
     }
 
-    /// What is taken once: the nonce, of this key.
+    /// Returns the id that is accepted once: the nonce, per key.
     pub(crate) fn nonce_id(&self) -> Vec<u8> {
         sha256(&format!("{} {}", self.key, self.nonce))
     }
 
-    /// What is counted as the guess: the tag.
+    /// Returns what is counted as the guess: the tag.
     pub(crate) fn guess(&self) -> String {
         self.tag.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -161,7 +163,7 @@ fn named(item: &BareItem) -> Option<&str> {
     item.as_string().map(|name| name.as_str())
 }
 
-/// The signature base (RFC 9421 §2.5).
+/// Returns the signature base (RFC 9421 §2.5).
 fn base(covered: &InnerList, target: &Target<'_>) -> Result<String, Unsigned> {
     let mut base = String::new();
     let mut seen = Vec::new();
@@ -182,7 +184,7 @@ fn base(covered: &InnerList, target: &Target<'_>) -> Result<String, Unsigned> {
     Ok(format!("{base}\"@signature-params\": {parameters}"))
 }
 
-/// A component's value (RFC 9421 §2.1, §2.2).
+/// Returns a component's value (RFC 9421 §2.1, §2.2).
 fn component(name: &str, target: &Target<'_>) -> Option<String> {
     let path = target.uri.path();
     let query = target.uri.query();
@@ -216,12 +218,12 @@ fn component(name: &str, target: &Target<'_>) -> Option<String> {
     }
 }
 
-/// The purpose that a secret is sealed for.
+/// Returns the purpose that a secret is sealed for.
 pub(crate) fn purpose(id: &str) -> String {
     format!("signer {id}")
 }
 
-/// Whose secret an id is, and the secret sealed.
+/// Finds the owner of a secret, and the sealed secret.
 pub(crate) fn find(
     connection: &Connection,
     id: &str,
@@ -233,7 +235,7 @@ pub(crate) fn find(
     connection.first(query, params![id, now], row)
 }
 
-/// Keeps a new secret; false where the user has as many as may be.
+/// Stores a new secret; returns false if the user has the maximum number.
 pub(crate) fn add(
     connection: &Connection,
     id: &str,
@@ -250,16 +252,24 @@ pub(crate) fn add(
     Ok(made == 1)
 }
 
-/// Lets a secret of a user end at a time, unless it ends before.
-pub(crate) fn end(connection: &Connection, id: &str, user: &str, at: i64) -> Queried<bool> {
+/// Lets a user's secret expire at a time, unless it expires before; returns false if the user has no such
+/// secret, or it has expired.
+pub(crate) fn end(
+    connection: &Connection,
+    id: &str,
+    user: &str,
+    at: i64,
+    now: i64,
+) -> Queried<bool> {
     let ended = connection.execute(
-        "UPDATE signers SET expires = CASE WHEN expires < ?1 THEN expires ELSE ?1 END WHERE id = ?2 AND account = ?3",
-        params![at, id, user],
+        "UPDATE signers SET expires = CASE WHEN expires < ?1 THEN expires ELSE ?1 END \
+         WHERE id = ?2 AND account = ?3 AND (expires IS NULL OR expires > ?4)",
+        params![at, id, user, now],
     )?;
     Ok(ended == 1)
 }
 
-/// A secret of 256 random bits, as text: what is signed with are the bytes of the text.
+/// Generates a secret of 256 random bits, as text; the key is the bytes of the text.
 pub(crate) fn secret() -> Result<Zeroizing<String>, getrandom::Error> {
     let random = crate::tokens::Random::new("dwk_")?;
     Ok(Zeroizing::new(random.expose().to_owned()))

@@ -1,8 +1,8 @@
-//! Tokens: access tokens (JWTs by RFC 9068, or opaque ones), refresh tokens that rotate, sessions of pages.
+//! Tokens: access tokens (JWTs by RFC 9068, or opaque), rotating refresh tokens, sessions of pages.
 //!
-//! All tokens of a login descend from one session. Ending it ends them: here at once, at applications
-//! that only verify signatures when the access token's minutes are over. A refresh token that comes
-//! twice ends its session: one of the two who have it is a thief (RFC 9700 §4.14.2).
+//! All tokens of a login belong to one session. Ending it revokes them: here at once; applications that only
+//! verify signatures accept an access token until it expires. Reuse of a refresh token ends its session:
+//! one of its two holders is an attacker (RFC 9700 §4.14.2).
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde_json::{Map, Value, json};
@@ -17,11 +17,11 @@ use crate::{
     users::{self, User},
 };
 
-/// A random secret of 256 bits, which the database knows as its hash only.
+/// A random secret of 256 bits, of which the database has only the hash.
 pub(crate) struct Random(Zeroizing<String>);
 
 impl Random {
-    /// `prefix` says what it is, to whoever finds one in a log.
+    /// Generates a secret. The prefix identifies its kind, such as in a leaked log.
     pub(crate) fn new(prefix: &str) -> Result<Self, getrandom::Error> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *bytes)?;
@@ -44,37 +44,37 @@ pub(crate) fn sha256(text: &str) -> Vec<u8> {
     digest(text.as_bytes())
 }
 
-/// SHA-256.
+/// Computes the SHA-256.
 pub(crate) fn digest(bytes: &[u8]) -> Vec<u8> {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
     digest.as_ref().to_vec()
 }
 
-/// Bytes as text, for what is counted.
+/// Encodes bytes as hexadecimal digits.
 #[cfg(feature = "passkeys")]
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// An id of 128 random bits.
+/// Generates an id of 128 random bits.
 pub(crate) fn id() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(BASE64.encode(bytes))
 }
 
-/// What tokens are begun with.
+/// Prefixes of tokens.
 const ACCESS: &str = "dwa_";
 pub(crate) const REFRESH: &str = "dwr_";
 pub(crate) const PAGE: &str = "dws_";
 
-/// An access token, and what the database has to know of it before it works.
+/// An access token, and what has to be stored before it is valid.
 pub(crate) struct Access {
     token: Zeroizing<String>,
     kept: Option<Kept>,
 }
 
-/// The claims of an opaque token, which stand in its place.
+/// The stored claims of an opaque token.
 struct Kept {
     hash: Vec<u8>,
     claims: String,
@@ -97,7 +97,7 @@ impl Access {
     }
 }
 
-/// Tokens for a client.
+/// Issued tokens.
 pub(crate) struct Issued {
     access: Zeroizing<String>,
     pub(crate) refresh: Option<Random>,
@@ -106,7 +106,7 @@ pub(crate) struct Issued {
 }
 
 impl Issued {
-    /// The answer of RFC 6749 §5.1.
+    /// Returns the response of RFC 6749 §5.1.
     pub(crate) fn json(&self) -> Value {
         let kind = if self.bound { "DPoP" } else { "bearer" };
         let mut answer = json!({
@@ -121,20 +121,20 @@ impl Issued {
     }
 }
 
-/// How often the use of a page's session is noted, in seconds.
+/// How often the use of a page's session is recorded, in seconds.
 const NOTED: i64 = 3600;
 
-/// Why no tokens are issued.
+/// Why tokens were not issued.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unissued {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("failed to get randomness from the system")]
+    #[error("failed to get random bytes from the system")]
     Random(#[from] getrandom::Error),
-    #[error("failed to sign: no key is there to sign with")]
+    #[error("failed to sign a token: no signing key")]
     NoKey,
     #[error(
-        "failed to begin a session: the password was changed meanwhile, or the account disabled"
+        "failed to begin a session: the credentials were changed or the account was disabled in the meantime"
     )]
     Outdated,
 }
@@ -167,14 +167,14 @@ fn session(row: &Row<'_>) -> Queried<Session> {
     })
 }
 
-/// The session of an id, if it has not ended.
+/// Finds a session that has not ended.
 pub(crate) fn live(connection: &Connection, id: &str, now: i64) -> Queried<Option<Session>> {
     let query =
         format!("SELECT {SESSION} FROM sessions WHERE id = ?1 AND ended IS NULL AND expires > ?2");
     connection.first(&query, params![id, now], session)
 }
 
-/// The sessions of a user that have not ended, the newest first.
+/// Returns the sessions of a user that have not ended, the newest first.
 pub(crate) fn of_user(connection: &Connection, user: &str, now: i64) -> Queried<Vec<Session>> {
     let query = format!(
         "SELECT {SESSION} FROM sessions WHERE account = ?1 AND ended IS NULL AND expires > ?2 ORDER BY created DESC"
@@ -182,7 +182,7 @@ pub(crate) fn of_user(connection: &Connection, user: &str, now: i64) -> Queried<
     connection.all(&query, params![user, now], session)
 }
 
-/// Notes that a session is used, which puts off its end.
+/// Records the use of a session, which extends it.
 fn note_use(
     connection: &Connection,
     session: &Session,
@@ -204,7 +204,7 @@ pub(crate) fn end(connection: &Connection, id: &str, now: i64) -> Queried<usize>
     )
 }
 
-/// Ends a session of a user's own.
+/// Ends a session of a user.
 pub(crate) fn end_own(connection: &Connection, id: &str, user: &str, now: i64) -> Queried<usize> {
     let own = live(connection, id, now)?.filter(|session| session.user == user);
     own.map_or(Ok(0), |session| end(connection, &session.id, now))
@@ -231,7 +231,7 @@ pub(crate) fn end_others(
     )
 }
 
-/// Keeps a session, unless the credentials that it began with were changed meanwhile; false then.
+/// Stores a session; returns false if the credentials that it began with were changed meanwhile.
 fn insert(connection: &Connection, session: &Session, credentials: i64) -> Queried<bool> {
     let query = format!(
         "INSERT INTO sessions ({SESSION}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
@@ -275,7 +275,7 @@ impl App {
         })
     }
 
-    /// Keeps a session with its first token, unless its credentials were changed meanwhile.
+    /// Stores a session with its first token, unless its credentials were changed meanwhile.
     async fn keep(
         &self,
         session: Session,
@@ -319,7 +319,7 @@ impl App {
         })
     }
 
-    /// Begins a session of pages; the token is for a cookie.
+    /// Begins a session of the pages; the token is for a cookie.
     pub(crate) async fn begin_page(
         &self,
         proven: &Proven,
@@ -338,7 +338,7 @@ impl App {
         Ok(token)
     }
 
-    /// The access token of a session.
+    /// Creates an access token of a session.
     fn access_token(&self, session: &Session, asked: i64) -> Result<Access, Unissued> {
         let now = self.now();
         let client = session.client.as_deref().unwrap_or(FIRST_PARTY);
@@ -351,7 +351,7 @@ impl App {
         self.made(&claims, now)
     }
 
-    /// An access token of these claims: signed (RFC 9068), or kept.
+    /// Creates an access token with these claims: signed (RFC 9068), or stored.
     pub(crate) fn made(&self, claims: &Value, now: i64) -> Result<Access, Unissued> {
         match self.config.access {
             config::Access::Jwt => Ok(Access {
@@ -373,7 +373,7 @@ impl App {
         }
     }
 
-    /// Lets a token work that comes without a session of its own, or after it.
+    /// Stores an access token that is issued without a new session.
     async fn keep_access(&self, access: Access) -> Result<Zeroizing<String>, Unissued> {
         let token = access.token.clone();
         if access.kept.is_some() {
@@ -383,7 +383,7 @@ impl App {
         Ok(token)
     }
 
-    /// An access token for a client itself (RFC 6749 §4.4).
+    /// Issues an access token for a client itself (RFC 6749 §4.4).
     pub(crate) async fn client_token(
         &self,
         client: &str,
@@ -432,7 +432,7 @@ impl App {
         };
         let next = Random::new(REFRESH)?;
         let (next_hash, lifetime) = (next.hash(), self.config.lifetime());
-        // Made before, so that the exchange and the token that it gives are one write.
+        // Created before, so that the exchange and the new token are one write.
         let access = self.access_token(&session, session.created)?;
         let token = access.token.clone();
         let exchanged = self
@@ -470,7 +470,7 @@ impl App {
         }))
     }
 
-    /// Whose access token it is, if it is one and its session has not ended.
+    /// Returns the caller of an access token, if it is valid and its session has not ended.
     pub(crate) async fn whose(&self, token: &str) -> Result<Option<Caller>, StoreError> {
         let now = self.now();
         if token.starts_with(PAGE) {
@@ -490,7 +490,7 @@ impl App {
             .await
     }
 
-    /// A page's session is used by each page; noted once an hour, so that looking is no writing.
+    /// Records the use of a page's session, once per hour, so that reading a page rarely writes.
     fn note_page(&self, session: Option<&Session>) {
         let (now, lifetime) = (self.now(), self.config.lifetime());
         if let Some(session) = session
@@ -500,12 +500,12 @@ impl App {
             let complain = self.complain();
             self.store.post(
                 move |connection| note_use(connection, &session, lifetime, now),
-                move |reason| complain(&format!("failed to note a session's use: {reason}")),
+                move |reason| complain(&format!("failed to record the use of a session: {reason}")),
             );
         }
     }
 
-    /// The claims of an access token of ours that has not run out.
+    /// Returns the claims of an access token of ours that has not expired.
     async fn claims_of(&self, token: &str) -> Result<Option<Map<String, Value>>, StoreError> {
         if !token.starts_with(ACCESS) {
             return Ok(self.verified(token));
@@ -519,7 +519,7 @@ impl App {
         Ok(claims.and_then(|claims| serde_json::from_str(&claims).ok()))
     }
 
-    /// The claims of a JWT of ours.
+    /// Returns the claims of a JWT of ours.
     fn verified(&self, token: &str) -> Option<Map<String, Value>> {
         let now = self.now();
         let (keys, algorithm) = self.keys.to_verify(token, now)?;
@@ -531,11 +531,11 @@ impl App {
             now: now.max(0) as u64,
         };
         let claims = jwt::verify(token, &keys, &expected).ok()?.claims?;
-        // Ours end: what is without exp is not ours.
+        // Ours have an `exp`.
         claims.contains_key("exp").then_some(claims)
     }
 
-    /// Ends what a token stands for: of a refresh token its whole session, of an access token itself.
+    /// Revokes a token: a refresh token with its whole session, an access token by itself.
     pub(crate) async fn revoke(&self, token: &str, client: &str) -> Result<(), StoreError> {
         let now = self.now();
         if token.starts_with(REFRESH) {
@@ -567,7 +567,7 @@ impl App {
         self.revoke_id(jti, expires).await
     }
 
-    /// Ends one access token.
+    /// Revokes one access token.
     pub(crate) async fn revoke_id(&self, jti: String, expires: i64) -> Result<(), StoreError> {
         let now = self.now();
         self.store
@@ -589,19 +589,19 @@ impl App {
 /// The type of an access token (RFC 9068 §2.1).
 const TYP: &str = "at+jwt";
 
-/// The client of tokens that the login hands out: the application itself.
+/// The client of tokens that the login issues: the application itself.
 pub(crate) const FIRST_PARTY: &str = "login";
 
-/// Who calls with a token.
+/// The caller of a token.
 pub(crate) struct Caller {
-    /// `None`: a client itself.
+    /// `None` for a client itself.
     pub(crate) user: Option<User>,
     pub(crate) session: Option<Session>,
     pub(crate) claims: Map<String, Value>,
 }
 
 impl Caller {
-    /// The thumbprint of the key that the token is bound to.
+    /// Returns the thumbprint of the key that the token is bound to.
     pub(crate) fn bound(&self) -> Option<&str> {
         self.claims.get("cnf")?.get("jkt")?.as_str()
     }
@@ -635,7 +635,7 @@ fn of_claims(
         return Ok(None);
     }
     let Some(id) = text("sid") else {
-        // A client's own token ends with the client.
+        // A client's own token is valid while the client is.
         let query = "SELECT 1 FROM clients WHERE id = ?1 AND disabled = 0";
         let client = params![text("sub").unwrap_or_default()];
         let there = connection.first(query, client, |_| Ok(()))?;
@@ -656,19 +656,19 @@ fn of_claims(
     }))
 }
 
-/// Why a refresh token is refused; a client is told `invalid_grant`, whichever it is.
+/// Why a refresh token is rejected; the error code is always `invalid_grant`.
 #[derive(Debug)]
 pub(crate) enum Refused {
     Unknown,
-    /// It was used before; its session has ended now.
+    /// It was used before, which has ended its session.
     Reused {
         user: String,
     },
-    /// It is another client's, or bound to another key.
+    /// It belongs to another client, or is bound to another key.
     Foreign,
 }
 
-/// The live session that a refresh token is of.
+/// Finds the session of a refresh token, if it has not ended.
 fn of_refresh(connection: &Connection, hash: &[u8], now: i64) -> Queried<Option<Session>> {
     let query = "SELECT session FROM refresh WHERE hash = ?1";
     let id = connection.first(query, params![hash], |row| row.get::<String>(0))?;
@@ -715,9 +715,9 @@ fn exchange(
     Ok(Ok(session))
 }
 
-/// Deletes what has ended so long ago that nothing asks for it any more.
+/// Deletes expired data that is no longer needed.
 pub(crate) fn tidy(connection: &Connection, audit_days: i64, now: i64) -> Queried<()> {
-    // An ended session is kept for a day, so that a stolen refresh token is still told as one.
+    // An ended session is kept for a day, so that reuse of its refresh tokens is detected.
     let old = now - 86_400;
     connection.execute(
         "DELETE FROM sessions WHERE expires < ?1 OR ended < ?1",

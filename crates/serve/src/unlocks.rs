@@ -1,5 +1,5 @@
-//! Accounts that an operator lets be tried again. The command line and the API write it down; each node
-//! looks now and then, and forgives what it has counted itself.
+//! Unlocking accounts. The command line and the API record it in the database; each node polls it and
+//! resets its own counters of the account.
 
 use std::collections::HashSet;
 
@@ -8,10 +8,10 @@ use crate::{
     store::{Connection, Queried, StoreError, params},
 };
 
-/// How long an unlocking is looked for, in seconds: far longer than any node takes to look.
+/// How long an unlock is kept, in seconds: far longer than the polling interval.
 const LOOKED_FOR: i64 = 600;
 
-/// Writes down that an account is to be unlocked.
+/// Records that an account is to be unlocked.
 pub(crate) fn write(connection: &Connection, id: &str, account: &str, now: i64) -> Queried<()> {
     let old = "DELETE FROM unlocks WHERE at < ?1";
     connection.execute(old, params![now - LOOKED_FOR])?;
@@ -21,7 +21,7 @@ pub(crate) fn write(connection: &Connection, id: &str, account: &str, now: i64) 
         .map(drop)
 }
 
-/// An unlocking: its id, and whose it is.
+/// An unlock of an account.
 struct Unlock {
     id: String,
     account: String,
@@ -40,12 +40,12 @@ fn all(connection: &Connection, now: i64) -> Queried<Vec<Unlock>> {
     })
 }
 
-/// Those that this node has done. One that starts has done none: its counters may be of before.
+/// The unlocks that this node has applied. None at its start: its counters may be older.
 #[derive(Default)]
 pub(crate) struct Done(HashSet<String>);
 
 impl Done {
-    /// Unlocks what is new.
+    /// Applies new unlocks.
     pub(crate) async fn look(&mut self, app: &App) -> Result<(), StoreError> {
         let now = app.now();
         let there = app
@@ -57,7 +57,7 @@ impl Done {
                 continue;
             }
             for name in login::counted_under(&unlock.account, &unlock.name) {
-                // Names that are none were never counted.
+                // Invalid names were never counted.
                 let _ = app.door.gate().unlock(&name, doorwarden_gate::now()).await;
             }
         }

@@ -1,4 +1,4 @@
-//! Accounts in the database. By name they are found only for whoever holds an [`Entry`].
+//! Accounts in the database. Looking one up by name takes an [`Entry`].
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -15,7 +15,7 @@ pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) mail: Option<String>,
-    /// `None` where the hash in the database can't be read: nobody logs in with it.
+    /// `None` if the hash in the database can't be read: no password matches.
     pub(crate) stored: Option<Stored>,
     pub(crate) admin: bool,
     pub(crate) disabled: bool,
@@ -23,9 +23,9 @@ pub(crate) struct User {
     /// The sealed secret of the second factor.
     pub(crate) totp: Option<Vec<u8>>,
     pub(crate) totp_step: i64,
-    /// How many passkeys there are.
+    /// The number of passkeys.
     pub(crate) passkeys: i64,
-    /// Grows with each change of a password or a factor: what was verified before is worth nothing after.
+    /// Incremented by each change of the password or a factor: what was verified before is void after.
     pub(crate) credentials: i64,
 }
 
@@ -50,23 +50,23 @@ fn user(row: &Row<'_>) -> Queried<User> {
 }
 
 impl User {
-    /// Whether a password alone is not enough.
+    /// Returns true if a password alone is not enough.
     pub(crate) fn has_second_factor(&self) -> bool {
         self.totp.is_some() || self.passkeys > 0
     }
 }
 
-/// The longest name, in characters: a mail address's (RFC 5321 §4.5.3.1.3).
+/// The maximum length of a name, in characters: an email address's (RFC 5321 §4.5.3.1.3).
 const LONGEST_NAME: usize = 254;
 
-/// Why a name is none.
+/// An invalid account name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "A name takes 1 to {LONGEST_NAME} characters, and no control characters or spaces at its ends."
+    "The name must have 1 to {LONGEST_NAME} characters, without control characters and without spaces at its ends."
 )]
 pub struct InvalidName;
 
-/// A name as it is compared: NFKC, small letters.
+/// Returns a name as it is compared: NFKC, lower case.
 pub(crate) fn key(name: &str) -> Result<String, InvalidName> {
     let fits = (1..=LONGEST_NAME).contains(&name.chars().count())
         && name.trim() == name
@@ -84,13 +84,13 @@ pub(crate) fn key(name: &str) -> Result<String, InvalidName> {
     }
 }
 
-/// The account of a name.
+/// Finds an account by its name.
 pub(crate) async fn find(
     store: &Store,
     _: &Entry<'_>,
     name: &str,
 ) -> Result<Option<User>, StoreError> {
-    // The same work whether or not it can be one.
+    // The same work for invalid names.
     let key = key(name).unwrap_or_default();
     store.read(move |connection| by_key(connection, &key)).await
 }
@@ -110,7 +110,7 @@ pub(crate) fn all(connection: &Connection) -> Queried<Vec<User>> {
     connection.all(&query, params![], user)
 }
 
-/// What a new account is made of.
+/// A new account.
 pub(crate) struct New {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -121,7 +121,7 @@ pub(crate) struct New {
     pub(crate) now: i64,
 }
 
-/// Makes an account; false where the name is taken.
+/// Inserts an account; returns false if the name is taken.
 pub(crate) fn insert(connection: &Connection, new: &New) -> Queried<bool> {
     let made = connection.execute(
         "INSERT INTO users (id, name, key, mail, hash, admin, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
@@ -131,8 +131,8 @@ pub(crate) fn insert(connection: &Connection, new: &New) -> Queried<bool> {
     Ok(made == 1)
 }
 
-/// Gives an account another password, unless its credentials were changed meanwhile; its sessions, its
-/// secrets for signed requests and what waits for a second half end.
+/// Changes the password of an account, unless its credentials have changed since; ends its sessions, its
+/// signing secrets and its pending logins, resets and enrollments.
 pub(crate) fn set_password(
     connection: &Connection,
     id: &str,
@@ -153,7 +153,7 @@ pub(crate) fn set_password(
     Ok(true)
 }
 
-/// Writes the same password's hash anew, unless it was changed meanwhile.
+/// Replaces the hash of the same password, unless it has changed since.
 pub(crate) fn renew_hash(
     connection: &Connection,
     id: &str,
@@ -166,7 +166,7 @@ pub(crate) fn renew_hash(
     )
 }
 
-/// Disables an account or enables it; disabled, its sessions end.
+/// Disables an account, which ends its sessions, or enables it.
 pub(crate) fn disable(connection: &Connection, id: &str, disabled: bool, now: i64) -> Queried<()> {
     connection.execute(
         "UPDATE users SET disabled = ?1 WHERE id = ?2",

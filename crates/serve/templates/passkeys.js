@@ -1,14 +1,14 @@
 "use strict";
-// Asks the browser for a passkey, and sends what it answers by the page's own forms.
+// Requests a passkey from the browser, and submits its response with the page's own forms.
 (() => {
   if (!window.PublicKeyCredential?.parseCreationOptionsFromJSON) return;
 
   const ask = async (path, fields) => {
     const answer = await fetch(path, { method: "POST", body: new URLSearchParams(fields) });
-    // Whoever is not logged in any more is sent to the login.
+    // An ended session is redirected to the login.
     if (answer.redirected) throw new Error("Your session has ended. Log in again.");
     const said = await answer.json();
-    if (!answer.ok) throw new Error(said.detail ?? said.error_description ?? "Something is broken.");
+    if (!answer.ok) throw new Error(said.detail ?? said.error_description ?? "Internal error.");
     return said;
   };
 
@@ -20,7 +20,7 @@
     form.prepend(said);
   };
 
-  // What a form needs before it is sent.
+  // Fills in a form before it is submitted.
   const prepare = (form, answered) => form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button");

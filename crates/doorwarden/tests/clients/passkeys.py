@@ -96,7 +96,7 @@ made = add(device)
 assert made.status_code == 201, made.text
 assert len(made.json()["recovery_codes"]) == 10
 listed = requests.get(f"{URL}/passkeys", headers=bearer).json()
-assert [one["name"] for one in listed] == ["Soft"] and listed[0]["used"] is None, listed
+assert [one["name"] for one in listed] == ["Soft"] and listed[0]["last_used"] is None, listed
 
 # It logs in, once for each question.
 body = ask(device)

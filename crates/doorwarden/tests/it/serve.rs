@@ -140,8 +140,8 @@ fn faults(url: &str, more: &[&str]) -> (Vec<String>, Vec<String>, Value) {
         kept.map(|verdict| verdict["check"].as_str().unwrap().to_owned())
             .collect()
     };
-    let found = of(&|verdict| verdict["verdict"] == "find" && verdict["severity"] != "info");
-    let undecided = of(&|verdict| verdict["inconclusive"] == true);
+    let found = of(&|verdict| verdict["verdict"] == "finding" && verdict["severity"] != "info");
+    let undecided = of(&|verdict| verdict["verdict"] == "inconclusive");
     (found, undecided, report)
 }
 
@@ -230,7 +230,7 @@ pub fn killed(mut start: impl FnMut(u64) -> Service) {
         for name in &changed {
             let sessions = service.office(&["sessions", "list", name]);
             assert!(
-                !sessions.contains("an unknown device"),
+                !sessions.contains("Unknown device"),
                 "{name}: {sessions}"
             );
             assert_eq!(
@@ -370,8 +370,8 @@ fn an_operator_adds_disables_and_imports() {
     ]);
     assert_eq!((code, out.as_str()), (Some(0), "valid\n"));
     for (more, why) in [
-        (vec!["--alg", "HS256", token], "another algorithm"),
-        (vec!["--alg", "RS256", "--aud", "other", token], "audience"),
+        (vec!["--alg", "HS256", token], "unexpected `alg`"),
+        (vec!["--alg", "RS256", "--aud", "other", token], "`aud`"),
         (
             vec!["--alg", "RS256", "--at", "9999999999", token],
             "expired",
@@ -395,7 +395,7 @@ fn an_operator_adds_disables_and_imports() {
     assert!(
         service
             .office(&["sessions", "list", "root"])
-            .contains("an unknown device")
+            .contains("Unknown device")
     );
     assert!(
         service
@@ -419,7 +419,7 @@ fn an_operator_adds_disables_and_imports() {
     ]);
     assert_eq!(ran.code, Some(2));
     assert!(
-        ran.err.contains(".csv:2: failed to read the hash"),
+        ran.err.contains(".csv:2: unsupported hash format"),
         "{}",
         ran.err
     );
@@ -449,7 +449,7 @@ fn what_can_not_be_served_is_told() {
     let output = command.env("DOORWARDEN_SECRET", other).output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
-    assert!(words.contains("the secret is not the one"), "{words}");
+    assert!(words.contains("encrypted with another secret"), "{words}");
 }
 
 #[cfg(feature = "real-apps")]
@@ -613,14 +613,14 @@ mod others {
         let seen: Value = serde_json::from_str(&seen).unwrap();
         let expected = serde_json::json!({
             "errors": [],
-            "refused": "The password is wrong.",
+            "refused": "The password is incorrect.",
             "codes": 10,
             "listed": 1,
             "inside": "passkeys@example.org",
             "beside": "passkeys@example.org",
             "unverified": ["No passkey was used.", "/account/login"],
-            "removed": ["The passkey is removed.", 0],
-            "gone": "The passkey is not known here, or you took too long.",
+            "removed": ["The passkey has been removed.", 0],
+            "gone": "Unknown passkey, or the login has expired.",
         });
         assert_eq!(seen, expected, "{seen:#}");
     }

@@ -1,4 +1,4 @@
-//! Administration over an API, for administrators who are logged in.
+//! The administration API, for administrators.
 
 use axum::{
     Router,
@@ -7,16 +7,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use doorwarden_gate::http::credentials::Password;
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts};
 use serde_json::{Value, json};
 
 use super::{Fields, Shared, Signed, broken, json, problem};
 use crate::{
-    admin, audit,
+    accounts::NewAccount,
+    admin,
+    audit::{self, Actor},
     door::From,
-    keys,
-    login::Wanted,
-    second_factor,
+    keys, second_factor,
     store::{Connection, Queried},
     tokens, unlocks,
     users::{self, User},
@@ -33,7 +34,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/admin/users/{name}/enable", post(enable))
         .route("/admin/users/{name}/unlock", post(unlock))
         .route("/admin/users/{name}/reset-factors", post(reset_factors))
-        .route("/admin/audit", get(happened))
+        .route("/admin/audit", get(audit_events))
         .route(
             "/admin/users/{name}/sessions",
             get(sessions).delete(end_sessions),
@@ -42,11 +43,17 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/admin/keys/rotate", post(rotate))
 }
 
-/// An import of some ten thousand accounts; the command line takes longer ones.
+/// The maximum size of an import, some ten thousand accounts; the command line takes larger ones.
 const LONGEST_IMPORT: usize = 4 << 20;
 
-/// Somebody who administers.
+/// An authenticated administrator.
 struct Administrator(Signed);
+
+impl Administrator {
+    fn actor(&self) -> Actor {
+        Actor::Administrator(self.0.user.id.clone())
+    }
+}
 
 impl FromRequestParts<Shared> for Administrator {
     type Rejection = Response;
@@ -57,14 +64,14 @@ impl FromRequestParts<Shared> for Administrator {
             true => Ok(Self(signed)),
             false => Err(problem(
                 StatusCode::FORBIDDEN,
-                "This is for administrators.",
+                "Only administrators may do this.",
             )),
         }
     }
 }
 
-fn nobody() -> Response {
-    problem(StatusCode::NOT_FOUND, "There is no such account.")
+fn not_found() -> Response {
+    problem(StatusCode::NOT_FOUND, "Account not found.")
 }
 
 async fn list(State(app): State<Shared>, _: Administrator) -> Result<Response, Response> {
@@ -83,24 +90,26 @@ async fn add_user(
     by: Administrator,
     fields: Fields,
 ) -> Result<Response, Response> {
-    let wanted = Wanted {
+    let new = NewAccount {
         name: fields.need("username")?,
-        password: fields.need("password")?,
-        mail: fields.get("mail").map(str::to_owned),
+        password: &Password::new(fields.need("password")?.to_owned()),
+        email: fields.get("email").map(str::to_owned),
         admin: fields.get("admin") == Some("true"),
     };
-    let admin = wanted.admin;
-    let made = app.make_account("POST /admin/users", wanted, &from).await?;
-    let Some(id) = made else {
-        let detail = "There is such an account already.";
-        return Err(problem(StatusCode::CONFLICT, detail));
+    let actor = by.actor();
+    let record = move |connection: &Connection, new: &users::New| {
+        let detail = json!({"admin": new.admin});
+        let event = "account-added";
+        audit::note_change(connection, new.now, event, Some(&new.id), &actor, detail)
     };
-    let detail = json!({"by": by.0.user.id, "admin": admin});
-    app.audit("added", Some(&id), detail);
+    let created = app.create_account(new, &from, record).await?;
+    let Some(id) = created else {
+        return Err(problem(StatusCode::CONFLICT, "The account already exists."));
+    };
     Ok(json(StatusCode::CREATED, &json!({"id": id})))
 }
 
-/// Accounts with hashes of another system, in the body: CSV, or a JSON object a line.
+/// Imports accounts with hashes of another system, as CSV or one JSON object per line.
 async fn import(
     State(app): State<Shared>,
     by: Administrator,
@@ -115,20 +124,19 @@ async fn import(
         Some("text/csv") => true,
         Some("application/x-ndjson") => false,
         _ => {
-            let detail = "The body has to be text/csv or application/x-ndjson.";
+            let detail = "Unsupported Content-Type; send text/csv or application/x-ndjson.";
             return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
     };
     let text = std::str::from_utf8(&body);
-    let text = text.map_err(|_| problem(StatusCode::BAD_REQUEST, "The body is no UTF-8."))?;
-    let imported = admin::import(&app.store, text, is_csv).await;
+    let text =
+        text.map_err(|_| problem(StatusCode::BAD_REQUEST, "The body is not valid UTF-8."))?;
+    let imported = admin::import(&app.store, text, is_csv, by.actor()).await;
     let imported = imported.map_err(|error| app.failed(&error))?;
-    let detail = json!({"made": imported.made, "by": by.0.user.id});
-    app.audit("imported", None, detail);
     Ok(json(StatusCode::OK, &json!(imported)))
 }
 
-/// Changes an account, and notes by whom in the same write.
+/// Changes an account, and records it in the same write.
 async fn change(
     app: &Shared,
     by: &Administrator,
@@ -136,17 +144,17 @@ async fn change(
     event: &'static str,
     job: impl FnOnce(&Connection, &User, i64) -> Queried<()> + Send + 'static,
 ) -> Result<User, Response> {
-    let (now, detail) = (app.now(), json!({"by": by.0.user.id}));
+    let (now, by) = (app.now(), by.actor());
     let changing = app.store.write(move |connection| {
         let Some(user) = admin::named(connection, &name)? else {
             return Ok(None);
         };
         job(connection, &user, now)?;
-        audit::note(connection, now, event, Some(&user.id), &detail)?;
+        audit::note_change(connection, now, event, Some(&user.id), &by, json!({}))?;
         Ok(Some(user))
     });
     let changed = changing.await.map_err(|error| app.failed(&error))?;
-    changed.ok_or_else(nobody)
+    changed.ok_or_else(not_found)
 }
 
 async fn disable(
@@ -154,9 +162,13 @@ async fn disable(
     by: Administrator,
     Path(name): Path<String>,
 ) -> Result<Response, Response> {
-    let changing = change(&app, &by, name, "disabled", |connection, user, now| {
-        users::disable(connection, &user.id, true, now)
-    });
+    let changing = change(
+        &app,
+        &by,
+        name,
+        "account-disabled",
+        |connection, user, now| users::disable(connection, &user.id, true, now),
+    );
     changing.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -166,9 +178,13 @@ async fn enable(
     by: Administrator,
     Path(name): Path<String>,
 ) -> Result<Response, Response> {
-    let changing = change(&app, &by, name, "enabled", |connection, user, now| {
-        users::disable(connection, &user.id, false, now)
-    });
+    let changing = change(
+        &app,
+        &by,
+        name,
+        "account-enabled",
+        |connection, user, now| users::disable(connection, &user.id, false, now),
+    );
     changing.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -179,9 +195,13 @@ async fn unlock(
     Path(name): Path<String>,
 ) -> Result<Response, Response> {
     let id = tokens::id().map_err(|_| broken())?;
-    let changing = change(&app, &by, name, "unlocked", move |connection, user, now| {
-        unlocks::write(connection, &id, &user.id, now)
-    });
+    let changing = change(
+        &app,
+        &by,
+        name,
+        "account-unlocked",
+        move |connection, user, now| unlocks::write(connection, &id, &user.id, now),
+    );
     changing.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -191,18 +211,19 @@ async fn reset_factors(
     by: Administrator,
     Path(name): Path<String>,
 ) -> Result<Response, Response> {
-    let changing = change(&app, &by, name, "factors-reset", |connection, user, now| {
-        second_factor::reset(connection, &user.id, now)
-    });
-    let user = changing.await?;
-    app.notify(
-        &user,
-        "Your second factors were removed by an administrator",
+    let changing = change(
+        &app,
+        &by,
+        name,
+        "second-factors-reset",
+        |connection, user, now| second_factor::reset(connection, &user.id, now),
     );
+    let user = changing.await?;
+    app.notify(&user, "An administrator removed your second factors");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn happened(State(app): State<Shared>, _: Administrator) -> Result<Response, Response> {
+async fn audit_events(State(app): State<Shared>, _: Administrator) -> Result<Response, Response> {
     let reading = app
         .store
         .read(|connection| audit::last(connection, None, audit::MOST));
@@ -225,7 +246,7 @@ async fn sessions(
     let sessions = query
         .await
         .map_err(|error| app.failed(&error))?
-        .ok_or_else(nobody)?;
+        .ok_or_else(not_found)?;
     let listed: Vec<Value> = sessions
         .iter()
         .map(|one| super::me::session(one, ""))
@@ -254,9 +275,8 @@ async fn add_client(
     by: Administrator,
     fields: Fields,
 ) -> Result<Response, Response> {
-    let added = admin::add_client(&app.store, fields.need("name")?, app.now()).await;
+    let added = admin::add_client(&app.store, fields.need("name")?, by.actor(), app.now()).await;
     let (id, secret) = added.map_err(|error| app.failed(&error))?;
-    app.audit("client-added", Some(&by.0.user.id), json!({"client": id}));
     Ok(json(
         StatusCode::CREATED,
         &json!({"client_id": id, "client_secret": secret.expose()}),
@@ -269,11 +289,11 @@ async fn rotate(State(app): State<Shared>, by: Administrator) -> Result<Response
         &app.seal,
         app.config.algorithm,
         app.config.access(),
+        by.actor(),
         app.now(),
     );
     let kid = rotating.await.map_err(|error| app.failed(&error))?;
     let reloading = app.keys.reload(&app.store, &app.seal).await;
     reloading.map_err(|error| app.failed(&error))?;
-    app.audit("keys-rotated", Some(&by.0.user.id), json!({"kid": kid}));
     Ok(json(StatusCode::CREATED, &json!({"kid": kid})))
 }

@@ -1,4 +1,4 @@
-//! Who calls, by the token that comes with a request.
+//! Authenticates callers, by the token or the signature of a request.
 
 use axum::{extract::FromRequestParts, response::Response};
 use http::{
@@ -17,19 +17,19 @@ use crate::{
     users::User,
 };
 
-/// A user who is logged in, and how.
+/// An authenticated user and their session.
 pub(crate) struct Signed {
     pub(crate) user: User,
     pub(crate) session: Session,
-    /// The token's own id and end, where it is a JWT.
+    /// The claims of the token.
     pub(crate) caller: Caller,
 }
 
-/// The refusal of a token (RFC 6750 §3): the same for every cause.
+/// Returns the response to an invalid token (RFC 6750 §3): the same for every cause.
 pub(super) fn unauthorized(scheme: &'static str) -> Response {
     let mut response = problem(
         StatusCode::UNAUTHORIZED,
-        "Log in first, and send the token that you get.",
+        "Authentication required: missing, invalid or expired access token.",
     );
     response
         .headers_mut()
@@ -37,7 +37,7 @@ pub(super) fn unauthorized(scheme: &'static str) -> Response {
     response
 }
 
-/// The caller of a request, by its `Authorization`.
+/// Returns the caller of a request, by its `Authorization` header.
 pub(super) async fn caller(app: &App, parts: &Parts) -> Result<Caller, Response> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
@@ -46,7 +46,7 @@ pub(super) async fn caller(app: &App, parts: &Parts) -> Result<Caller, Response>
     if values.next().is_some() {
         return Err(problem(
             StatusCode::BAD_REQUEST,
-            "There is more than one Authorization header.",
+            "Duplicate Authorization header.",
         ));
     }
     let said = value.to_str().ok().and_then(|value| value.split_once(' '));
@@ -58,7 +58,7 @@ pub(super) async fn caller(app: &App, parts: &Parts) -> Result<Caller, Response>
         return Err(unauthorized("Bearer"));
     }
     let token = token.trim();
-    // What pages are logged in by is their cookie's alone.
+    // The token of a page's cookie is valid only in that cookie.
     if token.starts_with(crate::tokens::PAGE) {
         return Err(unauthorized("Bearer"));
     }
@@ -86,10 +86,10 @@ pub(super) async fn caller(app: &App, parts: &Parts) -> Result<Caller, Response>
     }
 }
 
-/// A user who signed the request (RFC 9421).
+/// The user who signed the request (RFC 9421).
 pub(crate) struct BySignature(pub(crate) User);
 
-/// The refusal of a signature.
+/// Returns the response to an invalid signature.
 fn unsigned(detail: &str) -> Response {
     let mut response = problem(StatusCode::UNAUTHORIZED, detail);
     response
@@ -109,13 +109,14 @@ impl FromRequestParts<Shared> for BySignature {
             uri: &parts.uri,
             headers: &parts.headers,
         };
-        let read =
-            Signature::of(&target, now).map_err(|error| unsigned(&format!("Refused: {error}.")))?;
-        let signature = read.ok_or_else(|| unsigned("Sign the request (RFC 9421)."))?;
+        let read = Signature::of(&target, now)
+            .map_err(|error| unsigned(&format!("Invalid signature: {error}.")))?;
+        let signature =
+            read.ok_or_else(|| unsigned("Missing signature; sign the request (RFC 9421)."))?;
         let from = From::from_request_parts(parts, app).await?;
         let user = app.signer(&signature, &from).await?;
         let user =
-            user.ok_or_else(|| unsigned("The signature is not right, or was used before."))?;
+            user.ok_or_else(|| unsigned("The signature is incorrect, or was used before."))?;
         Ok(Self(user))
     }
 }
@@ -131,10 +132,10 @@ impl FromRequestParts<Shared> for Signed {
                 session,
                 caller,
             }),
-            // A client's own token is nobody's.
+            // A client's own token has no user.
             _ => Err(problem(
                 StatusCode::FORBIDDEN,
-                "This is a client's token, and the route is for users.",
+                "This route requires a user's token, not a client's.",
             )),
         }
     }

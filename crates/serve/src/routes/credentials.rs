@@ -1,4 +1,4 @@
-//! Logging in, registering, and new passwords.
+//! Login, registration, password changes and resets.
 
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
@@ -13,7 +13,7 @@ use crate::{
     tokens::Unissued,
 };
 
-/// The key that a request to a token endpoint proves, where it proves one.
+/// Returns the DPoP proof of a request to a token endpoint, if it has one.
 pub(super) fn bound(app: &App, headers: &HeaderMap, path: &str) -> Result<Option<Proof>, NoProof> {
     let url = format!("{}{path}", app.issuer);
     let used = Use {
@@ -25,7 +25,7 @@ pub(super) fn bound(app: &App, headers: &HeaderMap, path: &str) -> Result<Option
     let bound = dpop::proof(headers, &used)?;
     if bound.is_none() && app.config.profile == Profile::Strict {
         return Err(NoProof::Invalid(
-            "this server issues tokens only to clients that send one".into(),
+            "missing; this server requires DPoP (RFC 9449)".into(),
         ));
     }
     Ok(bound)
@@ -38,16 +38,19 @@ pub(super) fn no_proof(error: &NoProof) -> Response {
     )
 }
 
-/// What every failed login is answered, by form or by JSON.
+/// The response to every failed login, by form or by JSON.
 pub(super) fn wrong() -> Response {
-    let mut response = problem(StatusCode::UNAUTHORIZED, "Name, password or code is wrong.");
+    let mut response = problem(
+        StatusCode::UNAUTHORIZED,
+        "Incorrect username, password or code.",
+    );
     response
         .headers_mut()
         .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 
-/// What a login that ended is answered.
+/// The response to a login.
 pub(super) async fn ended(app: &App, login: Login, from: &From, bound: Option<Proof>) -> Response {
     let (mut response, device) = match login {
         Login::Wrong => return wrong(),
@@ -63,7 +66,7 @@ pub(super) async fn ended(app: &App, login: Login, from: &From, bound: Option<Pr
                 .map(|(_, name)| *name);
             let waits = json!({
                 "error": "mfa_required",
-                "error_description": "The password is right; POST /mfa/totp or /mfa/recovery with mfa_token and code, or log in by /passkeys/login.",
+                "error_description": "A second factor is required; POST mfa_token and code to /mfa/totp or /mfa/recovery, or log in at /passkeys/login, as listed in methods.",
                 "mfa_token": token.expose(),
                 "methods": methods.collect::<Vec<_>>(),
             });
@@ -92,8 +95,8 @@ pub(super) async fn ended(app: &App, login: Login, from: &From, bound: Option<Pr
     response
 }
 
-/// `POST /login`: username and password, as a form (as FastAPI's OAuth2PasswordRequestForm sends it) or
-/// as JSON. No OAuth grant: the application's own login.
+/// `POST /login`: username and password, as a form (such as FastAPI's OAuth2PasswordRequestForm) or as JSON.
+/// Not an OAuth grant: the application's own login.
 pub(super) async fn login(
     State(app): State<Shared>,
     headers: HeaderMap,
@@ -102,11 +105,11 @@ pub(super) async fn login(
 ) -> Result<Response, Response> {
     let (name, password) = (fields.need("username")?, fields.need("password")?);
     let bound = bound(&app, &headers, "/login").map_err(|error| no_proof(&error))?;
-    let login = app.log_in("POST /login", name, password, &from).await?;
+    let login = app.log_in(name, password, &from).await?;
     Ok(ended(&app, login, &from, bound).await)
 }
 
-/// `POST /register`: the same answer whether or not the name was free.
+/// `POST /register`: the same response whether or not the name was available.
 pub(super) async fn register(
     State(app): State<Shared>,
     from: From,
@@ -115,19 +118,19 @@ pub(super) async fn register(
     if !app.config.registration {
         return Err(problem(
             StatusCode::FORBIDDEN,
-            "Accounts are made by the operator here.",
+            "Registration is disabled; ask the operator for an account.",
         ));
     }
     let (name, password) = (fields.need("username")?, fields.need("password")?);
-    let mail = fields.get("mail").map(str::to_owned);
-    app.register(name, password, mail, &from).await?;
+    let email = fields.get("email").map(str::to_owned);
+    app.register(name, password, email, &from).await?;
     Ok(json(
         StatusCode::ACCEPTED,
-        &json!({"detail": "If the name was free, it is yours now: log in."}),
+        &json!({"detail": "If that name was available, your account has been created. Log in."}),
     ))
 }
 
-/// `POST /password/change`: ends all sessions, this one too.
+/// `POST /password/change`: ends all sessions, including this one.
 pub(super) async fn change(
     State(app): State<Shared>,
     from: From,
@@ -138,11 +141,11 @@ pub(super) async fn change(
     changed(&app, &signed.user, old, new, &from).await?;
     Ok(json(
         StatusCode::OK,
-        &json!({"detail": "The password is changed; log in with the new one."}),
+        &json!({"detail": "The password has been changed; log in with the new one."}),
     ))
 }
 
-/// Changes a password, when the old one is right.
+/// Changes a password, if the old one is correct.
 pub(super) async fn changed(
     app: &App,
     user: &crate::users::User,
@@ -150,22 +153,24 @@ pub(super) async fn changed(
     new: &str,
     from: &From,
 ) -> Result<(), Response> {
-    const ROUTE: &str = "POST /password/change";
     let fits = app.fits(new, &user.name, user.has_second_factor()).await;
     fits.map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))?;
-    if !app.password_is_right(ROUTE, user, old, from).await? {
-        return Err(problem(StatusCode::FORBIDDEN, "The old password is wrong."));
+    if !app.password_is_right(user, old, from).await? {
+        return Err(problem(
+            StatusCode::FORBIDDEN,
+            "The old password is incorrect.",
+        ));
     }
-    match app.set_password(ROUTE, user, new, None, from).await? {
+    match app.set_password(user, new, None, from).await? {
         true => Ok(()),
         false => Err(problem(
             StatusCode::CONFLICT,
-            "The password was changed meanwhile; log in with the new one.",
+            "The password was changed in the meantime; log in with the new one.",
         )),
     }
 }
 
-/// `POST /password/reset`: the same answer whether or not there is such an account.
+/// `POST /password/reset`: the same response whether or not the account exists.
 pub(super) async fn ask_reset(
     State(app): State<Shared>,
     from: From,
@@ -174,7 +179,7 @@ pub(super) async fn ask_reset(
     app.ask_reset(fields.need("username")?, &from).await?;
     Ok(json(
         StatusCode::ACCEPTED,
-        &json!({"detail": "If there is such an account with a mail address, a mail is on its way."}),
+        &json!({"detail": "If the account exists and has an email address, a password-reset email is being sent to it."}),
     ))
 }
 
@@ -188,12 +193,12 @@ pub(super) async fn reset(
     if app.reset(token, password, &from).await? {
         Ok(json(
             StatusCode::OK,
-            &json!({"detail": "The password is changed; log in with the new one."}),
+            &json!({"detail": "The password has been changed; log in with the new one."}),
         ))
     } else {
         Err(problem(
             StatusCode::BAD_REQUEST,
-            "The token is not valid, was used, or is too old.",
+            "The token is invalid, already used, or has expired.",
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! Whether it lives, whether it is ready, and its figures.
+//! Liveness, readiness and metrics.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use doorwarden_gate::http::client_addr::FORWARDING_HEADERS;
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde_json::json;
 
-use super::{Shared, json, nowhere, problem};
+use super::{Shared, json, not_found, problem};
 use crate::store::params;
 
 /// `GET /healthz`.
@@ -18,7 +18,7 @@ pub(super) async fn live() -> Response {
     json(StatusCode::OK, &json!({"status": "alive"}))
 }
 
-/// `GET /readyz`: whether the database answers.
+/// `GET /readyz`: 503 if the database does not respond.
 pub(super) async fn ready(State(app): State<Shared>) -> Response {
     let asked = app
         .store
@@ -28,14 +28,14 @@ pub(super) async fn ready(State(app): State<Shared>) -> Response {
         Ok(_) => json(StatusCode::OK, &json!({"status": "ready"})),
         Err(_) => problem(
             StatusCode::SERVICE_UNAVAILABLE,
-            "The database does not answer.",
+            "The database does not respond.",
         ),
     }
 }
 
-/// `GET /metrics`, for Prometheus, from this machine alone: figures tell who is under attack.
+/// `GET /metrics`, for Prometheus, from this machine only: metrics show which attacks are under way.
 ///
-/// Behind a proxy everybody comes from this machine, so what came through one is not answered either.
+/// Behind a proxy all requests come from this machine, so forwarded ones are rejected too.
 pub(super) async fn metrics(
     State(app): State<Shared>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -45,7 +45,7 @@ pub(super) async fn metrics(
         .iter()
         .any(|name| headers.contains_key(name));
     if !peer.ip().is_loopback() || forwarded || headers.contains_key("via") {
-        return nowhere().await;
+        return not_found().await;
     }
     let mut response = Response::new(app.door.gate().metrics().into());
     let kind = HeaderValue::from_static("text/plain; version=0.0.4");

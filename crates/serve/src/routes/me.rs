@@ -1,4 +1,4 @@
-//! What a user sees of their own, and logging out.
+//! The current user, their sessions, and logging out.
 
 use axum::{
     extract::{Path, State},
@@ -12,21 +12,21 @@ use crate::{App, tokens, users::User};
 
 /// `GET /me`.
 pub(super) async fn me(signed: Signed) -> Response {
-    told(&signed.user)
+    user_info(&signed.user)
 }
 
-/// `GET /signed/me`: the same, for whoever signs the request (RFC 9421).
+/// `GET /signed/me`: the user who signed the request (RFC 9421).
 pub(super) async fn signed(BySignature(user): BySignature) -> Response {
-    told(&user)
+    user_info(&user)
 }
 
-fn told(user: &User) -> Response {
+fn user_info(user: &User) -> Response {
     json(
         StatusCode::OK,
         &json!({
             "sub": user.id,
             "username": user.name,
-            "mail": user.mail,
+            "email": user.mail,
             "admin": user.admin,
             "second_factor": user.has_second_factor(),
             "created": user.created,
@@ -57,7 +57,7 @@ pub(super) fn session(one: &tokens::Session, current: &str) -> Value {
         "id": one.id,
         "device": one.device,
         "created": one.created,
-        "used": one.used,
+        "last_used": one.used,
         "expires": one.expires,
         "current": one.id == current,
     })
@@ -70,15 +70,12 @@ pub(super) async fn end_session(
     Path(id): Path<String>,
 ) -> Result<Response, Response> {
     match ended(&app, &signed.user, id).await? {
-        false => Err(problem(
-            StatusCode::NOT_FOUND,
-            "There is no such session of yours.",
-        )),
+        false => Err(problem(StatusCode::NOT_FOUND, "Session not found.")),
         true => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }
 
-/// Ends a session of a user's own; false where there is none such.
+/// Ends a session of a user; returns false if the user has no such session.
 pub(super) async fn ended(app: &App, user: &User, id: String) -> Result<bool, Response> {
     let (now, owner, ended) = (app.now(), user.id.clone(), id.clone());
     let ending = app
@@ -91,7 +88,7 @@ pub(super) async fn ended(app: &App, user: &User, id: String) -> Result<bool, Re
     Ok(was_there)
 }
 
-/// `POST /logout`: ends the session that the token descends from.
+/// `POST /logout`: ends the session of the token.
 pub(super) async fn logout(
     State(app): State<Shared>,
     signed: Signed,
@@ -123,6 +120,6 @@ pub(super) async fn logout_all(
         .store
         .write(move |connection| tokens::end_all(connection, &user, now));
     ending.await.map_err(|error| app.failed(&error))?;
-    app.audit("logout-everywhere", Some(&signed.user.id), json!({}));
+    app.audit("logout-all", Some(&signed.user.id), json!({}));
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,4 +1,4 @@
-//! The routes, one file for each group, and what they share: fields, answers, callers.
+//! The routes, one file per group, and what they share: fields, responses, callers.
 
 mod administration;
 mod authorize;
@@ -14,19 +14,19 @@ mod second_factor;
 mod signers;
 mod well_known;
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Request},
+    extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Request},
     middleware::{self, Next},
     response::Response,
     routing::{delete, get, post},
 };
 use doorwarden_gate::http::{Unambiguous, device::Tokens, refusal};
 use http::{
-    HeaderName, HeaderValue, StatusCode,
+    HeaderName, HeaderValue, Method, StatusCode,
     header::{
         CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
         STRICT_TRANSPORT_SECURITY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
@@ -34,21 +34,22 @@ use http::{
     request::Parts,
 };
 use serde_json::Value;
+use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use crate::{App, door::From};
 
 pub(crate) use authorize::Signed;
 
-/// Bodies hold a few fields.
+/// The maximum size of a body, which has a few fields.
 const BODY_LIMIT: usize = 16 * 1024;
 
-/// Fields of one body, and the longest name of one.
+/// The maximum number of fields in a body.
 const MOST_FIELDS: usize = 32;
 
 type Shared = Arc<App>;
 
-/// All routes.
+/// Returns all routes.
 pub(crate) fn all(app: Arc<App>) -> Router {
     let https = app.issuer.starts_with("https://");
     let routes = Router::new();
@@ -66,7 +67,7 @@ pub(crate) fn all(app: Arc<App>) -> Router {
         .route("/me/sessions", get(me::sessions))
         .route("/me/sessions/{id}", delete(me::end_session))
         .route("/me/signers", post(signers::add))
-        .route("/me/signers/{id}", delete(signers::end))
+        .route("/me/signers/{id}", delete(signers::revoke))
         .route("/me/signers/{id}/rotate", post(signers::rotate))
         .route("/signed/me", get(me::signed))
         .route("/mfa/totp", post(second_factor::totp))
@@ -89,39 +90,71 @@ pub(crate) fn all(app: Arc<App>) -> Router {
         .route("/docs", get(openapi::page))
         .merge(administration::routes())
         .merge(pages::routes())
-        .fallback(nowhere)
-        .method_not_allowed_fallback(not_so)
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(plain_path))
         .layer(middleware::map_response(move |response| {
             hardened(response, https)
         }))
+        .layer(middleware::from_fn(trace))
         .with_state(app)
 }
 
-async fn nowhere() -> Response {
-    problem(
-        StatusCode::NOT_FOUND,
-        "There is nothing here; GET /openapi.json says what there is.",
-    )
+async fn not_found() -> Response {
+    problem(StatusCode::NOT_FOUND, "Not found; see GET /openapi.json.")
 }
 
-/// Refuses a path with U+0000, which no name, id or text of a database has.
+/// Rejects a path with a NUL character: no name and no id has one.
 async fn plain_path(request: Request, next: Next) -> Response {
     if request.uri().path().contains("%00") {
-        return nowhere().await;
+        return not_found().await;
     }
     next.run(request).await
 }
 
-async fn not_so() -> Response {
-    problem(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "This route takes another method.",
+async fn method_not_allowed() -> Response {
+    problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.")
+}
+
+/// Returns the method and the pattern of the path of a request. A method or path that isn't known is the
+/// client's text, and not returned.
+fn route(method: &Method, matched: Option<&MatchedPath>) -> (&'static str, String) {
+    let method = match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    (
+        method,
+        matched.map_or("unmatched", MatchedPath::as_str).to_owned(),
     )
 }
 
-/// Headers of every answer (OWASP's REST and HTTP headers cheat sheets); a route's own stay.
+/// Traces a request, without its query, headers, body and the values in its path.
+async fn trace(request: Request, next: Next) -> Response {
+    let (method, route) = route(request.method(), request.extensions().get());
+    let span = tracing::debug_span!(
+        "request",
+        method,
+        route,
+        status = tracing::field::Empty,
+        elapsed_ms = tracing::field::Empty
+    );
+    let started = Instant::now();
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("status", response.status().as_u16());
+    span.record("elapsed_ms", started.elapsed().as_millis() as u64);
+    tracing::debug!(parent: &span, "request finished");
+    response
+}
+
+/// Adds security headers (OWASP's REST and HTTP headers cheat sheets); a route's own have precedence.
 async fn hardened(mut response: Response, https: bool) -> Response {
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
@@ -145,31 +178,31 @@ async fn hardened(mut response: Response, https: bool) -> Response {
     response
 }
 
-/// A problem document (RFC 9457).
+/// Returns a problem document (RFC 9457).
 pub(crate) fn problem(status: StatusCode, detail: &str) -> Response {
     refusal::refused(status, detail).map(Body::from)
 }
 
-/// What should not happen.
+/// Returns the response to an internal error.
 pub(crate) fn broken() -> Response {
     problem(
         StatusCode::INTERNAL_SERVER_ERROR,
-        "Something is broken here; the operator has been told.",
+        "Internal error; it has been reported to the operator.",
     )
 }
 
-/// Too much is under way.
+/// Returns the response of a server at its capacity.
 pub(crate) fn busy() -> Response {
     let mut response = problem(
         StatusCode::SERVICE_UNAVAILABLE,
-        "Too many people log in at once. Try again in a moment.",
+        "The server is busy. Try again in a moment.",
     );
     let headers = response.headers_mut();
     headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("2"));
     response
 }
 
-/// JSON.
+/// Returns a JSON response.
 pub(crate) fn json(status: StatusCode, value: &Value) -> Response {
     let mut response = Response::new(Body::from(value.to_string()));
     *response.status_mut() = status;
@@ -178,22 +211,22 @@ pub(crate) fn json(status: StatusCode, value: &Value) -> Response {
     response
 }
 
-/// The fields of a form or of a JSON object, each once, each a text. Wiped when they are dropped.
+/// The fields of a form or a JSON object: strings, without duplicates. Zeroized when dropped.
 pub(crate) struct Fields(BTreeMap<String, Zeroizing<String>>);
 
 impl Fields {
-    /// A field that has to be there.
+    /// Returns a required field.
     pub(crate) fn need(&self, name: &str) -> Result<&str, Response> {
         let missing = || {
             problem(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                &format!("The field `{name}` is missing."),
+                &format!("Missing field `{name}`."),
             )
         };
         self.get(name).ok_or_else(missing)
     }
 
-    /// A field that is there and not empty.
+    /// Returns a field, if it is present and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
@@ -202,7 +235,7 @@ impl Fields {
     }
 
     fn of_form(body: &[u8]) -> Result<Self, &'static str> {
-        std::str::from_utf8(body).map_err(|_| "The body is no UTF-8.")?;
+        std::str::from_utf8(body).map_err(|_| "The body is not valid UTF-8.")?;
         Self::of(
             url::form_urlencoded::parse(body)
                 .map(|(name, value)| Ok((name.into_owned(), value.into_owned()))),
@@ -212,7 +245,7 @@ impl Fields {
     fn of_json(body: &[u8]) -> Result<Self, &'static str> {
         let read: Result<Unambiguous, _> = serde_json::from_slice(body);
         let Ok(Unambiguous(Value::Object(object))) = read else {
-            return Err("The body is no JSON object in which each member stands once.");
+            return Err("The body is not a JSON object, or a member appears more than once.");
         };
         Self::of(
             object
@@ -220,7 +253,7 @@ impl Fields {
                 .filter(|(_, value)| !value.is_null())
                 .map(|(name, value)| match value {
                     Value::String(text) => Ok((name, text)),
-                    _ => Err("A field is no text."),
+                    _ => Err("Every field must be a string."),
                 }),
         )
     }
@@ -233,20 +266,20 @@ impl Fields {
             let (name, value) = pair?;
             let value = Zeroizing::new(value);
             if value.contains('\0') {
-                return Err("A field has a character that no text has (U+0000).");
+                return Err("A field contains a NUL character (U+0000).");
             }
             if fields.insert(name, value).is_some() {
-                return Err("A field stands twice.");
+                return Err("A field appears more than once.");
             }
             if fields.len() > MOST_FIELDS {
-                return Err("There are too many fields.");
+                return Err("Too many fields.");
             }
         }
         Ok(Self(fields))
     }
 }
 
-/// What a body is written in.
+/// Returns true if a body is a form, false if it is JSON.
 fn is_form(parts: &Parts) -> Option<bool> {
     let kind = parts.headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let kind = kind.split(';').next()?.trim().to_ascii_lowercase();
@@ -263,8 +296,7 @@ impl FromRequest<Shared> for Fields {
     async fn from_request(request: Request, state: &Shared) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let Some(is_form) = is_form(&parts) else {
-            let detail =
-                "The body has to be application/json or application/x-www-form-urlencoded.";
+            let detail = "Unsupported Content-Type; send application/json or application/x-www-form-urlencoded.";
             return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         };
         let request = Request::from_parts(parts, body);
@@ -272,7 +304,7 @@ impl FromRequest<Shared> for Fields {
         let body = body.map_err(|error| {
             problem(
                 error.status(),
-                "The body is longer than 16 kB, or broke off.",
+                "The body is longer than 16 kB, or incomplete.",
             )
         })?;
         let fields = if is_form {
@@ -284,7 +316,7 @@ impl FromRequest<Shared> for Fields {
     }
 }
 
-/// The fields of a form; nothing else is taken (RFC 6749 §3.2: parameters once).
+/// The fields of a form; JSON is rejected (RFC 6749 §3.2; parameters must not repeat).
 pub(crate) struct Form(pub(crate) Fields);
 
 impl FromRequest<Shared> for Form {
@@ -296,14 +328,14 @@ impl FromRequest<Shared> for Form {
             return Err(oauth::error(
                 StatusCode::BAD_REQUEST,
                 "invalid_request",
-                "the body has to be a form",
+                "unsupported Content-Type; send application/x-www-form-urlencoded",
             ));
         }
         let body = Bytes::from_request(Request::from_parts(parts, body), state).await;
         let body = body.map_err(|error| {
             problem(
                 error.status(),
-                "The body is longer than 16 kB, or broke off.",
+                "The body is longer than 16 kB, or incomplete.",
             )
         })?;
         let fields = Fields::of_form(&body);
@@ -326,7 +358,9 @@ impl FromRequestParts<Shared> for From {
             .headers
             .get(USER_AGENT)
             .and_then(|agent| agent.to_str().ok());
+        let (method, path) = route(&parts.method, parts.extensions.get());
         Ok(Self {
+            route: format!("{method} {path}"),
             client,
             tokens: Tokens::of(&parts.headers),
             device: device(agent.unwrap_or_default()),
@@ -334,7 +368,7 @@ impl FromRequestParts<Shared> for From {
     }
 }
 
-/// A device in words: what a person recognises in a list of their own.
+/// Describes a device, so that its user recognizes it in a list.
 fn device(agent: &str) -> String {
     let of = |known: &[(&str, &str)]| {
         let found = known.iter().find(|(mark, _)| agent.contains(mark));
@@ -360,6 +394,6 @@ fn device(agent: &str) -> String {
     match (browser, system) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => "an unknown device".to_owned(),
+        (None, None) => "Unknown device".to_owned(),
     }
 }

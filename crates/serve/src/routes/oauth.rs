@@ -20,7 +20,7 @@ use crate::{
     tokens::{Issued, PAGE, Unissued},
 };
 
-/// An error of RFC 6749 §5.2.
+/// Returns an error response (RFC 6749 §5.2).
 pub(super) fn error(status: StatusCode, code: &str, description: &str) -> Response {
     json(
         status,
@@ -32,12 +32,12 @@ fn bad(code: &str, description: &str) -> Response {
     error(StatusCode::BAD_REQUEST, code, description)
 }
 
-/// A client that is not known, or has another secret.
+/// Returns the response to an unknown client or an incorrect secret.
 fn no_client() -> Response {
     let mut response = error(
         StatusCode::UNAUTHORIZED,
         "invalid_client",
-        "the client is not known, or its secret is wrong",
+        "unknown client or incorrect secret",
     );
     response.headers_mut().insert(
         WWW_AUTHENTICATE,
@@ -59,10 +59,11 @@ fn issued(tokens: Result<Issued, Unissued>, app: &App) -> Response {
     }
 }
 
-/// Longer ids are no client's.
+/// The maximum length of a client id.
 const LONGEST_ID: usize = 128;
 
-/// The client's id and secret: by Basic, form-decoded (RFC 6749 §2.3.1), or in the form; not by both.
+/// Returns the client's id and secret: from Basic authentication, form-decoded (RFC 6749 §2.3.1), or from the
+/// form; not from both.
 fn credentials(headers: &HeaderMap, form: &Fields) -> Result<Option<(String, String)>, Response> {
     let in_form = form.get("client_id").zip(form.get("client_secret"));
     if in_form.is_some_and(|(id, _)| id.len() > LONGEST_ID) {
@@ -75,7 +76,7 @@ fn credentials(headers: &HeaderMap, form: &Fields) -> Result<Option<(String, Str
     if values.next().is_some() || form.get("client_secret").is_some() {
         return Err(bad(
             "invalid_request",
-            "the client authenticates in more than one way",
+            "the client uses more than one authentication method",
         ));
     }
     let read = || {
@@ -95,20 +96,20 @@ fn credentials(headers: &HeaderMap, form: &Fields) -> Result<Option<(String, Str
         Some((plain(id)?, plain(secret)?))
     };
     let (id, secret) = read().ok_or_else(no_client)?;
-    // No text of a database has U+0000.
+    // PostgreSQL stores no NUL characters.
     if id.len() > LONGEST_ID || id.contains('\0') {
         return Err(no_client());
     }
     if form.get("client_id").is_some_and(|named| named != id) {
         return Err(bad(
             "invalid_request",
-            "client_id is another than the one that authenticates",
+            "client_id does not match the authenticated client",
         ));
     }
     Ok(Some((id, secret)))
 }
 
-/// The client that calls; it has to authenticate.
+/// Authenticates the client.
 async fn client(
     app: &App,
     headers: &HeaderMap,
@@ -119,7 +120,7 @@ async fn client(
     app.client(&id, &secret, from).await?.ok_or_else(no_client)
 }
 
-/// A proof that was used before is none.
+/// Consumes a DPoP proof, if there is one; fails if it was used before.
 async fn first(app: &App, proof: Option<&Proof>) -> Result<(), Response> {
     let Some(proof) = proof else { return Ok(()) };
     let used = app
@@ -138,15 +139,15 @@ pub(super) async fn token(
 ) -> Result<Response, Response> {
     let kind = form
         .get("grant_type")
-        .ok_or_else(|| bad("invalid_request", "grant_type is missing"))?;
+        .ok_or_else(|| bad("invalid_request", "missing grant_type"))?;
     if !matches!(kind, "refresh_token" | "client_credentials") {
         return Err(bad(
             "unsupported_grant_type",
-            "refresh_token and client_credentials are supported",
+            "unsupported grant_type; use refresh_token or client_credentials",
         ));
     }
     if form.get("scope").is_some() {
-        return Err(bad("invalid_scope", "this server has no scopes"));
+        return Err(bad("invalid_scope", "scopes are not supported"));
     }
     let proven = bound(&app, &headers, "/oauth/token")
         .map_err(|error| bad("invalid_dpop_proof", &error.to_string()))?;
@@ -158,8 +159,8 @@ pub(super) async fn token(
     }
     let token = form
         .get("refresh_token")
-        .ok_or_else(|| bad("invalid_request", "refresh_token is missing"))?;
-    // The application's own pages have no client; whoever says a client's name has to prove it.
+        .ok_or_else(|| bad("invalid_request", "missing refresh_token"))?;
+    // Tokens of the login have no client; a request that names one has to authenticate.
     let client = match credentials(&headers, &form)? {
         Some((id, secret)) => Some(
             app.client(&id, &secret, &from)
@@ -177,13 +178,13 @@ pub(super) async fn token(
         }
         Ok(Err(_)) => Err(bad(
             "invalid_grant",
-            "the refresh token is not valid, was used, or is not this client's",
+            "the refresh token is invalid, already used, expired, or belongs to another client",
         )),
         Err(error) => Err(app.failed(&error)),
     }
 }
 
-/// `POST /oauth/introspect`: what is not a live access token is not told apart.
+/// `POST /oauth/introspect`: the same response to everything that is not an active access token.
 pub(super) async fn introspect(
     State(app): State<Shared>,
     headers: HeaderMap,
@@ -193,7 +194,7 @@ pub(super) async fn introspect(
     client(&app, &headers, &form, &from).await?;
     let token = form
         .get("token")
-        .ok_or_else(|| bad("invalid_request", "token is missing"))?;
+        .ok_or_else(|| bad("invalid_request", "missing token"))?;
     let found = if token.starts_with(PAGE) {
         None
     } else {
@@ -203,22 +204,22 @@ pub(super) async fn introspect(
     let Some(caller) = found else {
         return Ok(json(StatusCode::OK, &inactive));
     };
-    let mut told = json!({"active": true, "token_type": "Bearer"});
+    let mut claims = json!({"active": true, "token_type": "Bearer"});
     for claim in ["iss", "aud", "sub", "client_id", "iat", "exp", "jti", "cnf"] {
         if let Some(value) = caller.claims.get(claim) {
-            told[claim] = value.clone();
+            claims[claim] = value.clone();
         }
     }
-    if told.get("cnf").is_some() {
-        told["token_type"] = Value::from("DPoP");
+    if claims.get("cnf").is_some() {
+        claims["token_type"] = Value::from("DPoP");
     }
     if let Some(user) = caller.user {
-        told["username"] = user.name.into();
+        claims["username"] = user.name.into();
     }
-    Ok(json(StatusCode::OK, &told))
+    Ok(json(StatusCode::OK, &claims))
 }
 
-/// `POST /oauth/revoke`: an unknown token is answered as a known one (RFC 7009 §2.2).
+/// `POST /oauth/revoke`: the same response for unknown tokens (RFC 7009 §2.2).
 pub(super) async fn revoke(
     State(app): State<Shared>,
     headers: HeaderMap,
@@ -228,7 +229,7 @@ pub(super) async fn revoke(
     let client = client(&app, &headers, &form, &from).await?;
     let token = form
         .get("token")
-        .ok_or_else(|| bad("invalid_request", "token is missing"))?;
+        .ok_or_else(|| bad("invalid_request", "missing token"))?;
     app.revoke(token, &client.id)
         .await
         .map_err(|error| app.failed(&error))?;

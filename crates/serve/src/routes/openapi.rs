@@ -1,4 +1,4 @@
-//! What there is, for programs (OpenAPI 3.1) and for people.
+//! The documentation of the API: OpenAPI 3.1, and a page.
 
 use std::collections::BTreeMap;
 
@@ -9,33 +9,33 @@ use serde_json::{Map, Value, json};
 
 use super::{Shared, json, pages};
 
-/// One operation, in a line of the table below.
+/// An operation of the API.
 struct Operation {
     method: &'static str,
     path: &'static str,
     summary: &'static str,
-    /// Fields of the body, those with `?` may be left out.
+    /// Fields of the body; those with `?` are optional.
     fields: &'static [&'static str],
     takes: Takes,
     caller: Caller,
-    /// The status of success, and the name of its schema; empty for none.
+    /// The status of success, and the name of its schema, or empty for none.
     success: (u16, &'static str),
 }
 
-/// What a body is written in.
+/// The format of a body.
 #[derive(Clone, Copy, PartialEq)]
 enum Takes {
     Nothing,
     Both,
     Form,
-    /// CSV, or a JSON object a line.
+    /// CSV, or one JSON object per line.
     Lines,
 }
 
-/// Who may call.
+/// The callers of an operation.
 #[derive(Clone, Copy, PartialEq)]
 enum Caller {
-    Anybody,
+    Anyone,
     User,
     Client,
 }
@@ -47,8 +47,8 @@ const fn operation(method: &'static str, path: &'static str, summary: &'static s
         summary,
         fields: &[],
         takes: Takes::Nothing,
-        caller: Caller::Anybody,
-        success: (200, "Anything"),
+        caller: Caller::Anyone,
+        success: (200, "AnyValue"),
     }
 }
 
@@ -73,70 +73,70 @@ impl Operation {
 use Caller::{Client, User};
 use Takes::{Both, Form, Lines};
 
-/// All operations but the pages.
+/// All operations, without those of the pages.
 const OPERATIONS: &[Operation] = &[
-    operation("post", "/login", "Log in with a name and a password")
+    operation("post", "/login", "Log in with a username and a password")
         .takes(Both, &["username", "password"])
         .gives(200, "Tokens"),
-    operation("post", "/mfa/totp", "Log in: the second factor's code")
+    operation("post", "/mfa/totp", "Complete a login with an authenticator's code")
         .takes(Both, &["mfa_token", "code"])
         .gives(200, "Tokens"),
     operation(
         "post",
         "/mfa/recovery",
-        "Log in: a recovery code instead, which is used up",
+        "Complete a login with a recovery code, which is consumed",
     )
     .takes(Both, &["mfa_token", "code"])
     .gives(200, "Tokens"),
     operation(
         "post",
         "/register",
-        "Register an account; the answer is the same for names that are taken",
+        "Register an account. The response is the same if the name is taken",
     )
-    .takes(Both, &["username", "password", "mail?"])
+    .takes(Both, &["username", "password", "email?"])
     .gives(202, "Detail"),
-    operation("get", "/me", "Who one is")
+    operation("get", "/me", "The current user")
         .by(User)
         .gives(200, "Me"),
-    operation("get", "/me/sessions", "One's sessions").by(User),
-    operation("delete", "/me/sessions/{id}", "End a session of one's own")
+    operation("get", "/me/sessions", "The current user's sessions").by(User),
+    operation("delete", "/me/sessions/{id}", "End one of the current user's sessions")
         .by(User)
         .gives(204, ""),
     operation(
         "get",
         "/signed/me",
-        "Who one is, by a signed request (RFC 9421)",
+        "The current user, by a signed request (RFC 9421)",
     )
     .gives(200, "Me"),
     operation(
         "post",
         "/me/signers",
-        "Get a secret to sign requests with; it is shown once",
+        "Create a signing secret for requests (RFC 9421); it is shown once",
     )
     .takes(Both, &["password"])
     .by(User)
-    .gives(201, "Anything"),
+    .gives(201, "AnyValue"),
     operation(
         "post",
         "/me/signers/{id}/rotate",
-        "Get the next; this one ends in a day",
+        "Replace a signing secret; the old one expires in a day",
     )
     .takes(Both, &["password"])
     .by(User)
-    .gives(201, "Anything"),
-    operation("delete", "/me/signers/{id}", "End a secret")
+    .gives(201, "AnyValue"),
+    operation("delete", "/me/signers/{id}", "Revoke a signing secret")
         .by(User)
         .gives(204, ""),
-    operation("post", "/logout", "End this session and its tokens")
+    operation("post", "/logout", "End the current session and its tokens")
         .by(User)
         .gives(204, ""),
-    operation("post", "/logout/all", "End all sessions")
+    operation("post", "/logout/all", "End all sessions of the current user")
         .by(User)
         .gives(204, ""),
     operation(
         "post",
         "/password/change",
-        "Choose another password; ends all sessions",
+        "Change the password; ends all sessions",
     )
     .takes(Both, &["old_password", "new_password"])
     .by(User)
@@ -144,32 +144,32 @@ const OPERATIONS: &[Operation] = &[
     operation(
         "post",
         "/password/reset",
-        "Have a mail with a token sent, if there is such an account",
+        "Request a password-reset email",
     )
     .takes(Both, &["username"])
     .gives(202, "Detail"),
     operation(
         "post",
         "/password/reset/confirm",
-        "Choose a password by the mail's token; ends all sessions",
+        "Reset the password with the emailed token; ends all sessions",
     )
     .takes(Both, &["token", "password"])
     .gives(200, "Detail"),
     operation(
         "post",
         "/mfa/totp/enroll",
-        "Get a secret for an authenticator",
+        "Begin to set up an authenticator; returns its secret",
     )
     .takes(Both, &["password"])
     .by(User),
     operation(
         "post",
         "/mfa/totp/confirm",
-        "Confirm it by its first code; gives recovery codes, once",
+        "Confirm an authenticator with its first code; returns recovery codes, once",
     )
     .takes(Both, &["enroll_token", "code"])
     .by(User),
-    operation("post", "/mfa/totp/remove", "Remove the second factor")
+    operation("post", "/mfa/totp/remove", "Remove the authenticator")
         .takes(Both, &["password", "code"])
         .by(User)
         .gives(200, "Detail"),
@@ -177,23 +177,23 @@ const OPERATIONS: &[Operation] = &[
     operation(
         "post",
         "/passkeys/login/options",
-        "Log in with a passkey: what to hand to navigator.credentials.get",
+        "Begin a passkey login; returns options for navigator.credentials.get",
     ),
     #[cfg(feature = "passkeys")]
     operation(
         "post",
         "/passkeys/login",
-        "Log in with a passkey: its answer, as JSON in a text",
+        "Log in with a passkey; `credential` is the browser's response as a JSON string",
     )
     .takes(Both, &["token", "credential"])
     .gives(200, "Tokens"),
     #[cfg(feature = "passkeys")]
-    operation("get", "/passkeys", "One's passkeys").by(User),
+    operation("get", "/passkeys", "The current user's passkeys").by(User),
     #[cfg(feature = "passkeys")]
     operation(
         "post",
         "/passkeys/options",
-        "Add a passkey: for navigator.credentials.create; a code too, after ten minutes",
+        "Begin to add a passkey; returns options for navigator.credentials.create. If the user has a second factor, `code` is required ten minutes after the login",
     )
     .takes(Both, &["password", "code?"])
     .by(User),
@@ -201,16 +201,16 @@ const OPERATIONS: &[Operation] = &[
     operation(
         "post",
         "/passkeys",
-        "Add a passkey: its answer; gives recovery codes with the first factor, once",
+        "Add a passkey; `credential` is the browser's response as a JSON string. The first second factor returns recovery codes, once",
     )
     .takes(Both, &["token", "credential", "name?"])
     .by(User)
-    .gives(201, "Anything"),
+    .gives(201, "AnyValue"),
     #[cfg(feature = "passkeys")]
     operation(
         "post",
         "/passkeys/{id}/remove",
-        "Remove a passkey; a code too, after ten minutes",
+        "Remove a passkey. `code` is required ten minutes after the login",
     )
     .takes(Both, &["password", "code?"])
     .by(User)
@@ -218,80 +218,80 @@ const OPERATIONS: &[Operation] = &[
     operation(
         "post",
         "/oauth/token",
-        "Exchange a refresh token, or get a client's own token",
+        "Exchange a refresh token, or get a token for the client itself",
     )
     .takes(Form, &["grant_type", "refresh_token?"])
     .gives(200, "Tokens"),
     operation(
         "post",
         "/oauth/introspect",
-        "Ask whether an access token is live (RFC 7662)",
+        "Introspect an access token (RFC 7662)",
     )
     .takes(Form, &["token", "token_type_hint?"])
     .by(Client)
     .gives(200, "Introspection"),
-    operation("post", "/oauth/revoke", "End a token (RFC 7009)")
+    operation("post", "/oauth/revoke", "Revoke a token (RFC 7009)")
         .takes(Form, &["token", "token_type_hint?"])
         .by(Client)
         .gives(200, ""),
     operation(
         "get",
         "/.well-known/jwks.json",
-        "The keys that sign access tokens",
+        "The public keys of access tokens (RFC 7517)",
     ),
     operation(
         "get",
         "/.well-known/oauth-authorization-server",
-        "Metadata (RFC 8414)",
+        "Authorization server metadata (RFC 8414)",
     ),
-    operation("get", "/admin/users", "All accounts").by(User),
+    operation("get", "/admin/users", "List all accounts").by(User),
     operation(
         "post",
         "/admin/users",
-        "Add an account; with `admin` as `true`, an administrator's",
+        "Add an account; `admin` is `true` for an administrator",
     )
-    .takes(Both, &["username", "password", "mail?", "admin?"])
+    .takes(Both, &["username", "password", "email?", "admin?"])
     .by(User)
-    .gives(201, "Anything"),
+    .gives(201, "AnyValue"),
     operation(
         "post",
         "/admin/users/import",
-        "Import accounts with foreign hashes: CSV, or a JSON object a line",
+        "Import accounts with password hashes of other systems, as CSV or one JSON object per line",
     )
     .takes(Lines, &[])
     .by(User),
     operation(
         "post",
         "/admin/users/{name}/disable",
-        "Disable an account; its sessions end",
+        "Disable an account; ends its sessions",
     )
     .by(User)
     .gives(204, ""),
-    operation("post", "/admin/users/{name}/enable", "Enable it again")
+    operation("post", "/admin/users/{name}/enable", "Enable an account")
         .by(User)
         .gives(204, ""),
     operation(
         "post",
         "/admin/users/{name}/unlock",
-        "Let an account be tried again, as if nobody had failed on it",
+        "Unlock an account: reset its failed attempts",
     )
     .by(User)
     .gives(204, ""),
     operation(
         "post",
         "/admin/users/{name}/reset-factors",
-        "Take an account's passkeys, authenticator and recovery codes away; its sessions end",
+        "Remove an account's passkeys, authenticator and recovery codes; ends its sessions",
     )
     .by(User)
     .gives(204, ""),
-    operation("get", "/admin/audit", "What happened, the newest first").by(User),
+    operation("get", "/admin/audit", "The audit log, newest events first").by(User),
     operation(
         "get",
         "/admin/users/{name}/sessions",
-        "An account's sessions",
+        "List an account's sessions",
     )
     .by(User),
-    operation("delete", "/admin/users/{name}/sessions", "End them")
+    operation("delete", "/admin/users/{name}/sessions", "End all sessions of an account")
         .by(User)
         .gives(204, ""),
     operation(
@@ -301,29 +301,29 @@ const OPERATIONS: &[Operation] = &[
     )
     .takes(Both, &["name"])
     .by(User)
-    .gives(201, "Anything"),
-    operation("post", "/admin/keys/rotate", "Make the next signing key")
+    .gives(201, "AnyValue"),
+    operation("post", "/admin/keys/rotate", "Rotate the signing key")
         .by(User)
-        .gives(201, "Anything"),
-    operation("get", "/healthz", "Whether it lives"),
-    operation("get", "/readyz", "Whether the database answers"),
+        .gives(201, "AnyValue"),
+    operation("get", "/healthz", "Liveness"),
+    operation("get", "/readyz", "Readiness: the database responds"),
     operation(
         "get",
         "/metrics",
-        "Figures for Prometheus, from this machine alone",
+        "Metrics for Prometheus, from this machine only",
     )
     .gives(200, "text"),
     operation("get", "/openapi.json", "This document"),
-    operation("get", "/docs", "This document, for people").gives(200, "html"),
+    operation("get", "/docs", "This document as a page").gives(200, "html"),
     operation(
         "get",
         "/account",
-        "The pages: login, sessions, password, second factor",
+        "The account pages: login, sessions, password, second factors",
     )
     .gives(200, "html"),
 ];
 
-/// A text; no text has U+0000.
+/// Returns the schema of a string; none contains U+0000.
 fn text_schema(longest: u32) -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[^\\u0000]+$"})
 }
@@ -331,7 +331,7 @@ fn text_schema(longest: u32) -> Value {
 fn field_schema(name: &str) -> Value {
     match name {
         "grant_type" => json!({"type": "string", "enum": ["refresh_token", "client_credentials"]}),
-        "mail" => {
+        "email" => {
             json!({"type": "string", "pattern": "^[a-z0-9]{1,60}@[a-z0-9]{1,60}\\.[a-z]{2,10}$"})
         }
         "username" => json!({"type": "string", "minLength": 1, "maxLength": 254,
@@ -341,7 +341,7 @@ fn field_schema(name: &str) -> Value {
             schema["format"] = "password".into();
             schema
         }
-        // An authenticator's answer.
+        // An authenticator's response.
         "credential" => text_schema(12_000),
         _ => text_schema(1000),
     }
@@ -379,22 +379,22 @@ fn body(operation: &Operation) -> Value {
 fn responses(operation: &Operation) -> Value {
     let (status, schema) = operation.success;
     let success = match schema {
-        "" => json!({"description": "Done"}),
+        "" => json!({"description": "Success"}),
         "text" => {
-            json!({"description": "Done", "content": {"text/plain": {"schema": {"type": "string"}}}})
+            json!({"description": "Success", "content": {"text/plain": {"schema": {"type": "string"}}}})
         }
         "html" => {
-            json!({"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}})
+            json!({"description": "An HTML page", "content": {"text/html": {"schema": {"type": "string"}}}})
         }
         name => {
             let schema = json!({"$ref": format!("#/components/schemas/{name}")});
-            json!({"description": "Done", "content": {"application/json": {"schema": schema}}})
+            json!({"description": "Success", "content": {"application/json": {"schema": schema}}})
         }
     };
     let mut all = Map::new();
     all.insert(status.to_string(), success);
     let refused = json!({
-        "description": "Refused; the body says why. 429 and 503 say when to come back (Retry-After).",
+        "description": "An error. 429 and 503 have a Retry-After header.",
         "content": {
             "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
             "application/json": {"schema": {"$ref": "#/components/schemas/Error"}},
@@ -404,31 +404,31 @@ fn responses(operation: &Operation) -> Value {
     Value::Object(all)
 }
 
-/// The document.
+/// `GET /openapi.json`.
 pub(super) async fn document(State(app): State<Shared>) -> Response {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for operation in OPERATIONS {
-        let mut told = json!({
+        let mut described = json!({
             "summary": operation.summary,
             "operationId": format!("{} {}", operation.method, operation.path),
             "responses": responses(operation),
         });
         if operation.takes != Takes::Nothing {
-            told["requestBody"] = body(operation);
+            described["requestBody"] = body(operation);
         }
         match operation.caller {
-            Caller::Anybody => {}
-            Caller::User => told["security"] = json!([{"login": []}, {"token": []}]),
-            Caller::Client => told["security"] = json!([{"client": []}]),
+            Caller::Anyone => {}
+            Caller::User => described["security"] = json!([{"login": []}, {"token": []}]),
+            Caller::Client => described["security"] = json!([{"client": []}]),
         }
         let parameter = operation.path.split(['{', '}']).nth(1);
         if let Some(name) = parameter {
-            told["parameters"] = json!([{"name": name, "in": "path", "required": true, "schema": text_schema(1000)}]);
+            described["parameters"] = json!([{"name": name, "in": "path", "required": true, "schema": text_schema(1000)}]);
         }
         paths
             .entry(operation.path)
             .or_default()
-            .insert(operation.method.to_owned(), told);
+            .insert(operation.method.to_owned(), described);
     }
     let object = |properties: Value| json!({"type": "object", "properties": properties});
     let text = json!({"type": "string"});
@@ -438,23 +438,23 @@ pub(super) async fn document(State(app): State<Shared>) -> Response {
         "info": {
             "title": "Doorwarden",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Logins and tokens. Every failed login is answered alike.",
+            "description": "Logins and tokens. All failed logins get the same response.",
         },
         "servers": [{"url": app.issuer}],
         "paths": paths,
         "components": {
             "schemas": {
-                "Anything": {},
+                "AnyValue": {},
                 "Detail": object(json!({"detail": text})),
                 "Problem": object(json!({"type": text, "title": text, "status": number, "detail": text})),
                 "Error": object(json!({"error": text, "error_description": text})),
                 "Tokens": object(json!({"access_token": text, "token_type": text, "expires_in": number, "refresh_token": text})),
                 "Introspection": object(json!({"active": {"type": "boolean"}})),
-                "Me": object(json!({"sub": text, "username": text, "mail": {"type": ["string", "null"]},
+                "Me": object(json!({"sub": text, "username": text, "email": {"type": ["string", "null"]},
                     "admin": {"type": "boolean"}, "second_factor": {"type": "boolean"}, "created": number})),
             },
             "securitySchemes": {
-                // What Swagger UI's Authorize button fills in; the metadata of OAuth does not name it.
+                // For the Authorize button of Swagger UI; not in the OAuth metadata.
                 "login": {"type": "oauth2", "flows": {"password": {"tokenUrl": "/login", "refreshUrl": "/oauth/token", "scopes": {}}}},
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "client": {"type": "http", "scheme": "basic"},
@@ -494,7 +494,7 @@ impl Operation {
 
     fn caller(&self) -> &'static str {
         match self.caller {
-            Caller::Anybody => "anybody",
+            Caller::Anyone => "anyone",
             Caller::User if self.path.starts_with("/admin") => "administrators",
             Caller::User => "users",
             Caller::Client => "clients",

@@ -1,8 +1,8 @@
-//! Pages for people: made here. The only script is for passkeys, which need one.
+//! HTML pages, rendered on the server. The only script is for passkeys, which require one.
 //!
 //! A session is a cookie that scripts can't read and other sites can't send (`HttpOnly`,
-//! `SameSite=Strict`). Beside that, a form that another site sends is refused by its `Sec-Fetch-Site`
-//! and `Origin`, so that nobody is logged in as somebody else either.
+//! `SameSite=Strict`). In addition, forms of other sites are rejected by `Sec-Fetch-Site` and `Origin`, so
+//! that users can't be logged in as someone else either.
 
 use askama::Template;
 use axum::{
@@ -55,7 +55,7 @@ pub(super) fn routes() -> Router<Shared> {
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// A page.
+/// Renders a page.
 pub(super) fn shown(status: StatusCode, page: &impl Template) -> Response {
     let Ok(html) = page.render() else {
         return super::broken();
@@ -76,7 +76,7 @@ async fn style() -> Response {
     fixed(style, "text/css; charset=utf-8")
 }
 
-/// A file that comes with the pages.
+/// Returns a static file of the pages.
 fn fixed(text: &'static str, kind: &'static str) -> Response {
     let mut response = Response::new(text.into());
     let headers = response.headers_mut();
@@ -88,8 +88,7 @@ fn fixed(text: &'static str, kind: &'static str) -> Response {
     response
 }
 
-/// Lets forms of these pages through, and nobody else's (Fetch Metadata; where a browser is too old for
-/// it, Origin).
+/// Rejects forms of other sites (Fetch Metadata; for browsers too old for it, Origin).
 async fn only_own(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -107,12 +106,15 @@ async fn only_own(request: Request, next: Next) -> Response {
         },
     };
     if request.method() == Method::POST && !own {
-        return problem(StatusCode::FORBIDDEN, "The form comes from another site.");
+        return problem(
+            StatusCode::FORBIDDEN,
+            "The form was submitted from another site.",
+        );
     }
     next.run(request).await
 }
 
-/// The session's cookie: where there is TLS, one that no other host can set (RFC 6265bis §4.1.3.2).
+/// Returns the name of the session cookie: with TLS, one that no other host can set (RFC 6265bis §4.1.3.2).
 fn cookie_name(app: &App) -> &'static str {
     if app.issuer.starts_with("https://") {
         "__Host-session"
@@ -135,7 +137,7 @@ fn set_cookie(app: &App, headers: &mut HeaderMap, value: &str, seconds: i64) {
     }
 }
 
-/// Somebody who is logged in at the pages.
+/// A user who is logged in to the pages.
 struct Visitor {
     user: User,
     session: Session,
@@ -169,7 +171,7 @@ impl FromRequestParts<Shared> for Visitor {
     }
 }
 
-/// What an answer of the API says, for a page.
+/// Returns the status and the message of an API response, for a page.
 async fn words(response: Response) -> (StatusCode, String) {
     let status = response.status();
     let body = axum::body::to_bytes(response.into_body(), 64 * 1024)
@@ -179,10 +181,7 @@ async fn words(response: Response) -> (StatusCode, String) {
     let said = read["detail"]
         .as_str()
         .or(read["error_description"].as_str());
-    (
-        status,
-        said.unwrap_or("Something is broken here.").to_owned(),
-    )
+    (status, said.unwrap_or("Internal error.").to_owned())
 }
 
 #[derive(Template)]
@@ -224,18 +223,15 @@ async fn log_in(
         return login_form(
             &app,
             StatusCode::UNPROCESSABLE_ENTITY,
-            "Name and password are both needed.",
+            "Enter your username and password.",
             name,
         );
     }
-    match app
-        .log_in("POST /account/login", name, password, &from)
-        .await
-    {
+    match app.log_in(name, password, &from).await {
         Ok(Login::Wrong) => login_form(
             &app,
             StatusCode::UNAUTHORIZED,
-            "Name or password is wrong.",
+            "Incorrect username or password.",
             "",
         ),
         Ok(Login::SecondFactor(token, factors, device)) => {
@@ -257,7 +253,7 @@ async fn log_in(
     }
 }
 
-/// A refusal of the gate on the login's page, with its headers.
+/// Shows a denial by the gate on the login page, with its headers.
 async fn refusal(app: &App, refused: Response) -> Response {
     let retry = refused.headers().get(http::header::RETRY_AFTER).cloned();
     let (status, said) = words(refused).await;
@@ -270,7 +266,7 @@ async fn refusal(app: &App, refused: Response) -> Response {
     response
 }
 
-/// A new session, in the place of the one that this browser had before.
+/// Begins a session, in place of the one that this browser had.
 async fn entered(
     app: &App,
     proven: &Proven,
@@ -305,7 +301,7 @@ async fn entered(
         Err(Unissued::Outdated) => login_form(
             app,
             StatusCode::UNAUTHORIZED,
-            "Name or password is wrong.",
+            "Incorrect username or password.",
             "",
         ),
         Err(error) => app.failed(&error),
@@ -338,7 +334,7 @@ async fn second_half(
         Ok(_) => shown(
             StatusCode::UNAUTHORIZED,
             &FactorPage {
-                said: "The code is wrong, was used, or you took longer than five minutes.",
+                said: "That code is incorrect, already used, or has expired.",
                 token,
                 passkeys: app.takes_passkeys(),
             },
@@ -381,19 +377,24 @@ async fn register(State(app): State<Shared>, from: From, fields: Fields) -> Resp
         return register_form(
             &app,
             StatusCode::FORBIDDEN,
-            "Accounts are made by the operator here.",
+            "Registration is disabled; ask the operator for an account.",
             false,
             "",
         );
     }
     match app
-        .register(name, password, fields.get("mail").map(str::to_owned), &from)
+        .register(
+            name,
+            password,
+            fields.get("email").map(str::to_owned),
+            &from,
+        )
         .await
     {
         Ok(()) => register_form(
             &app,
             StatusCode::ACCEPTED,
-            "If the name was free, it is yours now.",
+            "If that name was available, your account has been created.",
             true,
             name,
         ),
@@ -419,7 +420,7 @@ async fn forgot(State(app): State<Shared>, from: From, fields: Fields) -> Respon
     let (status, said) = match app.ask_reset(name, &from).await {
         Ok(()) => (
             StatusCode::ACCEPTED,
-            "If there is such an account with a mail address, a mail is on its way.".to_owned(),
+            "If the account exists and has an email address, a password-reset email is being sent to it.".to_owned(),
         ),
         Err(refused) => words(refused).await,
     };
@@ -458,12 +459,12 @@ async fn reset(State(app): State<Shared>, from: From, fields: Fields) -> Respons
     let (status, said, done) = match app.reset(token, password, &from).await {
         Ok(true) => (
             StatusCode::OK,
-            "The password is changed. All sessions have ended.".to_owned(),
+            "Your password has been changed. All sessions have ended.".to_owned(),
             true,
         ),
         Ok(false) => (
             StatusCode::BAD_REQUEST,
-            "The link is not valid, was used, or is too old.".to_owned(),
+            "The link is invalid, already used, or has expired.".to_owned(),
             false,
         ),
         Err(refused) => {
@@ -489,7 +490,7 @@ struct Row {
     current: bool,
 }
 
-/// A factor that is being set up.
+/// An authenticator that is being set up.
 struct Enrolling {
     secret: String,
     link: String,
@@ -507,13 +508,13 @@ struct AccountPage {
     enrolling: Option<Enrolling>,
     codes: Vec<String>,
     sessions: Vec<Row>,
-    /// Whether there can be passkeys, and those that there are.
+    /// Whether passkeys are available, and the user's.
     takes_passkeys: bool,
     passkeys: Vec<Row>,
     least: usize,
 }
 
-/// How long ago, in words.
+/// Describes how long ago something was.
 fn ago(seconds: i64) -> String {
     let of =
         |count: i64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
@@ -597,7 +598,7 @@ async fn change(
         Ok(()) => login_form(
             &app,
             StatusCode::OK,
-            "The password is changed; log in with the new one.",
+            "Your password has been changed; log in with the new one.",
             &visitor.user.name,
         ),
         Err(refused) => said(&app, &visitor, refused).await,
@@ -643,7 +644,7 @@ async fn begin_enrolling(
     })
 }
 
-/// A QR code as SVG.
+/// Renders a QR code as SVG.
 fn picture(text: &str) -> Option<String> {
     let code = qrcode::QrCode::new(text).ok()?;
     let svg = code
@@ -675,7 +676,7 @@ async fn confirm(
                 &app,
                 &visitor,
                 StatusCode::OK,
-                "The second factor is set up.",
+                "The second factor has been added.",
                 None,
                 codes,
             )
@@ -706,7 +707,7 @@ async fn remove(
                 &app,
                 &visitor,
                 StatusCode::OK,
-                "The second factor is removed.",
+                "The second factor has been removed.",
                 None,
                 Vec::new(),
             )
@@ -718,7 +719,7 @@ async fn remove(
 
 async fn end_session(State(app): State<Shared>, visitor: Visitor, fields: Fields) -> Response {
     let id = fields.get("id").unwrap_or_default().to_owned();
-    // One that is no longer there has ended too.
+    // A session that no longer exists has ended too.
     match super::me::ended(&app, &visitor.user, id).await {
         Ok(_) => Redirect::to("/account").into_response(),
         Err(refused) => refused,
@@ -731,7 +732,7 @@ async fn log_out(
     fields: Result<Fields, Response>,
 ) -> Response {
     let (now, id, user) = (app.now(), visitor.session.id, visitor.user.id.clone());
-    // Whoever sends nothing means this session.
+    // Without fields, only this session ends.
     let everywhere = fields.is_ok_and(|fields| fields.get("everywhere").is_some());
     let ending = app.store.write(move |connection| match everywhere {
         true => tokens::end_all(connection, &user, now),
@@ -740,11 +741,7 @@ async fn log_out(
     if let Err(error) = ending.await {
         return app.failed(&error);
     }
-    let event = if everywhere {
-        "logout-everywhere"
-    } else {
-        "logout"
-    };
+    let event = if everywhere { "logout-all" } else { "logout" };
     app.audit(event, Some(&visitor.user.id), serde_json::json!({}));
     let mut response = Redirect::to("/account/login").into_response();
     set_cookie(&app, response.headers_mut(), "", 0);

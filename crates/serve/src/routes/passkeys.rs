@@ -1,4 +1,4 @@
-//! Passkeys: having one made, listing and removing them, logging in with one.
+//! Passkeys: adding, listing and removing them, logging in with one.
 
 use axum::{
     Router,
@@ -34,20 +34,20 @@ fn party(app: &App) -> Result<&Party, Response> {
     app.passkeys.as_ref().ok_or_else(|| {
         problem(
             StatusCode::NOT_FOUND,
-            "There are no passkeys here: the issuer has an address instead of a host name.",
+            "Passkeys are not available: the issuer is an IP address, not a host name.",
         )
     })
 }
 
-/// What a browser is asked, and the token of the question.
-fn question(token: &str, options: &Value) -> Response {
+/// Returns the options for a browser, and the token of the challenge.
+fn challenge(token: &str, options: &Value) -> Response {
     json(
         StatusCode::OK,
         &json!({"token": token, "publicKey": options}),
     )
 }
 
-/// Who changes passkeys: a user, the session, and what was sent.
+/// A request to change a user's passkeys.
 pub(super) struct Changing<'a> {
     pub(super) user: &'a User,
     pub(super) session: &'a Session,
@@ -56,25 +56,25 @@ pub(super) struct Changing<'a> {
 }
 
 impl Changing<'_> {
-    /// Asks for the password, and for the factors that there are.
-    async fn may(&self, app: &Shared, route: &'static str) -> Result<(), Response> {
+    /// Verifies the password, and the factors that the user has.
+    async fn authorize(&self, app: &Shared) -> Result<(), Response> {
         let password = self.fields.need("password")?;
         if !app
-            .password_is_right(route, self.user, password, self.from)
+            .password_is_right(self.user, password, self.from)
             .await?
         {
-            return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
+            return Err(problem(StatusCode::FORBIDDEN, "The password is incorrect."));
         }
         let code = self.fields.get("code");
         has_factors(app, self.user, self.session, code, self.from).await
     }
 }
 
-/// A login that is no older than this has just shown all its factors, in seconds.
+/// The age, in seconds, up to which a login counts as proof of all its factors.
 const JUST_NOW: i64 = 600;
 
-/// Whether whoever changes a factor has the ones that there are: the login was just now, or a code comes
-/// with it. Without one, a stolen session and a password would be enough to plant a factor for good.
+/// Verifies the existing factors before one is changed: the login is recent, or there is a code.
+/// Otherwise a stolen session and a password would be enough to add a factor permanently.
 async fn has_factors(
     app: &Shared,
     user: &User,
@@ -86,7 +86,8 @@ async fn has_factors(
         return Ok(());
     }
     let Some(code) = code.map(str::trim) else {
-        let detail = "This login is older than ten minutes: log in again, or send a code too.";
+        let detail =
+            "This login is older than ten minutes; log in again or send a second-factor code.";
         return Err(problem(StatusCode::FORBIDDEN, detail));
     };
     match app
@@ -94,14 +95,17 @@ async fn has_factors(
         .await?
     {
         true => Ok(()),
-        false => Err(problem(StatusCode::FORBIDDEN, "The code is wrong.")),
+        false => Err(problem(StatusCode::FORBIDDEN, "The code is incorrect.")),
     }
 }
 
-/// Begins a new passkey.
-pub(super) async fn asked(app: &Shared, by: &Changing<'_>) -> Result<Response, Response> {
+/// Returns the options for a new passkey.
+pub(super) async fn registration_options(
+    app: &Shared,
+    by: &Changing<'_>,
+) -> Result<Response, Response> {
     let (party, user) = (party(app)?, by.user);
-    by.may(app, "POST /passkeys/options").await?;
+    by.authorize(app).await?;
     let id = user.id.clone();
     let there = app
         .store
@@ -112,7 +116,7 @@ pub(super) async fn asked(app: &Shared, by: &Changing<'_>) -> Result<Response, R
     let token = app
         .wait_for("passkey", user, Some(asked.state), ENROLL_SECONDS)
         .await?;
-    Ok(question(token.expose(), &asked.options))
+    Ok(challenge(token.expose(), &asked.options))
 }
 
 /// `POST /passkeys/options`: what to hand to `navigator.credentials.create`.
@@ -128,12 +132,12 @@ async fn options(
         fields: &fields,
         from: &from,
     };
-    asked(&app, &by).await
+    registration_options(&app, &by).await
 }
 
-/// Keeps a passkey that was made; the user's other sessions end, which had none. Recovery codes come with
-/// the first factor.
-pub(super) async fn added(
+/// Stores a new passkey, and ends the user's other sessions, which had none. The first factor comes with
+/// recovery codes.
+pub(super) async fn register(
     app: &App,
     user: &User,
     session: &str,
@@ -141,16 +145,16 @@ pub(super) async fn added(
     from: &From,
 ) -> Result<(String, Vec<String>), Response> {
     let (token, answer) = (fields.need("token")?, fields.need("credential")?);
-    let name = fields.get("name").unwrap_or("A passkey");
+    let name = fields.get("name").unwrap_or("Passkey");
     let refused = |why: &str| problem(StatusCode::BAD_REQUEST, why);
     let waiting = app.waiting("passkey", token).await?;
     let state = waiting
         .filter(|waiting| waiting.user.id == user.id)
         .and_then(|waiting| waiting.data);
-    let state = state.ok_or_else(|| refused("The token is not valid, or you took too long."))?;
+    let state = state.ok_or_else(|| refused("The token is invalid or has expired."))?;
     let now = app.now();
     let made = party(app)?.made(&app.seal, &state, answer, user, name);
-    let made = made.map_err(|error| refused(&format!("Refused: {error}.")))?;
+    let made = made.map_err(|error| refused(&format!("Invalid passkey: {error}.")))?;
     let codes = second_factor::codes().map_err(|_| broken())?;
     let shown = made.shown();
     let (id, session, token) = (user.id.clone(), session.to_owned(), sha256(token));
@@ -170,7 +174,8 @@ pub(super) async fn added(
     });
     let Some(codes) = keeping.await.map_err(|error| app.failed(&error))? else {
         let most = passkeys::MOST;
-        let why = format!("The passkey is there already, or there are {most}; remove one first.");
+        let why =
+            format!("The passkey already exists, or you already have {most}; remove one first.");
         return Err(problem(StatusCode::CONFLICT, &why));
     };
     app.notify(user, "A passkey was added");
@@ -179,14 +184,14 @@ pub(super) async fn added(
     Ok((shown, codes))
 }
 
-/// `POST /passkeys`: keeps what the browser has made.
+/// `POST /passkeys`: stores a passkey that the browser has created.
 async fn add(
     State(app): State<Shared>,
     from: From,
     signed: Signed,
     fields: Fields,
 ) -> Result<Response, Response> {
-    let adding = added(&app, &signed.user, &signed.session.id, &fields, &from);
+    let adding = register(&app, &signed.user, &signed.session.id, &fields, &from);
     let (id, codes) = adding.await?;
     Ok(json(
         StatusCode::CREATED,
@@ -194,23 +199,23 @@ async fn add(
     ))
 }
 
-/// `GET /passkeys`: one's own.
+/// `GET /passkeys`.
 async fn list(State(app): State<Shared>, signed: Signed) -> Result<Response, Response> {
     let id = signed.user.id;
     let there = app
         .store
         .read(move |connection| passkeys::of_user(connection, &id));
     let there = there.await.map_err(|error| app.failed(&error))?;
-    let told = there.iter().map(|one| {
-        json!({"id": one.shown(), "name": one.name, "created": one.created, "used": one.used})
+    let listed = there.iter().map(|one| {
+        json!({"id": one.shown(), "name": one.name, "created": one.created, "last_used": one.used})
     });
-    Ok(json(StatusCode::OK, &Value::Array(told.collect())))
+    Ok(json(StatusCode::OK, &Value::Array(listed.collect())))
 }
 
 /// Removes a passkey.
-pub(super) async fn removed(app: &Shared, by: &Changing<'_>, id: &str) -> Result<(), Response> {
-    by.may(app, "POST /passkeys/{id}/remove").await?;
-    let none = || problem(StatusCode::NOT_FOUND, "There is no such passkey of yours.");
+pub(super) async fn delete(app: &Shared, by: &Changing<'_>, id: &str) -> Result<(), Response> {
+    by.authorize(app).await?;
+    let none = || problem(StatusCode::NOT_FOUND, "Passkey not found.");
     let id = BASE64.decode(id).map_err(|_| none())?;
     let owner = by.user.clone();
     let removing = app
@@ -239,8 +244,8 @@ async fn remove(
         fields: &fields,
         from: &from,
     };
-    removed(&app, &by, &id).await?;
-    let detail = json!({"detail": "The passkey is removed."});
+    delete(&app, &by, &id).await?;
+    let detail = json!({"detail": "The passkey has been removed."});
     Ok(json(StatusCode::OK, &detail))
 }
 
@@ -250,10 +255,10 @@ pub(super) async fn login_options(State(app): State<Shared>) -> Result<Response,
     let asked = party.ask().map_err(|error| app.failed(&error))?;
     let token = party.token(&asked.state);
     let token = token.map_err(|error| app.failed(&error))?;
-    Ok(question(&token, &asked.options))
+    Ok(challenge(&token, &asked.options))
 }
 
-/// `POST /passkeys/login`: the authenticator's answer.
+/// `POST /passkeys/login`: the authenticator's response.
 async fn login(
     State(app): State<Shared>,
     headers: HeaderMap,
@@ -265,6 +270,6 @@ async fn login(
     party(&app)?;
     let bound = credentials::bound(&app, &headers, PATH);
     let bound = bound.map_err(|error| credentials::no_proof(&error))?;
-    let login = app.passkey("POST /passkeys/login", token, answer, &from);
+    let login = app.passkey(token, answer, &from);
     Ok(credentials::ended(&app, login.await?, &from, bound).await)
 }

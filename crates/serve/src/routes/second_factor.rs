@@ -1,4 +1,4 @@
-//! The second factor: using it, getting one, giving it up.
+//! The second factor: using, adding and removing it.
 
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
@@ -29,7 +29,7 @@ async fn factor(
     Ok(credentials::ended(&app, login, &from, bound).await)
 }
 
-/// `POST /mfa/totp`: the token of a login and a code.
+/// `POST /mfa/totp`: completes a login with its token and a code.
 pub(super) async fn totp(
     State(app): State<Shared>,
     headers: HeaderMap,
@@ -39,7 +39,7 @@ pub(super) async fn totp(
     factor(app, headers, from, fields, Factor::Totp, "/mfa/totp").await
 }
 
-/// `POST /mfa/recovery`: the token of a login and a recovery code, which is used up.
+/// `POST /mfa/recovery`: completes a login with its token and a recovery code, which is consumed.
 pub(super) async fn recovery(
     State(app): State<Shared>,
     headers: HeaderMap,
@@ -57,16 +57,16 @@ pub(super) async fn recovery(
     .await
 }
 
-/// A factor that waits for its first code.
+/// A second factor that waits for its first code.
 pub(super) struct Enrolling {
     /// The secret in Base32.
     pub(super) secret: String,
-    /// The same as a link for authenticators.
+    /// The same, as a link for authenticators.
     pub(super) link: String,
     pub(super) token: Random,
 }
 
-/// Makes a secret for whoever knows the password and has no factor yet.
+/// Creates a secret for a user who proves the password and has no authenticator yet.
 pub(super) async fn enrolling(
     app: &App,
     user: &User,
@@ -74,11 +74,8 @@ pub(super) async fn enrolling(
     from: &From,
 ) -> Result<Enrolling, Response> {
     has_none(user)?;
-    if !app
-        .password_is_right("POST /mfa/totp/enroll", user, password, from)
-        .await?
-    {
-        return Err(problem(StatusCode::FORBIDDEN, "The password is wrong."));
+    if !app.password_is_right(user, password, from).await? {
+        return Err(problem(StatusCode::FORBIDDEN, "The password is incorrect."));
     }
     let secret = second_factor::secret().map_err(|_| broken())?;
     let sealed = app.seal.seal(&second_factor::purpose(&user.id), &secret);
@@ -112,7 +109,7 @@ pub(super) async fn enroll(
     ))
 }
 
-/// `POST /mfa/totp/confirm`: the first code; gives the recovery codes, once.
+/// `POST /mfa/totp/confirm`: verifies the first code; returns the recovery codes, once.
 pub(super) async fn confirm(
     State(app): State<Shared>,
     from: From,
@@ -124,18 +121,18 @@ pub(super) async fn confirm(
     Ok(json(StatusCode::OK, &json!({"recovery_codes": codes})))
 }
 
-/// A factor is replaced only by whoever still has it.
+/// Fails if the user has an authenticator: it is replaced only by removing it, which takes a code.
 fn has_none(user: &User) -> Result<(), Response> {
     match user.totp {
         None => Ok(()),
         Some(_) => Err(problem(
             StatusCode::CONFLICT,
-            "There is a second factor; remove it first.",
+            "A second factor is already set up; remove it first.",
         )),
     }
 }
 
-/// Keeps a factor whose first code is right; the user's other sessions end, which had none.
+/// Stores a factor whose first code is correct, and ends the user's other sessions, which had none.
 pub(super) async fn confirmed(
     app: &Shared,
     user: &User,
@@ -147,7 +144,7 @@ pub(super) async fn confirmed(
     let not_right = || {
         problem(
             StatusCode::BAD_REQUEST,
-            "The code is wrong, or the secret has become too old.",
+            "The code is incorrect, or the secret has expired.",
         )
     };
     let waiting = app.waiting("enroll", token).await?;
@@ -156,10 +153,7 @@ pub(super) async fn confirmed(
         .and_then(|waiting| waiting.data);
     let sealed = sealed.ok_or_else(not_right)?;
     let (account, tried) = (format!("enroll:{}", user.id), format!("{}:{code}", user.id));
-    let entry = app
-        .door
-        .admit("POST /mfa/totp/confirm", &account, &tried, from)
-        .await?;
+    let entry = app.door.admit(&account, &tried, from).await?;
     let secret = match app.seal.open(&second_factor::purpose(&user.id), &sealed) {
         Ok(secret) => secret,
         Err(error) => {
@@ -195,7 +189,7 @@ pub(super) async fn confirmed(
     Ok(codes)
 }
 
-/// `POST /mfa/totp/remove`: for whoever knows the password and has the factor still.
+/// `POST /mfa/totp/remove`: takes the password and a code.
 pub(super) async fn remove(
     State(app): State<Shared>,
     from: From,
@@ -206,7 +200,7 @@ pub(super) async fn remove(
     removed(&app, &signed.user, password, code, &from).await?;
     Ok(json(
         StatusCode::OK,
-        &json!({"detail": "The second factor is removed."}),
+        &json!({"detail": "The second factor has been removed."}),
     ))
 }
 
@@ -218,11 +212,8 @@ pub(super) async fn removed(
     code: &str,
     from: &From,
 ) -> Result<(), Response> {
-    let wrong = || problem(StatusCode::FORBIDDEN, "The password or the code is wrong.");
-    if !app
-        .password_is_right("POST /mfa/totp/remove", user, password, from)
-        .await?
-    {
+    let wrong = || problem(StatusCode::FORBIDDEN, "The password or code is incorrect.");
+    if !app.password_is_right(user, password, from).await? {
         return Err(wrong());
     }
     if !app

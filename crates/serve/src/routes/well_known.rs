@@ -1,4 +1,4 @@
-//! What clients look up: keys (RFC 7517) and metadata (RFC 8414).
+//! Keys (RFC 7517) and metadata (RFC 8414).
 
 use axum::{extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
@@ -19,8 +19,8 @@ pub(super) async fn jwks(State(app): State<Shared>) -> Response {
     cacheable(json(StatusCode::OK, &app.keys.public(app.now())))
 }
 
-/// `GET /.well-known/oauth-authorization-server`. The login is the application's own and no grant, so
-/// it does not stand here.
+/// `GET /.well-known/oauth-authorization-server`. The login is the application's own and not a grant, so it
+/// is not listed.
 pub(super) async fn metadata(State(app): State<Shared>) -> Response {
     let issuer = &app.issuer;
     let at = |path: &str| format!("{issuer}{path}");

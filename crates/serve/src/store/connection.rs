@@ -4,9 +4,9 @@
 use bytes::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
-use super::postgres::Link;
+use super::{postgres::Link, sqlite::Database};
 
-/// Why a query failed. Never with its values: they may be secrets.
+/// Why a query failed. Without its values, which may be secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// SQLite's reason.
@@ -15,15 +15,15 @@ pub enum QueryError {
     /// PostgreSQL's reason.
     #[error("{}", said(.0))]
     Postgres(#[from] tokio_postgres::Error),
-    /// PostgreSQL does not answer.
-    #[error("PostgreSQL did not answer within {} s", super::postgres::LONGEST.as_secs())]
+    /// PostgreSQL does not respond.
+    #[error("PostgreSQL did not respond within {} s", super::postgres::LONGEST.as_secs())]
     Slow,
     /// PostgreSQL can't be reached.
-    #[error("PostgreSQL is away: {0}")]
+    #[error("PostgreSQL is unavailable: {0}")]
     Away(String),
 }
 
-/// What PostgreSQL says without the detail, which quotes values.
+/// Returns PostgreSQL's message without the detail, which quotes values.
 pub(super) fn said(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(error) => format!("{} ({})", error.message(), error.code().code()),
@@ -31,17 +31,17 @@ pub(super) fn said(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// What a query comes to.
+/// The result of a query.
 pub(crate) type Queried<T> = Result<T, QueryError>;
 
 /// A connection; one thread at a time uses it.
 pub(crate) enum Connection {
-    Sqlite(rusqlite::Connection),
+    Sqlite(Database),
     Postgres(Link),
 }
 
 impl Connection {
-    /// Runs a statement; says how many rows it changed.
+    /// Runs a statement; returns the number of changed rows.
     pub(crate) fn execute(&self, query: &str, parameters: &[Value]) -> Queried<usize> {
         match self {
             Self::Sqlite(sqlite) => {
@@ -52,7 +52,7 @@ impl Connection {
         }
     }
 
-    /// The first row, if there is one.
+    /// Returns the first row, if there is one.
     pub(crate) fn first<T>(
         &self,
         query: &str,
@@ -74,7 +74,7 @@ impl Connection {
         }
     }
 
-    /// All rows.
+    /// Returns all rows.
     pub(crate) fn all<T>(
         &self,
         query: &str,
@@ -112,7 +112,7 @@ impl Connection {
         }
     }
 
-    /// Begins to write, alone: in PostgreSQL by a lock that all nodes take.
+    /// Begins to write exclusively: in PostgreSQL with a lock that all nodes take.
     pub(super) fn begin(&self) -> Queried<()> {
         match self {
             Self::Sqlite(_) => self.batch("BEGIN IMMEDIATE"),
@@ -120,7 +120,7 @@ impl Connection {
         }
     }
 
-    /// Whether a transaction is open still; an error may have ended it.
+    /// Returns true if the transaction is still open; an error may have ended it.
     pub(super) fn is_within(&self) -> bool {
         match self {
             Self::Sqlite(sqlite) => !sqlite.is_autocommit(),
@@ -128,7 +128,7 @@ impl Connection {
         }
     }
 
-    /// Commits what was begun.
+    /// Commits the transaction.
     pub(super) fn commit(&self) -> Queried<()> {
         match self {
             Self::Sqlite(_) => self.batch("COMMIT"),
@@ -136,7 +136,7 @@ impl Connection {
         }
     }
 
-    /// Runs a job; an error takes back what it did, and nothing else.
+    /// Runs a job; an error rolls back its own changes, and nothing else.
     pub(super) fn within_savepoint<T>(&self, job: impl FnOnce(&Self) -> Queried<T>) -> Queried<T> {
         self.batch("SAVEPOINT job")?;
         let done = job(self);
@@ -229,7 +229,7 @@ impl ToSql for Value {
             (Self::Integer(number), &Type::INT8) => number.to_sql(kind, out),
             (Self::Text(text), &Type::TEXT) => text.to_sql(kind, out),
             (Self::Bytes(bytes), &Type::BYTEA) => bytes.to_sql(kind, out),
-            _ => Err(format!("a parameter is no {kind}").into()),
+            _ => Err(format!("a parameter is not of type {kind}").into()),
         }
     }
 

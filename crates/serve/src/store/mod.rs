@@ -1,9 +1,9 @@
 //! The database: SQLite in the data directory, or PostgreSQL for several nodes.
 //!
-//! One thread writes. What waits is written in one transaction, so that many writes share one
-//! `fsync`; each is acknowledged after it, and survives a crash from then on. Reads run beside it, each
-//! on a connection of its own. In PostgreSQL the transaction begins by taking a lock that all nodes
-//! share: nothing changes there either between what a job reads and what it writes.
+//! One thread writes. Waiting writes are grouped into one transaction, so that many share one `fsync`; each
+//! is acknowledged after it, and survives a crash from then on. Reads run in parallel, each on its own
+//! connection. In PostgreSQL the transaction begins by taking a lock that all nodes share: there, too,
+//! nothing changes between what a job reads and what it writes.
 
 mod connection;
 mod postgres;
@@ -35,25 +35,25 @@ pub(crate) use connection::{Connection, Parameter, Queried, Row, params};
 
 use crate::Config;
 
-/// Writes that share one transaction at most; more would make the first of them wait.
+/// The maximum number of writes in one transaction; more would delay the first of them.
 const GROUP: usize = 256;
 
-/// For so long writes are added to a transaction; its first waits for all of them.
+/// How long writes are added to a transaction; the first of them waits for all.
 const GATHERED: Duration = Duration::from_millis(200);
 
-/// Writes that may wait; who comes after them waits outside, and what is only told is left out.
+/// The maximum number of queued writes; further ones wait for a place, and posted ones are dropped.
 const WAITING: usize = 4096;
 
-/// Connections that read.
+/// The number of connections that read.
 const READERS: usize = 4;
 
-/// The steps from one version of the tables to the next; the version is how many were taken.
+/// The steps from one version of the tables to the next; the version is the number of steps applied.
 const MIGRATIONS: [&str; 2] = [include_str!("tables-1.sql"), include_str!("tables-2.sql")];
 
-/// What the database can't do.
+/// Why a database operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It can't be opened.
+    /// The database can't be opened.
     #[error("failed to open the database {place}: {reason}")]
     Open {
         /// Its file, or its name and its host.
@@ -61,9 +61,9 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
-    /// It was written by a newer version.
+    /// The database was written by a newer version.
     #[error(
-        "failed to open the database {place}: it is of version {found}, and this program knows {known}; use the newer program, or its backup beside it"
+        "failed to open the database {place}: its version is {found}, and this program supports {known}; use the newer program, or the backup next to the database"
     )]
     Newer {
         /// Its file, or its name and its host.
@@ -74,13 +74,13 @@ pub enum StoreError {
         known: i64,
     },
     /// A query failed.
-    #[error("failed to ask the database: {0}")]
+    #[error("failed to query the database: {0}")]
     Query(#[from] QueryError),
-    /// What was written was not committed.
-    #[error("failed to write: {0}")]
+    /// The transaction was not committed.
+    #[error("failed to write to the database: {0}")]
     Uncommitted(String),
-    /// Nothing was written: the database is away, or the program ends.
-    #[error("failed to write: the database is away or closed")]
+    /// Nothing was written: the database is unavailable, or the program shuts down.
+    #[error("failed to write: the database is unavailable or closed")]
     Closed,
 }
 
@@ -93,8 +93,8 @@ pub(crate) struct Store {
     readers: Arc<Readers>,
 }
 
-/// Connections that read. Who reads waits for one here, and not on a thread: threads that wait are what
-/// a connection would need to come back.
+/// Connections that read. Readers wait for one here and not on a thread, which a connection needs to be
+/// returned.
 struct Readers {
     free: Mutex<Vec<Connection>>,
     places: Semaphore,
@@ -106,7 +106,7 @@ impl Readers {
     }
 }
 
-/// A connection that comes back when it is dropped.
+/// A connection that is returned when dropped.
 struct Reader(Arc<Readers>, Option<Connection>);
 
 impl Drop for Reader {
@@ -159,8 +159,8 @@ impl Store {
         })
     }
 
-    /// Writes; comes back when it is on the disk. An error of the closure takes back what it did,
-    /// and nothing else.
+    /// Writes; returns when it is on disk. An error of the closure rolls back its own changes, and nothing
+    /// else.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> Queried<T> + Send + 'static,
@@ -174,7 +174,7 @@ impl Store {
                     (Err(error), _) => Err(StoreError::Query(error)),
                     (_, Err(reason)) => Err(StoreError::Uncommitted(reason)),
                 };
-                // Whoever asked may be gone; it is written all the same.
+                // The caller may be gone; it is written all the same.
                 let _ = tell.send(done);
             })
         });
@@ -182,8 +182,7 @@ impl Store {
         told.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Writes with the others, and does not wait for it: for what is told and not promised. `failed` hears
-    /// of it, where it was not written.
+    /// Writes without waiting, for what need not be acknowledged. `failed` is called if it was not written.
     pub(crate) fn post(
         &self,
         job: impl FnOnce(&Connection) -> Queried<()> + Send + 'static,
@@ -200,16 +199,16 @@ impl Store {
             })
         });
         if self.jobs.try_send(job).is_err() {
-            failed(&"too much waits to be written");
+            failed(&"the write queue is full");
         }
     }
 
-    /// Comes back when what was posted before is on the disk.
+    /// Returns when everything posted before is on disk.
     pub(crate) async fn flush(&self) -> Result<(), StoreError> {
         self.write(|_| Ok(())).await
     }
 
-    /// Reads, on a thread that may wait.
+    /// Reads, on a thread that may block.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> Queried<T> + Send + 'static,
@@ -226,7 +225,7 @@ impl Store {
     }
 }
 
-/// The writing thread: takes what waits, writes it in one transaction, and tells.
+/// Runs the writing thread: writes queued jobs in transactions, and acknowledges them.
 fn write_all(connection: &Connection, mut waiting: Receiver<Job>) {
     while let Some(first) = waiting.blocking_recv() {
         let begun = connection.begin();
@@ -237,28 +236,28 @@ fn write_all(connection: &Connection, mut waiting: Receiver<Job>) {
         });
         let mut jobs = std::iter::once(first).chain(more.take(GROUP - 1));
         if begun.is_err() {
-            // Dropped, they tell that nothing was written.
+            // Dropped, they report that nothing was written.
             jobs.for_each(drop);
             continue;
         }
         let mut told: Vec<Done> = Vec::new();
         let whole = jobs.try_for_each(|job| {
-            // Outside of the transaction a job would be committed by itself and told to have failed: where
-            // the last job's error has ended it, the rest is dropped, which tells that.
+            // Outside of the transaction a job would be committed by itself and reported as failed: if the
+            // last job's error has ended it, the rest is dropped, which reports that.
             if !connection.is_within() {
                 return Some(());
             }
-            // One that panics leaves its savepoint open: nothing of the group can be told apart from it.
+            // A job that panics leaves its savepoint open: the group can't be separated from it.
             let done = catch_unwind(AssertUnwindSafe(|| job(connection))).ok()?;
             told.push(done);
             Some(())
         });
         let committed = match whole {
             Some(()) => connection.commit().map_err(|error| error.to_string()),
-            None => Err("another write failed in an unforeseen way".to_owned()),
+            None => Err("another write of the same transaction panicked".to_owned()),
         };
         if committed.is_err() {
-            // What could not be committed is taken back; an error here says that there is nothing.
+            // An error here means that there is nothing to roll back.
             let _ = connection.batch("ROLLBACK");
         }
         for tell in told {

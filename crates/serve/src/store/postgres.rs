@@ -1,4 +1,4 @@
-//! PostgreSQL, for several nodes: a schema of its own, and one writer at a time over all of them.
+//! PostgreSQL, for several nodes: its own schema, and one writer at a time across all nodes.
 
 use std::{
     cell::{Cell, RefCell},
@@ -21,19 +21,19 @@ use super::{
     connection::{Queried, QueryError, Value, said},
 };
 
-/// The longest that an answer may take.
+/// The timeout of a query.
 pub(super) const LONGEST: Duration = Duration::from_secs(12);
 
-/// The longest that a statement may take, or wait for the lock: it fails there before it is given up here.
+/// The server-side timeout of a statement or a lock: it fails there before it times out here.
 const STATEMENT: Duration = Duration::from_secs(10);
 
-/// A node that hangs in a transaction is cut off after this, so that those who wait for it can write.
+/// A node that hangs in a transaction is disconnected after this, so that others can write.
 const HANGING: Duration = Duration::from_secs(5);
 
-/// The lock that writers take, by a number that nobody else's is: "doorward".
+/// The advisory lock of writers: "doorward" as a number.
 const WRITERS: i64 = 0x646f_6f72_7761_7264;
 
-/// Where a database is, and how it is spoken to.
+/// The address of a database, and how to connect to it.
 pub(super) struct Place {
     config: Config,
     tls: MakeRustlsConnect,
@@ -41,16 +41,16 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Reads a URL. Passwords and hashes cross no network unencrypted, unless `danger_plain`.
+    /// Reads a URL. Hashes don't cross a network unencrypted, unless `danger_plain`.
     pub(super) fn parse(url: &str, danger_plain: bool) -> Result<Self, StoreError> {
         let failed = |place: &str, reason: String| StoreError::Open {
             place: place.to_owned(),
             reason,
         };
-        // What the parser says may quote a part of the URL, and there is a password in it.
+        // The parser's error may quote a part of the URL, which has a password.
         let read = url.parse::<Config>();
         let mut config = read.map_err(|_| {
-            let form = "it takes postgres://NAME:PASSWORD@HOST/DATABASE";
+            let form = "invalid URL; it must be postgres://NAME:PASSWORD@HOST/DATABASE";
             failed("of `database`", form.into())
         })?;
         let hosts = config.get_hosts().iter().map(|host| match host {
@@ -66,19 +66,19 @@ impl Place {
         let here = config.get_hosts().iter().all(is_here)
             && addresses.iter().all(std::net::IpAddr::is_loopback);
         if here && config.get_ssl_mode() == SslMode::Prefer {
-            // Nobody listens in between, and its certificate is often its own.
+            // Loopback can't be eavesdropped, and the server's certificate is often self-signed.
             config.ssl_mode(SslMode::Disable);
         }
         if !here && !danger_plain {
             if config.get_ssl_mode() == SslMode::Disable {
-                let reason = "without TLS passwords' hashes would cross a network; leave sslmode out, or set `danger_plain_database = true`";
+                let reason = "without TLS, password hashes would cross a network unencrypted; remove sslmode, or set `danger_plain_database = true`";
                 return Err(failed(&shown, reason.into()));
             }
             config.ssl_mode(SslMode::Require);
         }
         config
             .application_name("doorwarden")
-            // A replica may be behind: what has ended would open there.
+            // A replica may lag behind: revoked sessions would still be valid there.
             .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .connect_timeout(LONGEST / 2)
             .tcp_user_timeout(LONGEST);
@@ -91,7 +91,7 @@ impl Place {
         })
     }
 
-    /// Connects; also a server that takes the connection and says nothing is given up.
+    /// Connects; times out also if a server accepts the connection and does not respond.
     async fn connect(&self) -> Queried<Client> {
         let connecting = timeout(LONGEST, self.connected());
         connecting.await.map_err(|_| QueryError::Slow)?
@@ -101,7 +101,7 @@ impl Place {
         let away = |error: tokio_postgres::Error| QueryError::Away(said(&error));
         let client = if self.config.get_ssl_mode() == SslMode::Disable {
             let (client, talking) = self.config.connect(NoTls).await.map_err(away)?;
-            // How it ends, the client tells at its next question.
+            // If it ends, the client's next query fails.
             tokio::spawn(async move { drop(talking.await) });
             client
         } else {
@@ -120,7 +120,7 @@ impl Place {
     }
 }
 
-/// Whether a host is this machine.
+/// Returns true if a host is this machine.
 fn is_here(host: &Host) -> bool {
     match host {
         Host::Unix(_) => true,
@@ -133,7 +133,7 @@ fn is_here(host: &Host) -> bool {
     }
 }
 
-/// Brings a database up to date, and comes back with a connection that writes and some that read.
+/// Migrates a database; returns a connection that writes and some that read.
 pub(super) async fn open(place: Place, readers: usize) -> Result<(Link, Vec<Link>), StoreError> {
     let place = Arc::new(place);
     let failed = |error: QueryError| StoreError::Open {
@@ -155,12 +155,12 @@ pub(super) async fn open(place: Place, readers: usize) -> Result<(Link, Vec<Link
     ))
 }
 
-/// A connection, which is made anew where it has broken. Used by threads that may wait.
+/// A connection that reconnects after a failure. Used by threads that may block.
 pub(crate) struct Link {
     place: Arc<Place>,
     runtime: Handle,
     client: RefCell<Option<Open>>,
-    /// Whether a transaction was begun and nothing has gone wrong with it as a whole.
+    /// Whether a transaction is open and has not failed as a whole.
     within: Cell<bool>,
 }
 
@@ -184,7 +184,7 @@ impl Link {
             .runtime
             .block_on(async { timeout(LONGEST, asked).await });
         if answered.is_err() {
-            // What it is still doing is not known: it is spoken to no more.
+            // Its state is unknown: it is not used again.
             self.client.replace(None);
             self.within.set(false);
         }
@@ -201,9 +201,9 @@ impl Link {
             return Ok(client);
         }
         if self.within.replace(false) {
-            // Elsewhere the rest of a transaction would stand by itself.
+            // On a new connection the rest of a transaction would be committed by itself.
             self.client.replace(None);
-            return Err(QueryError::Away("the connection broke".into()));
+            return Err(QueryError::Away("the connection was lost".into()));
         }
         let opened = Open::new(self.runtime.block_on(self.place.connect())?);
         let client = Arc::clone(&opened.client);
@@ -211,7 +211,7 @@ impl Link {
         Ok(client)
     }
 
-    /// Queries are few and written here: each is prepared once.
+    /// Prepares a statement, once each: they are few and constant.
     fn prepared(&self, client: &Client, query: &str) -> Queried<Statement> {
         let known = self
             .client
@@ -245,7 +245,7 @@ impl Link {
         let client = self.client()?;
         let ran = self.wait(client.batch_execute(queries));
         if ran.is_err() {
-            // Savepoints that can't be taken or given back: the whole of it is not to be committed.
+            // Savepoints that can't be taken or released: nothing of the transaction may be committed.
             self.within.set(false);
         }
         ran
@@ -253,12 +253,12 @@ impl Link {
 
     pub(super) fn begin(&self) -> Queried<()> {
         self.within.set(false);
-        // What is read has to be of after the lock, whatever the server's default is.
+        // Reads have to see the state after the lock, whatever the server's default is.
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
         let begun = self.batch(&format!("{begin}; SELECT pg_advisory_xact_lock({WRITERS})"));
         match &begun {
             Ok(()) => self.within.set(true),
-            // A lock that did not come leaves the transaction open: it ends with the connection.
+            // A lock timeout leaves the transaction open: it ends with the connection.
             Err(_) => drop(self.client.replace(None)),
         }
         begun
@@ -269,9 +269,9 @@ impl Link {
     }
 
     pub(super) fn commit(&self) -> Queried<()> {
-        // COMMIT of what has failed is answered as if it were one.
+        // COMMIT of a failed transaction succeeds, as a rollback.
         if !self.within.get() {
-            return Err(QueryError::Away("the transaction broke off".into()));
+            return Err(QueryError::Away("the transaction was aborted".into()));
         }
         let committed = self.batch("COMMIT");
         self.within.set(false);
@@ -283,7 +283,7 @@ fn references(parameters: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
     parameters.iter().map(|value| value as _).collect()
 }
 
-/// The same tables as SQLite's.
+/// Translates the tables from SQLite.
 fn translated(tables: &str) -> String {
     tables
         .replace(" INTEGER", " BIGINT")
@@ -291,8 +291,7 @@ fn translated(tables: &str) -> String {
         .replace(") STRICT;", ");")
 }
 
-/// Takes the steps that are missing, in one transaction; what there was before is kept in a schema
-/// beside it.
+/// Applies the missing steps, in one transaction; a backup is kept in another schema.
 async fn migrate(client: &mut Client, shown: &str) -> Result<(), StoreError> {
     let failed = |error: tokio_postgres::Error| StoreError::Open {
         place: shown.to_owned(),
@@ -303,7 +302,7 @@ async fn migrate(client: &mut Client, shown: &str) -> Result<(), StoreError> {
         .isolation_level(IsolationLevel::ReadCommitted)
         .start();
     let transaction = transaction.await.map_err(failed)?;
-    // Bringing much along takes its time, and another node waits for it.
+    // Migrating much data takes time, and another node waits for it.
     let begin = format!(
         "SET LOCAL statement_timeout TO 0; SET LOCAL lock_timeout TO 0; SELECT pg_advisory_xact_lock({WRITERS}); CREATE SCHEMA IF NOT EXISTS doorwarden; \
          CREATE TABLE IF NOT EXISTS version (version BIGINT NOT NULL)"

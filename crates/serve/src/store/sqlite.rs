@@ -2,7 +2,9 @@
 
 use std::{
     fs, io,
+    ops::Deref,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -10,15 +12,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{MIGRATIONS, StoreError};
 
-/// How long another process (the command line beside the server) may hold the database.
+/// How long another process (the command line while a server runs) may hold the database.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Opens the database of a directory and brings it up to date: a connection that writes, and some that
-/// read.
-pub(super) fn open(
-    folder: &Path,
-    readers: usize,
-) -> Result<(Connection, Vec<Connection>), StoreError> {
+/// Opens the database of a directory and migrates it: a connection that writes, and some that read.
+pub(super) fn open(folder: &Path, readers: usize) -> Result<(Database, Vec<Database>), StoreError> {
     let path = folder.join("doorwarden.sqlite3");
     let failed = |reason: String| StoreError::Open {
         place: path.display().to_string(),
@@ -26,7 +24,7 @@ pub(super) fn open(
     };
     private_file(&path).map_err(|error| failed(error.to_string()))?;
     let writer = connect(&path, false).map_err(|error| failed(error.to_string()))?;
-    // A server and a command line that begin at once: the second finds nothing left to do.
+    // If a server and a command line start at once, the second finds nothing left to migrate.
     let lock = fs::File::create(folder.join("doorwarden.lock"));
     let lock = lock.and_then(|file| file.lock().map(|()| file));
     let _lock = lock.map_err(|error| failed(error.to_string()))?;
@@ -36,25 +34,54 @@ pub(super) fn open(
     Ok((writer, readers.map_err(|error| failed(error.to_string()))?))
 }
 
-fn connect(path: &Path, reads: bool) -> rusqlite::Result<Connection> {
+/// An open connection to the database file; dropping it closes it.
+///
+/// Nothing else in this crate closes a connection.
+pub(crate) struct Database(Option<Connection>);
+
+impl Deref for Database {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        // Only `drop` takes it.
+        self.0.as_ref().expect("the connection is open")
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // SQLite 3.51.0 and 3.51.1 deadlock when two threads of a process close connections to one WAL
+        // database: `unixClose` takes `unixBigLock` and then the file's `pLockMutex`; the exclusive lock
+        // that `sqlite3WalClose` asks for takes them the other way round, in `unixIsSharingShmNode`.
+        // 3.51.2 fixed it (https://sqlite.org/releaselog/3_51_2.html, item 20), and what is bundled is
+        // later. A packager can still link the system's SQLite (`LIBSQLITE3_SYS_USE_PKG_CONFIG`), so
+        // closes are serialised: there are few, and none is on a request's path.
+        static CLOSING: Mutex<()> = Mutex::new(());
+        let _closing = CLOSING.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.0.take());
+    }
+}
+
+fn connect(path: &Path, reads: bool) -> rusqlite::Result<Database> {
     let mode = if reads {
         OpenFlags::SQLITE_OPEN_READ_ONLY
     } else {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
     };
     let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Database(Some(connection));
     connection.busy_timeout(BUSY)?;
     if !reads {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        // What is deleted is overwritten: hashes and sealed secrets too.
+        // Deleted data is overwritten, including hashes and sealed secrets.
         connection.pragma_update(None, "secure_delete", true)?;
     }
     Ok(connection)
 }
 
-/// Makes the file, for its owner alone.
+/// Creates the file, readable only by its owner.
 fn private_file(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = fs::OpenOptions::new();
@@ -66,8 +93,7 @@ fn private_file(path: &Path) -> io::Result<()> {
         .map(drop)
 }
 
-/// Takes the steps that are missing, each in a transaction. What there was before is kept beside
-/// it.
+/// Applies the missing steps, each in a transaction. A backup is kept next to the database.
 fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let failed = |place: &Path, reason: String| StoreError::Open {
         place: place.display().to_string(),
@@ -87,7 +113,7 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     }
     if version > 0 && version < known {
         let backup: PathBuf = path.with_extension(format!("before-{known}.sqlite3"));
-        // One that was begun before is not whole.
+        // One that was begun before may be incomplete.
         let _ = fs::remove_file(&backup);
         private_file(&backup).map_err(|error| failed(&backup, error.to_string()))?;
         connection
@@ -107,6 +133,8 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::mpsc, thread};
+
     use super::*;
 
     fn folder(name: &str) -> PathBuf {
@@ -169,5 +197,50 @@ mod tests {
         drop(open(&folder, 0).unwrap());
         assert!(!backup.exists());
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// Opens and closes the database of a new directory 2,000 times from each of two threads.
+    fn open_and_close<T: 'static>(name: &str, connect: fn(&Path) -> rusqlite::Result<T>) {
+        const ROUNDS: usize = 2_000;
+        const PATIENCE: Duration = Duration::from_secs(30);
+        let folder = folder(name);
+        let path = folder.join("doorwarden.sqlite3");
+        // No other connection stays open: only the last one takes the lock that deadlocked.
+        drop(super::connect(&path, false).unwrap());
+        let (done, is_done) = mpsc::channel();
+        for _ in 0..2 {
+            let (done, path) = (done.clone(), path.clone());
+            thread::spawn(move || {
+                for _ in 0..ROUNDS {
+                    drop(connect(&path).unwrap());
+                }
+                done.send(()).unwrap();
+            });
+        }
+        for _ in 0..2 {
+            // The threads are not joined: one that is deadlocked would keep the test from failing.
+            is_done.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+                let version = rusqlite::version();
+                panic!("closing a connection to SQLite {version} deadlocked: {error}")
+            });
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn two_threads_open_and_close_one_database() {
+        open_and_close("closes", |path| connect(path, false));
+    }
+
+    /// Without the lock of [`Database`]: SQLite 3.51.1 hangs here within a thousand rounds.
+    #[test]
+    fn the_linked_sqlite_closes_two_connections_at_once() {
+        open_and_close("closes-at-once", |path| {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY)?;
+            connection.pragma_update(None, "journal_mode", "wal")?;
+            Ok(connection)
+        });
+        assert!(rusqlite::version_number() >= 3_051_002);
     }
 }

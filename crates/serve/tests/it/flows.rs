@@ -86,7 +86,7 @@ async fn a_life_of_an_account() {
         .send("/password/reset", &[("username", "alice@example.org")])
         .await;
     assert_eq!(asked.status(), 202);
-    let mail = mail(&service, "A new password").await;
+    let mail = mail(&service, "Reset your password").await;
     assert!(mail.starts_with("To: alice@example.org\n"), "{mail}");
     let token = mail
         .split("token=")
@@ -226,7 +226,7 @@ async fn a_reset_leaves_the_second_factor() {
         .send("/password/reset", &[("username", "alice@example.org")])
         .await;
     assert_eq!(asked.status(), 202);
-    let mail = mail(&service, "A new password").await;
+    let mail = mail(&service, "Reset your password").await;
     let token = mail
         .split("token=")
         .nth(1)
@@ -424,7 +424,7 @@ async fn a_second_factor_is_asked_for_each_code_once() {
     assert_eq!(service.me(&access).await, 401, "the sessions have ended");
     assert_eq!(service.me(&service.token("alice").await).await, 200);
     let told = office.audit(Some("alice"), 100).await.unwrap();
-    assert!(told.iter().any(|one| one.event == "factors-reset"));
+    assert!(told.iter().any(|one| one.event == "second-factors-reset"));
     service.stop().await;
 }
 
@@ -456,15 +456,20 @@ async fn bad_input_is_told() {
     const JSON: &str = "application/json";
     for (kind, body, status, said) in [
         ("text/plain", "x", 415, "application/json"),
-        (JSON, "{", 400, "no JSON object"),
-        (JSON, "[]", 400, "no JSON object"),
+        (JSON, "{", 400, "not a JSON object"),
+        (JSON, "[]", 400, "not a JSON object"),
         (
             JSON,
             r#"{"username":"a","username":"b","password":"c"}"#,
             400,
-            "stands once",
+            "more than once",
         ),
-        (JSON, r#"{"username":["a"],"password":"c"}"#, 400, "no text"),
+        (
+            JSON,
+            r#"{"username":["a"],"password":"c"}"#,
+            400,
+            "a string",
+        ),
         (JSON, r#"{"username":"a"}"#, 422, "`password`"),
         (
             JSON,
@@ -472,8 +477,18 @@ async fn bad_input_is_told() {
             400,
             "U+0000",
         ),
-        (FORM, "username=a&password=b&password=c", 400, "twice"),
-        (FORM, "username=%ff&password=b&password=c", 400, "twice"),
+        (
+            FORM,
+            "username=a&password=b&password=c",
+            400,
+            "more than once",
+        ),
+        (
+            FORM,
+            "username=%ff&password=b&password=c",
+            400,
+            "more than once",
+        ),
     ] {
         let (found, text) = post(kind, body).await;
         assert_eq!(found, status, "{kind} {body}: {text}");
@@ -490,7 +505,7 @@ async fn bad_input_is_told() {
     assert_eq!(answer.status(), 413);
     for (password, said) in [
         ("short", "15 characters"),
-        ("aaaaaaaaaaaaaaaaaaaa", "many people"),
+        ("aaaaaaaaaaaaaaaaaaaa", "too common"),
     ] {
         let answer = service
             .send(
@@ -597,7 +612,7 @@ async fn administration_is_for_administrators() {
     assert_eq!(import(&root, "text/plain").await.status(), 415);
     let imported: Value = import(&root, kind).await.json().await.unwrap();
     assert_eq!(
-        (&imported["made"], &imported["not"][0]["line"]),
+        (&imported["imported"], &imported["rejected"][0]["line"]),
         (&1.into(), &2.into())
     );
     let erin = service.log_in("erin", "correct horse battery").await;
@@ -728,7 +743,7 @@ async fn pages_work_without_scripts_and_refuse_other_sites() {
             .text()
             .await
             .unwrap()
-            .contains("Name or password is wrong.")
+            .contains("Incorrect username or password.")
     );
     let entered = service
         .post("/account/login")
@@ -900,7 +915,7 @@ async fn of_two_resets_by_one_token_one_counts() {
     service
         .send("/password/reset", &[("username", "alice@example.org")])
         .await;
-    let mail = mail(&service, "A new password").await;
+    let mail = mail(&service, "Reset your password").await;
     let token = mail
         .split("token=")
         .nth(1)

@@ -73,7 +73,7 @@ async fn it_listens_by_tls_and_takes_a_renewed_certificate() {
     soon(|| async { !service.complaints.lock().unwrap().is_empty() }).await;
     assert!(ask(&second).await.is_some());
     let told = std::mem::take(&mut *service.complaints.lock().unwrap());
-    assert!(told[0].contains("failed to renew"), "{told:?}");
+    assert!(told[0].contains("failed to reload"), "{told:?}");
     service.stop().await;
     std::fs::remove_dir_all(keys).unwrap();
 }
@@ -139,14 +139,14 @@ async fn what_happened_can_be_read_by_whoever_administers() {
     let told = office.audit(Some("alice"), 10).await.unwrap();
     let events: Vec<&str> = told.iter().map(|one| one.event.as_str()).collect();
     assert!(
-        events.contains(&"password-changed") && events.contains(&"registered"),
+        events.contains(&"password-changed") && events.contains(&"account-registered"),
         "{events:?}"
     );
     assert!(told.iter().all(|one| one.name.as_deref() == Some("alice")));
     assert_eq!(office.audit(None, 1).await.unwrap().len(), 1);
     let get = |token: &str| service.get("/admin/audit").bearer_auth(token).send();
     let all = get(&root).await.unwrap().text().await.unwrap();
-    assert!(all.contains("\"registered\""));
+    assert!(all.contains("\"account-registered\""));
     assert!(!all.contains(PASSWORD) && !all.contains("another fine"));
     let login = [
         ("username", "alice"),
@@ -321,7 +321,7 @@ async fn a_configuration_that_is_half_is_told() {
     };
     let told = wrong(|config| config.tls_key = Some("key.pem".into())).await;
     assert!(
-        told.contains("`tls_key`: it needs `tls_certificate`"),
+        told.contains("`tls_key` requires `tls_certificate`"),
         "{told}"
     );
     let told = wrong(|config| {
@@ -331,7 +331,7 @@ async fn a_configuration_that_is_half_is_told() {
     .await;
     assert!(told.contains("none.pem") && told.contains("PEM"), "{told}");
     let told = wrong(|config| config.smtp = Some("smtps://mail".to_owned().into())).await;
-    assert!(told.contains("`smtp`: it needs `mail_from`"), "{told}");
+    assert!(told.contains("`smtp` requires `mail_from`"), "{told}");
     let told = wrong(|config| {
         config.smtp = Some("smtp://me:canary@mail.example.org".to_owned().into());
         config.mail_from = Some("a@example.org".into());

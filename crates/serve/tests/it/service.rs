@@ -229,7 +229,9 @@ impl Service {
     pub(crate) async fn office(&self) -> Office {
         let mut config = config(&self.data);
         config.database.clone_from(&self.database);
-        Office::open(config, &secret()).await.unwrap()
+        Office::open(config, &secret(), Arc::new(|_| {}))
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn administrator(&self) -> String {

@@ -1,4 +1,4 @@
-//! Passkeys at the pages: the script asks, and its forms come here.
+//! Passkeys on the pages: the script requests options, and submits its forms here.
 
 use axum::{
     Router,
@@ -36,7 +36,7 @@ pub(super) fn rows(connection: &Connection, user: &str, now: i64) -> Queried<Vec
     let row = |one: passkeys::Passkey| Row {
         id: one.shown(),
         since: match one.used {
-            Some(used) => format!("used {}", ago(now - used)),
+            Some(used) => format!("last used {}", ago(now - used)),
             None => "never used".to_owned(),
         },
         device: one.name,
@@ -53,14 +53,10 @@ async fn log_in(
     fields: Fields,
 ) -> Response {
     let of = |name: &str| fields.get(name).unwrap_or_default();
-    let route = "POST /account/passkey";
-    match app
-        .passkey(route, of("token"), of("credential"), &from)
-        .await
-    {
+    match app.passkey(of("token"), of("credential"), &from).await {
         Ok(Login::In(proven, device)) => entered(&app, &proven, device, &from, before).await,
         Ok(_) => {
-            let said = "The passkey is not known here, or you took too long.";
+            let said = "Unknown passkey, or the login has expired.";
             login_form(&app, StatusCode::UNAUTHORIZED, said, "")
         }
         Err(refused) => refusal(&app, refused).await,
@@ -76,21 +72,21 @@ fn changing<'a>(visitor: &'a Visitor, fields: &'a Fields, from: &'a From) -> api
     }
 }
 
-/// Asked by the script, which shows what is wrong.
+/// Requested by the script, which shows errors.
 async fn options(
     State(app): State<Shared>,
     from: From,
     visitor: Visitor,
     fields: Fields,
 ) -> Result<Response, Response> {
-    api::asked(&app, &changing(&visitor, &fields, &from)).await
+    api::registration_options(&app, &changing(&visitor, &fields, &from)).await
 }
 
 async fn add(State(app): State<Shared>, from: From, visitor: Visitor, fields: Fields) -> Response {
     let (user, session) = (&visitor.user, &visitor.session.id);
-    match api::added(&app, user, session, &fields, &from).await {
+    match api::register(&app, user, session, &fields, &from).await {
         Ok((_, codes)) => {
-            let said = "The passkey is set up.";
+            let said = "The passkey has been added.";
             account_page(&app, &visitor, StatusCode::OK, said, None, codes).await
         }
         Err(refused) => said(&app, &visitor, refused).await,
@@ -104,9 +100,9 @@ async fn remove(
     fields: Fields,
 ) -> Response {
     let (by, id) = (changing(&visitor, &fields, &from), fields.get("id"));
-    match api::removed(&app, &by, id.unwrap_or_default()).await {
+    match api::delete(&app, &by, id.unwrap_or_default()).await {
         Ok(()) => {
-            let said = "The passkey is removed.";
+            let said = "The passkey has been removed.";
             account_page(&app, &visitor, StatusCode::OK, said, None, Vec::new()).await
         }
         Err(refused) => said(&app, &visitor, refused).await,
