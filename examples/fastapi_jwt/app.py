@@ -1,4 +1,4 @@
-"""A FastAPI application with a login, as a tutorial leads one to write it."""
+"""A FastAPI application with a login, written as a tutorial suggests."""
 
 import os
 import sqlite3

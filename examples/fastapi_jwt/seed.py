@@ -1,4 +1,4 @@
-"""Adds users from the standard input, a name:password a line."""
+"""Adds users from standard input, one name:password per line."""
 
 import os
 import sqlite3
@@ -7,7 +7,7 @@ import sys
 from pwdlib import PasswordHash
 
 password_hash = PasswordHash.recommended()
-# Users with the same password share a hash here, so that many test users are made quickly.
+# Users with the same password share a hash, so that many test users can be created quickly.
 hashes = {}
 
 with sqlite3.connect(os.environ["DATABASE"]) as db:

@@ -1,5 +1,5 @@
-"""Django REST framework with simplejwt as its documentation begins; AXES=1 adds django-axes as its
-documentation does."""
+"""Django REST framework with simplejwt as its documentation introduces it. AXES=1 adds django-axes as
+its documentation does."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-// Express with passport-local and express-session, as passport's tutorial has it.
+// Express with passport-local and express-session, as in passport's tutorial.
 const crypto = require("node:crypto");
 const fs = require("node:fs");
 const express = require("express");

@@ -1,4 +1,4 @@
-"""FastAPI-users as its documentation sets it up: JWTs by a bearer transport, SQLite."""
+"""FastAPI-users as its documentation sets it up: JWTs over a bearer transport, SQLite."""
 
 import os
 import uuid

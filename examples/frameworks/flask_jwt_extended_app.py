@@ -1,4 +1,4 @@
-"""Flask-JWT-Extended as its documentation begins, with Werkzeug's password hashes."""
+"""Flask-JWT-Extended as its documentation introduces it, with Werkzeug's password hashes."""
 
 import os
 import sqlite3

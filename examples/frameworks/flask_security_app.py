@@ -1,4 +1,4 @@
-"""Flask-Security as its quick start sets it up: sessions, Argon2, CSRF tokens of Flask-WTF."""
+"""Flask-Security as its quick start sets it up: sessions, Argon2, Flask-WTF's CSRF tokens."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{os.environ['DATABASE']}"
 if "REGISTERABLE" in os.environ:
     app.config["SECURITY_REGISTERABLE"] = True
     app.config["SECURITY_SEND_REGISTER_EMAIL"] = False
-    # The names are at example.org, which no name server knows.
+    # The check would need DNS, and example.org accepts no email.
     app.config["SECURITY_EMAIL_VALIDATOR_ARGS"] = {"check_deliverability": False}
 
 db = SQLAlchemy(app)

@@ -1,4 +1,4 @@
-"""A login as a GraphQL mutation: Strawberry's router in FastAPI, as its documentation mounts it."""
+"""A login as a GraphQL mutation: Strawberry's router in FastAPI, mounted as its documentation shows."""
 
 import os
 import secrets
@@ -13,11 +13,11 @@ from strawberry.fastapi import GraphQLRouter
 from werkzeug.security import check_password_hash, generate_password_hash
 
 SECRET = secrets.token_hex(32)
-METHOD = "pbkdf2:sha256:20000"  # Few rounds: accounts are hashed when it starts.
+METHOD = "pbkdf2:sha256:20000"  # Few rounds: accounts are hashed at startup.
 with open(os.environ["ACCOUNTS"]) as lines:
     pairs = (line.rstrip("\n").split(":", 1) for line in lines)
     ACCOUNTS = {name: generate_password_hash(password, METHOD) for name, password in pairs}
-NOBODY = generate_password_hash("nobody has this one", METHOD)
+UNKNOWN = generate_password_hash("no account has this password", METHOD)
 
 
 @strawberry.type
@@ -37,8 +37,8 @@ class Mutation:
     @strawberry.mutation
     def login(self, username: str, password: str) -> Token:
         # Unknown names cost a hash too.
-        right = check_password_hash(ACCOUNTS.get(username, NOBODY), password)
-        if not (right and username in ACCOUNTS):
+        matches = check_password_hash(ACCOUNTS.get(username, UNKNOWN), password)
+        if not (matches and username in ACCOUNTS):
             raise ValueError("invalid credentials")
         claims = {"sub": username, "exp": int(time.time()) + 900, "jti": str(uuid.uuid4())}
         return Token(access_token=jwt.encode(claims, SECRET, "HS256"))
