@@ -14,8 +14,8 @@ use doorwarden_gate::{Secret, http::credentials::Password};
 use doorwarden_serve::{
     Config, Profile, Server,
     admin::{self, Office},
-    jwt::Algorithm,
     asvs::{self, Status},
+    jwt::Algorithm,
 };
 use zeroize::Zeroizing;
 

@@ -1,7 +1,11 @@
 //! Logging in, registering, passwords, second factors, limits.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
+use doorwarden_gate::http::credentials::Password;
 use doorwarden_serve::Profile;
 use reqwest::Response;
 use serde_json::Value;
@@ -829,14 +833,10 @@ async fn pages_work_without_scripts_and_refuse_other_sites() {
     service.stop().await;
 }
 
-/// A range API of our own: one leaked password, and what it was asked.
-#[tokio::test]
-async fn leaked_passwords_are_refused_by_a_range_api() {
-    use std::sync::{Arc, Mutex};
-
+/// A range API that knows one password: its URL, and the prefixes that were requested.
+async fn range_api(leaked: &str) -> (String, Arc<Mutex<Vec<String>>>) {
     use axum::{Router, extract::Path, routing::get};
 
-    let leaked = "this one has leaked already";
     let asked = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&asked);
     let hash = aws_lc_rs::digest::digest(
@@ -860,6 +860,13 @@ async fn leaked_passwords_are_refused_by_a_range_api() {
             .await
             .unwrap();
     });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn leaked_passwords_are_refused_by_a_range_api() {
+    let leaked = "this one has leaked already";
+    let (url, asked) = range_api(leaked).await;
     let service = Service::with("range", |config| config.breach_range = Some(url)).await;
     let register = |password: &'static str| {
         let fields = serde_json::json!({"username": "alice", "password": password});
@@ -873,17 +880,65 @@ async fn leaked_passwords_are_refused_by_a_range_api() {
     assert!(asked.lock().unwrap().iter().all(|first| first.len() == 5));
     service.stop().await;
 
-    // Where it does not answer, people can register, and the operator is told.
+    // If it does not respond, users can register and operators add them, and the operator is told.
     let service = Service::with("range-away", |config| {
         config.breach_range = Some("http://127.0.0.1:9/range".into());
     })
     .await;
     service.register("alice").await;
+    let password = Password::new(PASSWORD.into());
+    let office = service.office().await;
+    office
+        .add_user("bob", &password, None, false)
+        .await
+        .unwrap();
     let complaints = std::mem::take(&mut *service.complaints.lock().unwrap());
-    assert!(
-        complaints[0].contains("range API") && !complaints[0].contains("/range/"),
-        "{complaints:?}"
-    );
+    assert_eq!(complaints.len(), 2, "{complaints:?}");
+    for complaint in complaints {
+        let expected = complaint.contains("range API") && !complaint.contains("/range/");
+        assert!(expected, "{complaint}");
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn command_line_and_api_refuse_the_same_passwords_and_addresses() {
+    let leaked = "this one has leaked already";
+    let (url, _) = range_api(leaked).await;
+    let service = Service::with("alike", |config| config.breach_range = Some(url)).await;
+    let root = service.administrator().await;
+    let office = service.office().await;
+    for password in [
+        leaked,
+        "short",
+        "passwordpassword",
+        "abababababababababab",
+        "carol's house of carols 1",
+        &"long ".repeat(300),
+    ] {
+        let fields = [
+            ("username", "carol's house of carols"),
+            ("password", password),
+        ];
+        let api = service.send_as(&root, "/admin/users", &fields).await;
+        assert_eq!(api.status(), 422, "{password}");
+        let api: Value = api.json().await.unwrap();
+        let typed = Password::new(password.to_owned());
+        let command = office.add_user(fields[0].1, &typed, None, false).await;
+        let command = command.unwrap_err().to_string();
+        assert_eq!(text(&api, "detail"), command, "{password}");
+    }
+    let fields = [
+        ("username", "dave"),
+        ("password", PASSWORD),
+        ("email", "dave"),
+    ];
+    let api = service.send_as(&root, "/admin/users", &fields).await;
+    assert_eq!(api.status(), 422);
+    let password = Password::new(PASSWORD.into());
+    let command = office.add_user("dave", &password, Some("dave".into()), false);
+    assert!(command.await.is_err());
+    assert_eq!(service.ask("SELECT name FROM users").await, ["root"]);
     service.stop().await;
 }
 

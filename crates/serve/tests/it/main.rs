@@ -8,6 +8,7 @@ mod postgres;
 mod service;
 mod times;
 mod tokens;
+mod traces;
 mod wycheproof;
 
 /// The same once more on PostgreSQL, all but those that know no database.

@@ -1,8 +1,9 @@
 //! What an operator has: certificates, unlocking, what happened, tokens that are no JWTs.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use doorwarden_serve::Access;
+use doorwarden_gate::http::credentials::Password;
+use doorwarden_serve::{Access, audit::Happened, jwt::Algorithm};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use reqwest::Certificate;
 use serde_json::{Value, json};
@@ -157,6 +158,207 @@ async fn what_happened_can_be_read_by_whoever_administers() {
         get(&text(&alice, "access_token")).await.unwrap().status(),
         403
     );
+    service.stop().await;
+}
+
+/// The first column of a query that counts.
+async fn count(service: &Service, of: &str) -> String {
+    service
+        .ask(&format!("SELECT count(*) FROM {of}"))
+        .await
+        .remove(0)
+}
+
+/// An administrative change and its audit event are one write: without the one there is not the other.
+#[tokio::test]
+async fn what_can_not_be_recorded_is_not_done() {
+    let service = Service::start("recorded").await;
+    let root = service.administrator().await;
+    service.register("alice").await;
+    let foreign: &[(&str, &str)] = include!("../../src/foreign_hashes.in");
+    let line =
+        json!({"name": "erin", "hash": foreign[6].1, "email": "erin@example.org"}).to_string();
+    let tables = [
+        "clients",
+        "keys",
+        "users",
+        "users WHERE disabled = 1",
+        "unlocks",
+        "signers",
+    ];
+    let state = async || {
+        let mut all = Vec::new();
+        for table in tables {
+            all.push(count(&service, table).await);
+        }
+        all
+    };
+    let change_all = async || {
+        let office = service.office().await;
+        let password = Password::new(PASSWORD.into());
+        let mut done = vec![
+            office.add_client("by command").await.is_ok(),
+            office.rotate_keys(Algorithm::RS256).await.is_ok(),
+            office.import(&line, false).await.is_ok(),
+            office.add_user("bob", &password, None, false).await.is_ok(),
+            office.disable("alice", true).await.is_ok(),
+            office.unlock("alice").await.is_ok(),
+        ];
+        let import = service.post("/admin/users/import").bearer_auth(&root);
+        let import = import.header("content-type", "application/x-ndjson");
+        let import = import.body(line.replace("erin", "frank"));
+        done.push(import.send().await.unwrap().status().is_success());
+        let carol = [("username", "carol"), ("password", PASSWORD)];
+        for (path, fields) in [
+            ("/admin/clients", &[("name", "by api")][..]),
+            ("/admin/keys/rotate", &[]),
+            ("/admin/users", &carol),
+            ("/admin/users/alice/disable", &[]),
+            ("/me/signers", &[("password", PASSWORD)]),
+        ] {
+            let answer = service.send_as(&root, path, fields).await;
+            done.push(answer.status().is_success());
+        }
+        done
+    };
+    let before = state().await;
+    service.ask("ALTER TABLE audit RENAME TO away").await;
+    let done = change_all().await;
+    assert!(!done.contains(&true), "{done:?}");
+    assert_eq!(state().await, before);
+    service.ask("ALTER TABLE away RENAME TO audit").await;
+    // The failures, and the logins that could not be recorded meanwhile.
+    service.complaints.lock().unwrap().clear();
+
+    let done = change_all().await;
+    assert!(!done.contains(&false), "{done:?}");
+    let told = service.office().await.audit(None, 1000).await.unwrap();
+    let by = |event: &str| -> Vec<String> {
+        let of = told.iter().filter(|one| one.event == event);
+        let mut by: Vec<String> = of
+            .map(|one| match text(&one.detail, "by").as_str() {
+                "command line" => "command line".to_owned(),
+                id => {
+                    let named = |other: &&Happened| other.account.as_deref() == Some(id);
+                    told.iter().find(named).unwrap().name.clone().unwrap()
+                }
+            })
+            .collect();
+        by.sort();
+        by
+    };
+    let both = ["command line", "root"];
+    for event in [
+        "client-added",
+        "keys-rotated",
+        "accounts-imported",
+        "account-disabled",
+    ] {
+        assert_eq!(by(event), both, "{event}");
+    }
+    // The administrator of this test was added by command, too.
+    assert_eq!(
+        by("account-added"),
+        ["command line", "command line", "root"]
+    );
+    let imported = told.iter().find(|one| one.event == "accounts-imported");
+    assert_eq!(imported.unwrap().detail["imported"], 1);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn signing_secrets_are_recorded_when_they_come_and_go() {
+    let service = Service::start("signers").await;
+    service.register("alice").await;
+    let access = service.token("alice").await;
+    let password = [("password", PASSWORD)];
+    let created = service.send_as(&access, "/me/signers", &password).await;
+    assert_eq!(created.status(), 201);
+    let first = text(&created.json().await.unwrap(), "keyid");
+    let rotate = format!("/me/signers/{first}/rotate");
+    let rotated = service.send_as(&access, &rotate, &password).await;
+    assert_eq!(rotated.status(), 201);
+    let next = text(&rotated.json().await.unwrap(), "keyid");
+    let path = format!("/me/signers/{first}");
+    for status in [204, 404] {
+        let revoked = service.delete(&path).bearer_auth(&access).send();
+        assert_eq!(revoked.await.unwrap().status(), status);
+    }
+    let rotated = service.send_as(&access, &rotate, &password).await;
+    assert_eq!(rotated.status(), 404, "it is revoked");
+    let office = service.office().await;
+    let told = office.audit(Some("alice"), 100).await.unwrap();
+    let detail = |event: &str| -> Vec<&Value> {
+        let of = told.iter().filter(|one| one.event == event);
+        of.map(|one| &one.detail).collect()
+    };
+    let address = "127.0.0.1";
+    assert_eq!(
+        detail("signing-secret-added"),
+        [&json!({"keyid": first, "address": address})]
+    );
+    assert_eq!(
+        detail("signing-secret-rotated"),
+        [&json!({"keyid": next, "replaces": first, "address": address})]
+    );
+    assert_eq!(
+        detail("signing-secret-revoked"),
+        [&json!({"keyid": first, "address": address})]
+    );
+    service.stop().await;
+}
+
+/// The gate's events have the route that was really requested, on the pages as by the API.
+#[tokio::test]
+async fn the_audit_trail_has_the_route_that_was_requested() {
+    let service = Service::start("routes").await;
+    service.register("alice").await;
+    let access = service.token("alice").await;
+    let (new, newer) = ("another fine long password", "a third fine long password");
+    let change = [("old_password", PASSWORD), ("new_password", new)];
+    let changed = service.send_as(&access, "/password/change", &change).await;
+    assert_eq!(changed.status(), 200);
+    let login = [("username", "alice"), ("password", new)];
+    let page = service.post("/account/login").form(&login).send();
+    let page = page.await.unwrap();
+    let cookies = page.headers().get_all("set-cookie").iter();
+    let cookie = cookies
+        .map(|one| one.to_str().unwrap().split(';').next().unwrap().to_owned())
+        .find(|one| one.starts_with("session="))
+        .unwrap();
+    let change = [("old_password", new), ("new_password", newer)];
+    let changed = service.post("/account/password").form(&change);
+    let changed = changed.header("cookie", &cookie).send().await.unwrap();
+    assert_eq!(changed.status(), 200);
+    let reset = [("token", "dwp_nonsense"), ("password", PASSWORD)];
+    let reset = service.post("/account/reset").form(&reset).send();
+    assert_eq!(reset.await.unwrap().status(), 400);
+    let (id, secret) = service.client().await;
+    let grant = service.post("/oauth/token").basic_auth(&id, Some(&secret));
+    let grant = grant.form(&[("grant_type", "client_credentials")]).send();
+    assert_eq!(grant.await.unwrap().status(), 200);
+    let rotate = service.send("/me/signers/some-id/rotate", &[]).await;
+    assert_eq!(rotate.status(), 401);
+    let events = service.events.lock().unwrap();
+    let routes: BTreeSet<String> = events
+        .iter()
+        .filter_map(|event| {
+            serde_json::from_str::<Value>(event).unwrap()["route"]
+                .as_str()
+                .map(str::to_owned)
+        })
+        .collect();
+    let expected = [
+        "POST /account/login",
+        "POST /account/password",
+        "POST /account/reset",
+        "POST /login",
+        "POST /oauth/token",
+        "POST /password/change",
+        "POST /register",
+    ];
+    assert_eq!(routes.into_iter().collect::<Vec<_>>(), expected);
+    drop(events);
     service.stop().await;
 }
 

@@ -31,6 +31,7 @@ pub(crate) struct Service {
     pub(crate) url: String,
     pub(crate) data: PathBuf,
     pub(crate) database: Option<PrivateUrl>,
+    config: Config,
     pub(crate) events: Arc<Mutex<Vec<String>>>,
     pub(crate) complaints: Arc<Mutex<Vec<String>>>,
     client: Client,
@@ -118,7 +119,7 @@ impl Service {
 
     async fn of(config: Config, policy: Policy) -> Self {
         let data = config.data.clone();
-        let database = config.database.clone();
+        let (database, own) = (config.database.clone(), config.clone());
         let (events, complaints) = (
             Arc::<Mutex<Vec<String>>>::default(),
             Arc::<Mutex<Vec<String>>>::default(),
@@ -148,6 +149,7 @@ impl Service {
             url,
             data,
             database,
+            config: own,
             events,
             complaints,
             client: Client::builder()
@@ -227,9 +229,9 @@ impl Service {
     }
 
     pub(crate) async fn office(&self) -> Office {
-        let mut config = config(&self.data);
-        config.database.clone_from(&self.database);
-        Office::open(config, &secret(), Arc::new(|_| {}))
+        let said = Arc::clone(&self.complaints);
+        let complain = Arc::new(move |line: &str| said.lock().unwrap().push(line.to_owned()));
+        Office::open(self.config.clone(), &secret(), complain)
             .await
             .unwrap()
     }
