@@ -1,9 +1,9 @@
-//! The service beside what it is made of, in one run: right logins beside bare Argon2id, honest people's
-//! logins while more than twenty times the machine's rate of hostile ones comes in, what a shed attempt
-//! costs, tokens beside bare signatures, and their verification beside PyJWT and joserfc.
+//! The service compared with what it is built on, in one run: successful logins with bare Argon2id, logins
+//! of known devices under more than twenty times the machine's hash rate of hostile attempts, the cost of a
+//! shed attempt, tokens with bare signatures, and their verification with PyJWT and joserfc.
 //!
-//! The server that logs people in is a process of its own, so that its time and memory are not its
-//! clients'. `cargo bench -p doorwarden-serve --features measured --bench rates`
+//! The server that logs users in is a process of its own, so that its time and memory are measured apart
+//! from its clients'. `cargo bench -p doorwarden-serve --features measured --bench rates`
 #![expect(clippy::print_stdout, reason = "a bench speaks")]
 #![expect(clippy::unwrap_used, reason = "a bench that can't go on has failed")]
 
@@ -67,7 +67,7 @@ fn main() {
         cost: (before.cost + after.cost) / 2.0,
     };
     println!(
-        "bare Argon2id, 19 MiB, t=2, memory used again, {cores} threads: {:.1} a second, {:.2} ms of a core each",
+        "bare Argon2id, 19 MiB, t=2, memory reused, {cores} threads: {:.1} per second, {:.2} ms of a core each",
         bare.rate,
         bare.cost * 1000.0
     );
@@ -293,14 +293,14 @@ async fn served(pace: f64) -> Figures {
 impl Figures {
     fn print(&self, bare: &Bare) {
         println!(
-            "right logins of {PEOPLE} people: {:.1} a second, {:.2} of bare Argon2id; {:.2} ms of a core each, so that a hash is {:.3} of it",
+            "successful logins of {PEOPLE} users: {:.1} per second, {:.2} of bare Argon2id; {:.2} ms of a core each, of which the hash is {:.3}",
             self.free.rate,
             self.free.rate / bare.rate,
             self.cost * 1000.0,
             bare.cost / self.cost
         );
         println!(
-            "known devices' logins at {:.1} a second: {:.1} get through in peace, {:.1} under {:.0} hostile ones a second ({:.1} times the machine's hashes): {:.2}",
+            "logins from known devices at {:.1} per second: {:.1} succeed without an attack, {:.1} under {:.0} hostile attempts per second ({:.1} times the machine's hash rate): {:.2}",
             self.pace,
             self.calm,
             self.pressed,
@@ -309,11 +309,11 @@ impl Figures {
             self.pressed / self.calm
         );
         println!(
-            "of the hostile ones {} were shed or refused, {} not answered at once",
+            "of the hostile attempts, {} were shed or denied, {} got no immediate response",
             self.refused, self.others
         );
         println!(
-            "most memory of the server: {:.0} MiB in peace, {:.0} MiB after the flood",
+            "peak memory of the server: {:.0} MiB without an attack, {:.0} MiB after the flood",
             self.memory[0], self.memory[1]
         );
     }
@@ -346,7 +346,7 @@ async fn introspected(served: &Served) {
     futures_util::future::join_all(asking).await;
     let done = f64::from(done.load(Ordering::Relaxed));
     println!(
-        "introspections by HTTP: {:.0} a second beside their clients, {:.2} ms of a core each",
+        "introspections over HTTP: {:.0} per second, sharing the machine with the clients, {:.2} ms of a core each",
         done / started.elapsed().as_secs_f64(),
         (served.cpu() - before) / done * 1000.0
     );
@@ -371,7 +371,7 @@ async fn within(hash: f64) {
         || drop(measured.issue().unwrap()),
     );
     println!(
-        "RS256 tokens issued: {:.0} a second on one core, {:.2} of {:.0} bare signatures",
+        "RS256 tokens issued: {:.0} per second on one core, {:.2} of {:.0} bare signatures",
         ratio.other, ratio.ratio, ratio.one
     );
 
@@ -390,9 +390,12 @@ async fn within(hash: f64) {
     let verified = rate(Duration::from_secs(2), || {
         jwt::verify(&text, &keys, &expected).unwrap();
     });
-    println!("RS256 tokens verified: {verified:.0} a second on one core");
+    println!("RS256 tokens verified: {verified:.0} per second on one core");
     for (name, rate) in python(&jwks, &issuer, &text) {
-        println!("  beside {name}: {rate:.0}, {:.1} times", verified / rate);
+        println!(
+            "  {name}: {rate:.0}, ours is {:.1} times as fast",
+            verified / rate
+        );
     }
 
     // Names and passwords that nobody has tried, while strangers have all the places that they may have.
@@ -408,7 +411,7 @@ async fn within(hash: f64) {
     }
     let cost = (cpu(std::process::id()) - before) / f64::from(SHED);
     println!(
-        "a shed attempt, without HTTP: {:.1} µs of a core, a {:.0}th of a hash",
+        "a shed attempt, without HTTP: {:.1} µs of a core, 1/{:.0} of a hash",
         cost * 1e6,
         hash / cost
     );
@@ -452,7 +455,7 @@ fn python(jwks: &str, issuer: &str, token: &str) -> BTreeMap<String, f64> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = root.join("../../target/clients/bin/python");
     if !program.exists() {
-        println!("  PyJWT and joserfc are not there; `cargo xtask setup` installs them");
+        println!("  PyJWT and joserfc are not installed; run `cargo xtask setup`");
         return BTreeMap::new();
     }
     let mut python = Command::new(program)

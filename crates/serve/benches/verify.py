@@ -1,4 +1,4 @@
-"""How often a second PyJWT and joserfc verify a token, with keys that are read once.
+"""How many tokens per second PyJWT and joserfc verify, with keys that are read once.
 verify.py JWKS AUDIENCE ISSUER < TOKEN"""
 
 import json

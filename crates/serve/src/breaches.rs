@@ -138,8 +138,8 @@ impl Breaches {
         Ok(Self::Range(client, url.trim_end_matches('/').to_owned()))
     }
 
-    /// Returns true if a password is known. If the range API fails, that is reported, and the password is not
-    /// known.
+    /// Returns true if a password is known. If the range API fails, `failed` is called and the password counts
+    /// as unknown.
     pub(crate) async fn know(
         &self,
         password: &Password,

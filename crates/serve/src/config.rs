@@ -176,7 +176,7 @@ impl Lifetime {
 pub enum ConfigError {
     /// Passwords would cross a network unencrypted.
     #[error(
-        "refusing to listen on {0} without TLS: other machines can connect; set `tls_certificate` and `tls_key`, listen on loopback behind a TLS proxy, list that proxy in `trusted_proxies`, or set `danger_plain_http = true`"
+        "failed to listen on {0}: other machines can connect, and there is no TLS; set `tls_certificate` and `tls_key`, listen on loopback behind a TLS proxy, list that proxy in `trusted_proxies`, or set `danger_plain_http = true`"
     )]
     PlainHttp(SocketAddr),
     /// The issuer is not a URL as RFC 8414 requires.

@@ -30,6 +30,8 @@ pub(crate) const ALGORITHMS: [Algorithm; 5] = [
 /// Why a proof is rejected; the error code is `invalid_dpop_proof`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoProof {
+    #[error("missing DPoP header; this server requires proofs (RFC 9449)")]
+    Missing,
     #[error("duplicate DPoP header")]
     Several,
     #[error("invalid proof: {0}")]

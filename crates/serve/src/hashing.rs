@@ -157,7 +157,11 @@ impl Place {
         } else {
             state.strangers.push_back(work);
         }
-        tracing::debug!(taken = state.taken, known = self.known, "hashing queued");
+        tracing::debug!(
+            taken = state.taken,
+            known = self.known,
+            "hashing request queued"
+        );
         drop(state);
         self.shared.waits.notify_one();
     }

@@ -536,8 +536,8 @@ impl App {
             return;
         };
         let text = format!(
-            "{what}, for {} at {}.\n\nIf this was not you, choose a new password at\n\n  {}/account/forgot\n\n\
-             which ends all sessions, and contact the operator of this service: a passkey or second factor\n\
+            "{what}.\n\nAccount: {} at {}\n\nIf this was not you, choose a new password at\n\n  {}/account/forgot\n\n\
+             This ends all sessions. Then contact the operator of this service: a passkey or second factor\n\
              that someone else added stays until the operator removes it.",
             user.name, self.issuer, self.issuer
         );

@@ -32,7 +32,7 @@ pub(crate) enum Mailer {
 pub(crate) enum Unsent {
     #[error("failed to write an email: {0}")]
     Write(#[from] std::io::Error),
-    #[error("failed to send an email: {program} {how}")]
+    #[error("failed to send an email: {program}: {how}")]
     Command { program: String, how: String },
     #[error("failed to send an email: {0}")]
     Smtp(#[from] lettre::transport::smtp::Error),
@@ -155,7 +155,7 @@ impl Mailer {
                 };
                 match tokio::time::timeout(LONGEST, done).await {
                     Ok(Ok(status)) if status.success() => Ok(()),
-                    Ok(Ok(status)) => Err(failed(format!("failed with {status}"))),
+                    Ok(Ok(status)) => Err(failed(status.to_string())),
                     Ok(Err(error)) => Err(failed(error.to_string())),
                     Err(_) => Err(failed(format!("timed out after {} s", LONGEST.as_secs()))),
                 }

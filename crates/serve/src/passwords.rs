@@ -493,7 +493,7 @@ fn normal(password: &Password) -> Zeroizing<String> {
 pub(crate) const ALONE: usize = 15;
 pub(crate) const BESIDE: usize = 8;
 
-/// The maximum length, in characters; at least 64 have to be allowed.
+/// The maximum length, in characters; SP 800-63B-4 requires at least 64.
 const LONGEST: usize = 1024;
 
 /// Why a password may not be chosen.
@@ -529,7 +529,7 @@ pub(crate) async fn check_choice(
     }
 }
 
-/// Checks what can be told from the password itself. No composition rules (SP 800-63B-4 §3.1.1.2): only
+/// Checks the password itself. No composition rules (SP 800-63B-4 §3.1.1.2): only
 /// common passwords, repetitions and those based on the name are rejected.
 fn fit(password: &Password, name: &str, least: usize) -> Result<(), Unfit> {
     let normal = normal(password);

@@ -27,15 +27,13 @@ pub(crate) const MOST: i64 = 10;
 pub(crate) enum Unsigned {
     #[error("Signature-Input and Signature must have exactly one signature (RFC 9421)")]
     Malformed,
-    #[error("the signature must cover @method, and @target-uri or @path and @query")]
+    #[error("it must cover @method, and @target-uri or @path and @query")]
     Uncovered,
-    #[error("unsupported component {0:?}")]
+    #[error("unsupported or missing component {0:?}")]
     Component(String),
-    #[error(
-        "the signature must have `created`, `nonce` and `keyid`; `alg` may only be hmac-sha256"
-    )]
+    #[error("it must have `created`, `nonce` and `keyid`; `alg` may only be hmac-sha256")]
     Parameters,
-    #[error("the signature is expired, or was not created within the last minute")]
+    #[error("it has expired, or was not created within the last minute")]
     Stale,
 }
 
@@ -125,7 +123,7 @@ impl Signature {
         sha256(&format!("{} {}", self.key, self.nonce))
     }
 
-    /// Returns what is counted as the guess: the tag.
+    /// Returns the tag, which is counted as the guess.
     pub(crate) fn guess(&self) -> String {
         self.tag.iter().map(|byte| format!("{byte:02x}")).collect()
     }

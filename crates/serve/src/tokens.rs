@@ -68,7 +68,7 @@ const ACCESS: &str = "dwa_";
 pub(crate) const REFRESH: &str = "dwr_";
 pub(crate) const PAGE: &str = "dws_";
 
-/// An access token, and what has to be stored before it is valid.
+/// An access token, and what is stored to make it valid.
 pub(crate) struct Access {
     token: Zeroizing<String>,
     kept: Option<Kept>,

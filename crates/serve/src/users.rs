@@ -62,7 +62,7 @@ const LONGEST_NAME: usize = 254;
 /// An invalid account name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "The name must have 1 to {LONGEST_NAME} characters, without control characters and without spaces at its ends."
+    "The name must have 1 to {LONGEST_NAME} characters, no control characters, and no leading or trailing spaces."
 )]
 pub struct InvalidName;
 

@@ -24,9 +24,7 @@ pub(super) fn bound(app: &App, headers: &HeaderMap, path: &str) -> Result<Option
     };
     let bound = dpop::proof(headers, &used)?;
     if bound.is_none() && app.config.profile == Profile::Strict {
-        return Err(NoProof::Invalid(
-            "missing; this server requires DPoP (RFC 9449)".into(),
-        ));
+        return Err(NoProof::Missing);
     }
     Ok(bound)
 }

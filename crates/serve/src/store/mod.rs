@@ -12,7 +12,7 @@ mod postgres;
 #[expect(
     dead_code,
     clippy::unwrap_used,
-    reason = "a server for tests, of which others use more"
+    reason = "a server for tests; other tests use more of it"
 )]
 mod server;
 mod sqlite;
@@ -80,7 +80,7 @@ pub enum StoreError {
     #[error("failed to write to the database: {0}")]
     Uncommitted(String),
     /// Nothing was written: the database is unavailable, or the program shuts down.
-    #[error("failed to write: the database is unavailable or closed")]
+    #[error("failed to write to the database: it is unavailable or closed")]
     Closed,
 }
 
@@ -146,7 +146,7 @@ impl Store {
         started
             .spawn(move || write_all(&writer, waiting))
             .map_err(|error| StoreError::Open {
-                place: "on a thread of its own".into(),
+                place: "in its own thread".into(),
                 reason: error.to_string(),
             })?;
         let free: Vec<Connection> = readers.collect();

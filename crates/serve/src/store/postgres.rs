@@ -51,7 +51,7 @@ impl Place {
         let read = url.parse::<Config>();
         let mut config = read.map_err(|_| {
             let form = "invalid URL; it must be postgres://NAME:PASSWORD@HOST/DATABASE";
-            failed("of `database`", form.into())
+            failed("set by `database`", form.into())
         })?;
         let hosts = config.get_hosts().iter().map(|host| match host {
             Host::Tcp(name) => name.clone(),
