@@ -7,47 +7,47 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The longest account name that is accepted, in bytes of UTF-8.
 ///
-/// An e-mail address has at most 254 (RFC 5321 §4.5.3.1 with erratum 1690); the rest is room for
-/// directory names. Longer ones are somebody filling memory.
+/// An email address has at most 254 (RFC 5321 §4.5.3.1 with erratum 1690); the rest is room for
+/// directory names. Longer names would only fill memory.
 pub const MAX_ACCOUNT_BYTES: usize = 1024;
 
-/// A keyed hash of an account's normalised name. Tells nothing about the name without the key.
+/// A keyed hash of an account's normalised name. Without the key it reveals nothing about the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountKey(u64);
 
 impl AccountKey {
-    /// The 64 bits, for counters and audit events.
+    /// Returns the 64 bits, for counters and audit events.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
 
-    /// A key from 64 bits that already are one: a simulation's account, or a stored event's.
+    /// Restores a key from its 64 bits: an account of a simulation, or of a stored event.
     pub const fn from_u64(bits: u64) -> Self {
         Self(bits)
     }
 }
 
-/// A keyed hash of an account's name as it was sent, byte for byte. What speaks *for* an attempt is
-/// kept by it: where two spellings are two accounts, the one must not vouch for the other.
+/// A keyed hash of an account name as it was sent, byte for byte. What speaks *for* an attempt is
+/// keyed by it: where two spellings are two accounts, one must not vouch for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerKey(u64);
 
 impl OwnerKey {
-    /// The 64 bits, for counters.
+    /// Returns the 64 bits, for counters.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
 
-    /// From 64 bits that already are one.
+    /// Restores a key from its 64 bits.
     pub const fn from_u64(bits: u64) -> Self {
         Self(bits)
     }
 }
 
-/// Why a name can't be an account's.
+/// Why an account name is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAccount {
-    /// Nothing is left after trimming. Counting it would let one empty form lock everybody out.
+    /// The name is empty after trimming. Counting it would let one empty form lock out every user.
     #[error("the account name is empty")]
     Empty,
     /// Over [`MAX_ACCOUNT_BYTES`].
@@ -68,25 +68,25 @@ impl std::fmt::Debug for AccountKeyer {
 }
 
 impl AccountKeyer {
-    /// A keyer under 32 random bytes. Keys under different keyers have nothing in common.
+    /// Creates a keyer from 32 random bytes. Keys of different keyers are unrelated.
     pub fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
-    /// The key of a name as it is.
+    /// Returns the key of a name exactly as it was sent.
     pub fn owner(&self, name: &str) -> OwnerKey {
         let mut message = vec![0];
         message.extend(name.as_bytes());
         OwnerKey(keyed_hash(&self.key, &message))
     }
 
-    /// The key of a name. Names that some application treats as one account share a key: case,
-    /// compatibility forms, accents, surrounding space and characters that don't show make no
-    /// difference, as in the default collations of some databases. What counts *against* an attempt is
-    /// kept by it, so merging two accounts that the application keeps apart only counts more; what
-    /// speaks for one is kept by its [`OwnerKey`].
+    /// Returns the key of a name. Names that some application treats as one account share a key: case,
+    /// compatibility forms, accents, surrounding space and invisible characters make no difference, as
+    /// in the default collations of some databases. What counts *against* an attempt is keyed by it, so
+    /// merging two accounts that the application keeps apart only counts more; what speaks for an
+    /// attempt is keyed by its [`OwnerKey`].
     ///
-    /// Whether an account exists is never asked: an unknown name is counted like a known one.
+    /// Whether an account exists is never looked up: an unknown name is counted like a known one.
     pub fn key(&self, name: &str) -> Result<AccountKey, InvalidAccount> {
         if name.len() > MAX_ACCOUNT_BYTES {
             return Err(InvalidAccount::TooLong);

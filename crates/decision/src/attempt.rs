@@ -2,35 +2,34 @@
 
 use crate::{AccountKey, Marks, OwnerKey, SourceKey, device::DeviceId};
 
-/// What is known of a login attempt before its password is verified. Holds neither the name nor
-/// the password.
+/// A login attempt before its password is verified. Contains neither the name nor the password.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attempt {
-    /// Whose login it says it is.
+    /// The account that it names.
     pub account: AccountKey,
-    /// The same by the name's exact spelling.
+    /// The same account, by the exact spelling of the name.
     pub owner: OwnerKey,
-    /// Where it comes from.
+    /// The client address.
     pub source: SourceKey,
-    /// The autonomous system of its address, where a table of them is configured.
+    /// The autonomous system of the client address, where a table is configured.
     pub asn: Option<u32>,
-    /// A device on which this account has logged in before, by a token that was verified.
+    /// A device on which this account has logged in before, proven by a verified token.
     pub device: Option<DeviceId>,
-    /// Marks of the password that it tries.
+    /// Marks of the submitted password.
     pub marks: Marks,
-    /// How popular that password is: its place in a public list, from 1. `None`: in none.
+    /// The rank of that password in a public list, from 1; `None` if it is not listed.
     pub rank: Option<u32>,
-    /// Whether exactly this name and password are known to have leaked.
+    /// Whether this pair of name and password is known to have leaked. Only the simulator sets it.
     pub breached: bool,
-    /// The share of the places for verifying that are taken, 0 to 1.
+    /// The share of the verification capacity in use, 0 to 1.
     pub load: f32,
-    /// Whether a device's attempt is weighed as if it had no token, to calibrate. The shell draws
-    /// one in [`Calibration::SAMPLE`](crate::Calibration::SAMPLE).
+    /// Whether an attempt on a known device is weighed as if it had no token, for calibration. The
+    /// shell draws one in [`Calibration::SAMPLE`](crate::Calibration::SAMPLE).
     pub sampled: bool,
 }
 
 impl Attempt {
-    /// An attempt of which nothing more is known; the account's key stands for its owner's too.
+    /// Returns an attempt about which nothing more is known; the account's key doubles as its owner's.
     pub fn new(account: AccountKey, source: SourceKey, marks: Marks) -> Self {
         Self {
             account,
@@ -50,10 +49,10 @@ impl Attempt {
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The password was right.
+    /// The password was correct.
     Success,
-    /// The password was wrong, or nobody found out in time: the attacker may have.
+    /// The password was incorrect, or the result is unknown and the attacker may have learned it.
     Failure,
-    /// The password was never compared: a refusal of ours, or a fault of the application.
+    /// The password was never compared: the attempt was denied, or the application failed.
     Unverified,
 }

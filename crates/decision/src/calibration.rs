@@ -1,8 +1,8 @@
-//! From a budget of honest people who are asked for more to the suspicion that asks for it.
+//! Suspicion thresholds, from a budget of legitimate logins that may be delayed or stepped up.
 
 use crate::{Policy, Steps};
 
-/// From which suspicion on there is a challenge and a step-up: in quiet times and under attack.
+/// The suspicion from which attempts are delayed or stepped up, in quiet times and under attack.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholds {
     quiet: Steps,
@@ -10,19 +10,19 @@ pub struct Thresholds {
 }
 
 impl Default for Thresholds {
-    /// Never, before enough is known of a site's own people: in its first days nobody has a device
-    /// or a network that is known, and everybody would look like a stranger. Limits hold from the
-    /// first attempt on.
+    /// Returns thresholds that are never reached, for a site that knows too few of its users: in its
+    /// first days no device or network is known, and every user would look like a stranger. Limits
+    /// apply from the first attempt on.
     fn default() -> Self {
         Self::always(Steps {
-            challenge: f64::INFINITY,
+            delay: f64::INFINITY,
             step_up: f64::INFINITY,
         })
     }
 }
 
 impl Thresholds {
-    /// The same steps whatever happens.
+    /// Returns thresholds that do not depend on the odds of an attack.
     pub const fn always(steps: Steps) -> Self {
         Self {
             quiet: steps,
@@ -43,7 +43,7 @@ impl Thresholds {
             }
         };
         Steps {
-            challenge: between(self.quiet.challenge, self.attack.challenge),
+            delay: between(self.quiet.delay, self.attack.delay),
             step_up: between(self.quiet.step_up, self.attack.step_up),
         }
     }
@@ -54,7 +54,7 @@ const BINS: usize = 128;
 const PER_NAT: f64 = 4.0;
 const LEAST: f64 = -16.0;
 
-/// Fewer right logins than this say too little about one in a thousand.
+/// Fewer successful logins than this say too little about one in a thousand.
 const ENOUGH: u32 = 1_000;
 
 /// More than this are halved, so that a site's habits of last year count for less.
@@ -64,15 +64,15 @@ const MOST: u32 = 100_000;
 /// is nearly all.
 const RECENT: u32 = 4_096;
 
-/// From these odds on right logins without a device may be an attacker's, and are not counted.
+/// From these odds on successful logins without a device may be an attacker's, and are not counted.
 const UNDER_ATTACK: f64 = 0.5;
 
-/// A streaming quantile of how suspicious a site's honest people look.
+/// A streaming quantile of how suspicious a site's legitimate users look.
 ///
-/// What is noted are right logins with a device's token, weighed as if they had none, and of each
-/// account only as many a day as it has credit for: an attack on others holds no tokens of theirs, and
-/// accounts of its own move little. Which share of right logins has none is counted
-/// beside it; a budget of one login in a thousand is spent on those alone.
+/// It records successful logins with a device token, weighed as if they had none, and for each
+/// account only as many per day as it has credit for: an attacker holds no tokens of other accounts,
+/// and its own accounts contribute little. The share of successful logins without a token is counted
+/// separately; a budget of one login in a thousand is spent on those alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
     bins: [u32; BINS],
@@ -93,12 +93,12 @@ impl Default for Calibration {
 }
 
 impl Calibration {
-    /// One in so many right logins with a device is noted.
+    /// One in this many successful logins with a device is recorded.
     pub const SAMPLE: u32 = 4;
 
-    /// Notes a right login: whether it had a device's token; how suspicious it would have been
-    /// without, in nats, where it was drawn for that; and the odds at the time that an attempt
-    /// without one is an attacker's.
+    /// Records a successful login: whether it had a device token, how suspicious it would have been
+    /// without one (in nats, if it was sampled), and the odds at the time that an attempt without a
+    /// token is hostile.
     pub fn note(&mut self, with_device: bool, suspicion: Option<f64>, odds: f64) {
         // A device's odds are asked where it was drawn, so those stand for the others too.
         match (with_device, suspicion) {
@@ -125,31 +125,31 @@ impl Calibration {
         }
     }
 
-    /// The thresholds that spend a policy's budgets; the default ones until enough is known.
+    /// Returns the thresholds that spend a policy's budgets; the defaults until enough is recorded.
     pub fn thresholds(&self, policy: &Policy) -> Thresholds {
         if self.noted < ENOUGH {
             return Thresholds::default();
         }
         let step_up = self.quantile(policy.step_ups);
-        // Where a step-up is a refusal, the budget for attacks would refuse people by the dozen.
+        // Where a step-up is a denial, the attack budget would deny legitimate users by the dozen.
         let attack = match policy.second_factor {
             true => self.quantile(policy.step_ups_under_attack).min(step_up),
             false => step_up,
         };
-        let challenge = self.quantile(policy.challenges);
+        let delay = self.quantile(policy.delays);
         Thresholds {
             quiet: Steps {
-                challenge: challenge.min(step_up),
+                delay: delay.min(step_up),
                 step_up,
             },
             attack: Steps {
-                challenge: challenge.min(attack),
+                delay: delay.min(attack),
                 step_up: attack,
             },
         }
     }
 
-    /// The suspicion that at most this share of right logins reaches.
+    /// The suspicion that at most this share of successful logins reaches.
     fn quantile(&self, share: f64) -> f64 {
         let logins = f64::from(self.with_device) + f64::from(self.without_device);
         // Attackers' successes are among those without; a third is more than any site has.
@@ -170,14 +170,14 @@ impl Calibration {
         self.noted = self.bins.iter().sum();
     }
 
-    /// To keep it over a restart.
+    /// Returns its state, to keep it over a restart.
     pub fn to_words(&self) -> Vec<u32> {
         let mut words = vec![self.with_device, self.without_device];
         words.extend(self.bins);
         words
     }
 
-    /// As kept; `None` where it is not of this version.
+    /// Restores a saved state; `None` if it is not of this version.
     pub fn from_words(words: &[u32]) -> Option<Self> {
         let (counts, bins) = words.split_at_checked(2)?;
         let bins: [u32; BINS] = bins.try_into().ok()?;

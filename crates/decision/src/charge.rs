@@ -1,4 +1,4 @@
-//! What an attempt does to counters, and what the counters answer.
+//! What an attempt does to counters, and what they return.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub type Counts = ArrayVec<Count, MOST_CHARGES>;
 /// Names one counter: its ledger, which of the ledger's limits, and what it counts by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CounterKey {
-    /// The ledger that it stands in.
+    /// Its ledger.
     pub ledger: Ledger,
     /// The position of its limit in the policy, from 0.
     pub limit: u8,
@@ -33,7 +33,7 @@ pub struct CounterKey {
 pub struct Charge {
     /// The counter.
     pub key: CounterKey,
-    /// How its time is cut.
+    /// The window, and the slots that it is cut into.
     pub window: Window,
     /// How it moves.
     pub movement: Movement,
@@ -49,14 +49,14 @@ pub enum Movement {
         /// The slot of the addition.
         slot: u32,
     },
-    /// At most so many less, the newest first. Never below zero.
+    /// At most `most` less, the newest first. Never below zero.
     Forgive {
         /// How many.
         most: u16,
     },
-    /// Nothing; the count is asked for.
+    /// No change; returns the count.
     Peek,
-    /// Nothing; whether a member is known is asked for.
+    /// No change; returns whether a member is known.
     Recall {
         /// The member, see [`Match`].
         member: u32,
@@ -69,18 +69,18 @@ pub enum Movement {
 }
 
 impl Movement {
-    /// Whether it can change a counter that was never used. The others need no room for it.
+    /// Returns whether it can change an unused counter. Other movements need no room for one.
     pub fn opens(self) -> bool {
         matches!(self, Self::Add | Self::Remember { .. })
     }
 
-    /// Whether it can change a counter at all.
+    /// Returns whether it can change a counter at all.
     pub fn writes(self) -> bool {
         !matches!(self, Self::Peek | Self::Recall { .. })
     }
 }
 
-/// What a counter said after a charge.
+/// The state of a counter after a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     /// The charge it answers.
@@ -96,7 +96,7 @@ pub struct Count {
 }
 
 impl Count {
-    /// What a counter says that was never used.
+    /// Returns the count of an unused counter.
     pub fn none(charge: Charge) -> Self {
         Self {
             charge,

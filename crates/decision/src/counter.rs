@@ -12,7 +12,7 @@ use crate::{
 /// Slots in memory: an interval as long as the window can touch one more than it is cut into.
 const RING: usize = SLOTS as usize + 1;
 
-/// Members that a counter remembers: one more than the three wrong passwords that Entra's smart
+/// Members that a counter remembers: one more than the three incorrect passwords that Entra's smart
 /// lockout does not count again.
 const MEMBERS: usize = 4;
 
@@ -22,12 +22,12 @@ const MEMBER_CELLS: usize = 3;
 /// What a counter is made of.
 const CELLS: usize = MEMBERS * MEMBER_CELLS;
 
-/// What a ledger's counters hold.
+/// What the counters of a ledger hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// How many events there were in a sliding window.
+    /// The number of events in a sliding window.
     Events,
-    /// The last few members that were remembered.
+    /// The most recent members.
     Members,
 }
 
@@ -78,8 +78,8 @@ impl Counter {
         }
     }
 
-    /// How much evidence would be lost with this counter: what a full store weighs before it
-    /// forgets one. Zero: nothing. Of two with as much, the one that changed last is worth more.
+    /// Returns how much evidence would be lost with this counter: a full store forgets the counter with
+    /// the least. Of two with equal evidence, the one changed last is worth more.
     pub fn evidence(&self, kind: Kind, window: Window, now: Timestamp) -> (u32, u32) {
         let (slot, _) = window.cut(now);
         let live = match kind {
@@ -111,7 +111,7 @@ impl Counter {
         }
     }
 
-    /// The counts so many slots later, the newest in the lowest bits, and the oldest of the nine.
+    /// Returns the counts `passed` slots later, the newest in the lowest bits, and the oldest of the nine.
     fn aged(&self, passed: usize) -> (u128, u16) {
         let oldest = (RING - 1).checked_sub(passed);
         let oldest = oldest.map_or(0, |place| self.cells[place]);

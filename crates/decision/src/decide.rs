@@ -7,38 +7,35 @@ use crate::{
     Thresholds, charge::Match, signals,
 };
 
-/// What happens to an attempt.
+/// What to do with an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Verify the password.
     Allow,
-    /// Verify it after a proof of work.
-    Challenge,
-    /// Verify it after a wait: what a challenge is where none can be set.
+    /// Verify it after a wait.
     Delay {
-        /// How long.
+        /// The length of the wait.
         wait: Duration,
     },
-    /// Verify it, and ask for a second factor even if it is right.
+    /// Verify it, and ask for a second factor even if it is correct.
     StepUp,
-    /// Don't.
+    /// Do not verify it.
     Deny {
-        /// When it is worth trying again.
+        /// The time until a retry may succeed.
         retry_after: Duration,
     },
 }
 
 impl Decision {
-    /// Whether the password is verified.
+    /// Returns whether the password may be verified.
     pub fn verifies(self) -> bool {
         !matches!(self, Self::Deny { .. })
     }
 
-    /// Its name in audit events.
+    /// Returns its name in audit events.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Allow => "allow",
-            Self::Challenge => "challenge",
             Self::Delay { .. } => "delay",
             Self::StepUp => "step_up",
             Self::Deny { .. } => "deny",
@@ -46,89 +43,89 @@ impl Decision {
     }
 }
 
-/// A decision and what it rests on.
+/// A decision and its basis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
     /// What to do.
     pub decision: Decision,
-    /// How suspicious the attempt is, in nats: the sum of what its [`reasons`] weigh. Attempts
-    /// with a device's token are not held to it.
+    /// The suspicion of the attempt in nats: the sum over its [`reasons`]. It does not affect
+    /// attempts with a device token.
     pub suspicion: f64,
-    /// What it was held against: over the second, a step-up.
+    /// The thresholds that it was compared with.
     pub steps: Steps,
-    /// How well the account knows where it comes from.
+    /// How well the account knows the client.
     pub familiarity: Familiarity,
-    /// The odds that an attempt without a device is an attacker's; 0 where that was not asked.
+    /// The odds that an attempt from an unknown device is hostile; 0 if not computed.
     pub odds: f64,
-    /// Whether the account has credit left: whether it may move what others are judged by.
+    /// Whether the account has credit left, so that it may affect how others are judged.
     pub credited: bool,
-    /// Whether the password is hot, beyond what people do by chance.
+    /// Whether the password is hot, beyond chance.
     pub hot: bool,
 }
 
-/// From how much suspicion on there is a challenge, and from how much a step-up; in nats.
+/// The suspicion, in nats, from which an attempt is delayed or stepped up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Steps {
-    /// A challenge, or a delay.
-    pub challenge: f64,
-    /// A step-up, or a denial where there is no second factor.
+    /// Delayed.
+    pub delay: f64,
+    /// Stepped up, or denied if there is no second factor.
     pub step_up: f64,
 }
 
-/// What one counter, or the attempt itself, said.
+/// What one counter, or the attempt itself, contributes to a verdict.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reason {
     /// The signal.
     pub signal: SignalId,
-    /// The counter's ledger; `None` for what the attempt itself says.
+    /// The counter's ledger; `None` for evidence from the attempt itself.
     pub ledger: Option<Ledger>,
-    /// What the counter counted.
+    /// The count.
     pub count: u32,
-    /// The limit it was held against.
+    /// The limit that it was compared with.
     pub limit: Option<crate::Limit>,
-    /// The share of the limit that is used, after site-wide pressure; over 1.0 denies.
+    /// The used share of the limit, after site-wide pressure; above 1.0 denies.
     pub share: f64,
-    /// How suspicious it makes the attempt, in nats.
+    /// Its contribution to the suspicion, in nats.
     pub suspicion: f64,
 }
 
-/// How long a delay is, where a challenge would be.
+/// The length of a delay.
 const DELAY: Duration = Duration::from_secs(2);
 
-/// When to come back who was denied for suspicion: the length of the quick window of pressure.
+/// The time to wait after a denial for suspicion: the length of the short window of pressure.
 const SUSPICION_PASSES: Duration = Duration::from_secs(600);
 
-/// When to come back who was shed because too much is being verified.
+/// The time to wait after being shed because of load.
 const LOAD_PASSES: Duration = Duration::from_secs(5);
 
-/// From which [`Attempt::load`] on strangers are shed.
+/// The [`Attempt::load`] from which strangers are shed.
 pub const SHED_STRANGERS: f32 = 0.75;
 
-/// From which on those are shed whose account knows the network.
+/// The load from which attempts are shed whose account knows the network.
 const SHED_NEIGHBOURS: f32 = 0.95;
 
-/// So many right logins make a network one that the site knows: more than one account can make in
-/// three days.
+/// The successful logins that make a network known to the site: more than one account can contribute
+/// in three days.
 const SITE_KNOWS: u32 = 10;
 
-/// What strangers may do from an address or network shrinks by this factor at the most; from odds of
-/// one in two on.
+/// The most by which pressure divides the limits of strangers per address and network, from odds of
+/// one half on.
 const MOST_TIGHTENING: f64 = 2.0;
 
-/// What the counters say together: what every signal may know of the others.
+/// The combined state of the counters: what each signal may know about the others.
 #[derive(Debug)]
 pub struct Case<'a> {
     /// The attempt.
     pub attempt: &'a Attempt,
     /// The policy.
     pub policy: &'a Policy,
-    /// How well the account knows where it comes from.
+    /// How well the account knows the client.
     pub familiarity: Familiarity,
     /// Whether the account has failed with this password before.
     pub repeat: bool,
-    /// The odds that an attempt without a device is an attacker's.
+    /// The odds that an attempt from an unknown device is hostile.
     pub odds: f64,
-    /// Right logins that vouch for the network.
+    /// Successful logins that vouch for the network.
     pub standing: u32,
     /// Whether this account may vouch once more.
     pub credited: bool,
@@ -136,7 +133,7 @@ pub struct Case<'a> {
     pub typos: u16,
     /// Failures of the address, in the window in which there are most.
     pub at_address: u32,
-    /// Wrong passwords in a day on devices that are not known, as far as honest people make them.
+    /// Incorrect passwords in a day on devices that are not known, as far as legitimate users make them.
     pub failures_a_day: f64,
 }
 
@@ -179,15 +176,15 @@ impl<'a> Case<'a> {
         if !self.policy.uses(SignalId::Pressure) {
             return;
         }
-        let odds = signals::odds(failures, successes.count, self.policy.right_share);
+        let odds = signals::odds(failures, successes.count, self.policy.success_rate);
         self.odds = self.odds.max(odds);
         let limits = successes.charge.key.ledger.limits(self.policy);
         let days = limits.get(successes.charge.key.limit);
         let days = days.map_or(1.0, |limit| limit.window.as_secs_f64() / 86_400.0);
-        // By the right logins, which an attacker can't have: were it by the failures, an attack
+        // By the successful logins, which an attacker can't have: were it by the failures, an attack
         // would raise what is expected and hide in it. The longest window comes last and is the
         // steadiest.
-        let benign = (1.0 - self.policy.right_share) / self.policy.right_share.max(0.01);
+        let benign = (1.0 - self.policy.success_rate) / self.policy.success_rate.max(0.01);
         self.failures_a_day = f64::from(successes.count) * benign / days;
     }
 
@@ -249,8 +246,8 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What lets an account be tried again: the wrong passwords that it has seen are forgiven. For an operator
-/// who knows better; what addresses and passwords are counted for stays.
+/// Returns the charges that unlock an account: its failures are forgiven. For operators; the counters of
+/// addresses and passwords are unchanged.
 pub fn unlock(account: AccountKey, policy: &Policy) -> Charges {
     let mut charges = Charges::new();
     let all = Movement::Forgive { most: u16::MAX };
@@ -258,7 +255,7 @@ pub fn unlock(account: AccountKey, policy: &Policy) -> Charges {
     charges
 }
 
-/// Which counters an attempt moves or asks before its password is verified.
+/// Returns the charges of an attempt before its password is verified.
 pub fn plan(attempt: &Attempt, policy: &Policy) -> Charges {
     let mut charges = Charges::new();
     for id in SignalId::ALL {
@@ -269,7 +266,7 @@ pub fn plan(attempt: &Attempt, policy: &Policy) -> Charges {
     charges
 }
 
-/// Judges an attempt by what the counters of its [`plan`] answered.
+/// Decides on an attempt, from the counts that its [`plan`] returned.
 pub fn decide(
     attempt: &Attempt,
     policy: &Policy,
@@ -332,13 +329,13 @@ impl Case<'_> {
             None if self.familiarity == Familiarity::Device => Decision::Allow,
             None if doubtful && self.policy.second_factor => Decision::StepUp,
             None if doubtful => deny(SUSPICION_PASSES),
-            None if suspicion >= steps.challenge => Decision::Delay { wait: DELAY },
+            None if suspicion >= steps.delay => Decision::Delay { wait: DELAY },
             None => Decision::Allow,
         }
     }
 }
 
-/// What each counter and the attempt itself said, the heaviest first: for the audit trail.
+/// Returns the reasons of a verdict for the audit trail, the most significant first.
 pub fn reasons(attempt: &Attempt, policy: &Policy, counts: &[Count]) -> Vec<Reason> {
     let case = Case::hear(attempt, policy, counts);
     let said = counts.iter().map(|count| case.reason(count));
@@ -351,24 +348,24 @@ pub fn reasons(attempt: &Attempt, policy: &Policy, counts: &[Count]) -> Vec<Reas
     reasons
 }
 
-/// How an attempt ended, as its signals need to know it.
+/// How an attempt ended, as seen by its signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// A right password, and nothing more is asked.
+    /// The password was correct, and no second factor was requested.
     Right,
-    /// A right password; whether a second factor follows is not known here.
+    /// The password was correct; whether the second factor was passed is not known here.
     SteppedUp,
-    /// A wrong password that the account had not seen.
+    /// An incorrect password that is new for the account.
     Wrong,
-    /// The same wrong password again.
+    /// The same incorrect password again.
     Repeated,
     /// The password was never compared.
     Unverified,
 }
 
-/// What the outcome moves. To be called once for each attempt that was planned and charged, also
-/// for a denied one, whose outcome is [`Outcome::Unverified`]. What is never settled stays as it
-/// was charged: a failure.
+/// Returns the charges of an outcome. Call it once for each attempt that was charged, including a
+/// denied one, whose outcome is [`Outcome::Unverified`]. An attempt that is never settled stays
+/// charged as a failure.
 pub fn settle(
     attempt: &Attempt,
     policy: &Policy,
@@ -704,7 +701,7 @@ mod tests {
             ..attempt(1, 1, 1)
         };
         let strict = Thresholds::always(Steps {
-            challenge: 2.0,
+            delay: 2.0,
             step_up: 3.0,
         });
         let counts = world.charge(&plan(&suspicious, &world.policy), 0);
@@ -715,7 +712,7 @@ mod tests {
         let verdict = decide(&suspicious, &world.policy, &strict, &counts);
         assert_eq!(verdict.decision, Decision::StepUp);
         let lax = Thresholds::always(Steps {
-            challenge: 2.0,
+            delay: 2.0,
             step_up: 50.0,
         });
         let verdict = decide(&suspicious, &world.policy, &lax, &counts);
@@ -805,7 +802,7 @@ mod tests {
             prop_assert_eq!(world.read(&charges, 1), was);
         }
 
-        /// A right login takes nothing off another account's, address's or device's counters.
+        /// A successful login takes nothing off another account's, address's or device's counters.
         #[test]
         fn a_success_frees_no_other_key(
             before in prop::collection::vec((0u64..4, 0u32..4, 0u32..50), 0..40),

@@ -1,8 +1,8 @@
 //! Device tokens: proof that a device has logged in to an account before.
 //!
-//! After a right login the device gets a signed token, bound to the account; OWASP calls it a
-//! device cookie. Whoever shows it has a budget of failures of its own, which nobody else can use
-//! up. It proves no identity and opens nothing: the password is asked as ever.
+//! After a successful login the device gets a signed token, bound to the account; OWASP calls it a
+//! device cookie. A device with a token has a budget of failures of its own, which no one else can
+//! use up. The token proves no identity and grants no access: the password is required as before.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,18 +16,18 @@ use crate::{OwnerKey, Timestamp};
 pub struct DeviceId(u64);
 
 impl DeviceId {
-    /// From 64 random bits.
+    /// Creates an id from 64 random bits.
     pub const fn from_u64(bits: u64) -> Self {
         Self(bits)
     }
 
-    /// The 64 bits, for counters.
+    /// Returns the 64 bits, for counters.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
 }
 
-/// How long a token is believed, in seconds: 90 days. It is renewed at each right login.
+/// The lifetime of a token in seconds: 90 days. It is renewed at each successful login.
 pub const TOKEN_SECONDS: u64 = 90 * 86_400;
 
 /// Bytes of a token: device, when it was issued, and half of an HMAC-SHA-256 (RFC 2104 §5 allows
@@ -40,7 +40,7 @@ const TOKEN: usize = DEVICE + ISSUED + MAC;
 /// Characters of a token as it is sent.
 pub const TOKEN_CHARS: usize = (TOKEN * 4).div_ceil(3);
 
-/// Signs device tokens and checks them.
+/// Signs and verifies device tokens.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct DeviceSigner {
     key: [u8; 32],
@@ -53,12 +53,12 @@ impl std::fmt::Debug for DeviceSigner {
 }
 
 impl DeviceSigner {
-    /// A signer with 32 random bytes that nothing else uses. All nodes need the same.
+    /// Creates a signer from 32 random bytes that nothing else uses. All nodes need the same bytes.
     pub fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
-    /// A token for a device on which this account has just logged in.
+    /// Signs a token for a device on which this account has just logged in.
     pub fn sign(&self, owner: OwnerKey, device: DeviceId, now: Timestamp) -> String {
         let mut token = [0; TOKEN];
         token[..DEVICE].copy_from_slice(&device.0.to_be_bytes());
@@ -69,8 +69,8 @@ impl DeviceSigner {
         URL_SAFE_NO_PAD.encode(token)
     }
 
-    /// The device, where the token is ours, of this account and not too old. One that was issued
-    /// up to a minute in the future is believed: clocks of two nodes differ.
+    /// Returns the device if the token is valid, of this account and not expired. A token issued up to
+    /// a minute in the future is accepted, since the clocks of two nodes differ.
     pub fn check(&self, token: &str, owner: OwnerKey, now: Timestamp) -> Option<DeviceId> {
         if token.len() != TOKEN_CHARS {
             return None;

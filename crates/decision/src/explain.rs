@@ -1,61 +1,63 @@
-//! A policy in words: the document that ASVS 5.0 6.1.1 asks for.
+//! A policy as a document: the one that ASVS 5.0 6.1.1 asks for.
 
 use crate::{Ledger, Limits, Policy, Preset};
 
 impl Policy {
-    /// How limits and adaptive response are configured and how they prevent malicious lockout, as
-    /// Markdown.
+    /// Returns how limits and adaptive response are configured and how they prevent malicious
+    /// lockout, as Markdown.
     pub fn explain(&self) -> String {
         let preset = match self.preset {
             Preset::Standard => "standard",
             Preset::Strict => "strict",
         };
-        let stepped = if self.second_factor {
-            "is asked for a second factor"
+        let suspicious = if self.second_factor {
+            "are asked for a second factor"
         } else {
-            "is refused for ten minutes (the application has no second factor)"
+            "are denied for ten minutes (the application has no second factor)"
         };
         format!(
             "\
-# How logins are limited
+# Login limits
 
-Preset `{preset}`. Every limit counts *wrong* passwords; a right one costs nothing, and neither does
-the same wrong password again on the same account ({tried}). The same holds for names
-that do not exist: whether an account exists is never asked.
+Preset `{preset}`. Every limit counts *failed* logins. A successful login costs nothing, and neither does
+repeating the same incorrect password for an account {tried}. Nonexistent names are
+treated in the same way: whether an account exists is never looked up.
 
-| what is counted | at most | who meets it |
+| counted failures | at most | applies to |
 |---|---|---|
-| one account, from anywhere | {account} | everybody without a token of that account's device |
-| one device of an account | {device} | that device, and nothing else ever limits it |
-| one client address (IPv6: /64) | {address} | strangers |
-| one network (IPv4 /24, IPv6 /48) | {network} | strangers |
-| accounts on which one password failed | {heat} | strangers who try that password |
+| of one account, from anywhere | {account} | clients without a device token of that account |
+| on one device of an account | {device} | that device; no other limit applies to it |
+| from one client address (IPv6: /64) | {address} | strangers |
+| from one network (IPv4 /24, IPv6 /48) | {network} | strangers |
+| of one password, counted in accounts | {heat} | strangers who try that password |
 
-A *stranger* has no token of the account's devices and comes from a network from which the account
-has not logged in for {networks}.
+A *stranger* has no device token of the account and comes from a network from which the account has not
+logged in for {networks}.
 
-# What makes an attempt suspicious
+# Suspicion
 
-Beside the limits, evidence is weighed in nats: failures of the account, address, network and
-autonomous system; how many accounts have refused the password today, more than people do by chance
-with one so popular; whether the pair has leaked; against it, whether the account knows the network, and how many
-right logins the site has seen from there.
+Besides the limits, evidence is weighed in nats. Evidence against an attempt: failures of the account,
+the address, the network and, where it is known, the autonomous system; and the number of accounts on which
+the password has failed today, beyond what its popularity explains by chance. Evidence for it: the account
+knows the network, and the site has seen successful logins from there.
 
-- Who is among the most suspicious {step_ups} of right logins {stepped}.
-- While few logins without a device succeed on the whole site, {under_attack}what strangers
-  may do from one address or network shrinks to half at the most. Nobody is refused for the site's state alone.
-- The most suspicious {challenges} wait for two seconds.
+- Attempts as suspicious as the most suspicious {step_ups} of successful logins {suspicious}.
+- While few logins from unknown devices succeed site-wide, {under_attack}the limits of strangers per address
+  and per network shrink, to half at most. No attempt is denied because of the state of the site alone.
+- Attempts as suspicious as the most suspicious {delays} of them are delayed by two seconds.
 
-Those shares are kept by a running quantile over right logins on known devices, weighed as if they
-were not known. Until 1,000 are noted, only the limits act: in its first days a site knows nobody.
+These thresholds are a running quantile over successful logins on known devices, weighed as if the devices
+were unknown. Until 1,000 of them are recorded, only the limits act: in its first days a site knows none of
+its users.
 
-# Why nobody can lock an owner out
+# How malicious lockout is prevented
 
-- A device on which the owner has logged in has its own budget, by a signed token that is bound to
+- A device on which the owner has logged in has a budget of its own, by a signed token that is bound to
   the account.
-- From a network that the account knows, as many failures again are allowed as strangers have used.
-- A lock ends by itself: attempts that are refused are not counted, so hammering does not prolong it.
-- Addresses and the site as a whole never refuse anybody whose account knows the network.
+- From a network that the account knows, the account limit is doubled, so that strangers can't use all of it.
+- A lock ends by itself: denied attempts are not counted, so hammering does not prolong it.
+- The limits per address and per network, and the state of the site, never deny an attempt from a network
+  that the account knows.
 ",
             tried = window(Ledger::Tried.limits(self)),
             account = self.account,
@@ -66,11 +68,14 @@ were not known. Until 1,000 are noted, only the limits act: in its first days a 
             networks = window(Ledger::Networks.limits(self)),
             step_ups = percent(self.step_ups),
             under_attack = if self.second_factor {
-                format!("that becomes {}, and ", percent(self.step_ups_under_attack))
+                format!(
+                    "that share becomes {}, and ",
+                    percent(self.step_ups_under_attack)
+                )
             } else {
                 String::new()
             },
-            challenges = percent(self.challenges),
+            delays = percent(self.delays),
         )
     }
 }
@@ -94,13 +99,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_limit_and_budget_of_the_policy_is_told() {
+    fn every_limit_and_budget_of_the_policy_is_explained() {
         for preset in [Preset::Standard, Preset::Strict] {
             let policy = Policy {
                 second_factor: true,
                 ..Policy::preset(preset)
             };
-            let told = policy.explain();
+            let text = policy.explain();
             for limits in [
                 &policy.account,
                 &policy.device,
@@ -108,14 +113,10 @@ mod tests {
                 &policy.network,
                 &policy.heat,
             ] {
-                assert!(told.contains(&limits.to_string()), "{limits}");
+                assert!(text.contains(&limits.to_string()), "{limits}");
             }
-            for share in [
-                policy.step_ups,
-                policy.step_ups_under_attack,
-                policy.challenges,
-            ] {
-                assert!(told.contains(&percent(share)), "{share}");
+            for share in [policy.step_ups, policy.step_ups_under_attack, policy.delays] {
+                assert!(text.contains(&percent(share)), "{share}");
             }
         }
         assert_eq!(percent(0.001), "0.1 %");

@@ -1,19 +1,40 @@
 //! Decides on one login attempt.
 //!
-//! Everything here is a pure function over values: time and keys come in as arguments, nothing
-//! sleeps, reads a clock, rolls a die or touches a socket. The same code therefore runs behind
+//! Everything here is a pure function over values: time and keys are arguments, and nothing sleeps,
+//! reads a clock, draws random numbers or opens a socket. The same code therefore runs behind
 //! `doorwarden guard` and in a simulation on a virtual clock.
 //!
 //! ```text
 //! plan(attempt, policy)   -> [Charge]   which counters this attempt moves
 //! Counter::apply(charge)  -> Count      in a store of the caller's, one independent key at a time
-//! decide(counts)          -> Verdict    Allow, Challenge, Delay, StepUp or Deny; with its reasons
+//! decide(counts)          -> Verdict    Allow, Delay, StepUp or Deny, with its reasons
 //!   … the password is verified only now …
-//! settle(counts, outcome) -> [Charge]   what goes back, and what stays
+//! settle(counts, outcome) -> [Charge]   what is refunded, and what stays
 //! ```
 //!
 //! Charging comes first and refunds come after, so that parallel guesses cannot all read "no
 //! failures yet".
+//!
+//! ```text
+//! attempt.rs      one login attempt, and how it ended
+//! account.rs      keyed hashes of account names
+//! source.rs       client addresses and networks as keys
+//! device.rs       device tokens: signing and verification
+//! mark.rs         password marks: a few keyed bits of a password
+//! popularity.rs   how common passwords are
+//! timestamp.rs    time as a value
+//! limit.rs        the grammar of limits: "5 per minute; 100 per day"
+//! login.rs        the grammar of logins: "POST /token form:username form:password"
+//! policy.rs       the configured limits and budgets; presets
+//! explain.rs      a policy as a Markdown document
+//! decide.rs       plan, decide, settle
+//! signals/        the evidence, one signal per file; which counters each one moves
+//! calibration.rs  suspicion thresholds, from a budget of legitimate logins
+//! retroaction.rs  earlier logins with a password that has since turned hot
+//! charge.rs       what an attempt does to counters, and what they return
+//! counter.rs      one counter: a sliding window, or the last few members
+//! table.rs        counters in a fixed amount of memory
+//! ```
 
 mod account;
 mod attempt;

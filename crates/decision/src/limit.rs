@@ -1,4 +1,4 @@
-//! Limits in the words that people know: `"5 per minute"`, `"5/minute;100/day"`.
+//! The grammar of limits: `"5 per minute"`, `"5/minute;100/day"`.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize, de};
 /// At most `count` in any `window`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limit {
-    /// How many; at least 1.
+    /// The count; at least 1.
     pub count: u32,
-    /// How long the window is; whole seconds, at most 366 days.
+    /// The length of the window: whole seconds, at most 366 days.
     pub window: Duration,
 }
 
-/// Several limits that hold together. The grammar is that of the `limits` package, which
+/// One to three limits that apply together. The grammar is that of the `limits` package, which
 /// Flask-Limiter and slowapi use: `COUNT per|/ [N] UNIT`, joined by `;`, `,` or `|`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -22,24 +22,27 @@ pub struct Limits {
     count: u8,
 }
 
-/// Why words are no limit.
+/// Why a limit could not be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLimit {
-    /// Not of the grammar.
+    /// It does not match the grammar.
     #[error(
-        "`{0}` is not a limit; write \"5 per minute\", \"10 per 15 minutes\" or \"5/minute;100/day\""
+        "invalid limit `{0}`; write \"5 per minute\", \"10 per 15 minutes\" or \"5/minute;100/day\", at most \
+         {MAX_LIMITS} of them"
     )]
     Grammar(String),
-    /// Zero, or more than fits.
-    #[error("`{0}` is out of range: a limit counts from 1 to 50000 in at most 366 days")]
+    /// The count or the window is out of range.
+    #[error(
+        "limit `{0}` is out of range; use a count from 1 to {MAX_COUNT} and a window of at most 366 days"
+    )]
     Range(String),
 }
 
-/// A slot of a counter holds 16 bits; this leaves room to see by how much a limit is passed.
+/// A slot of a counter has 16 bits; this leaves room to see by how much a limit is exceeded.
 const MAX_COUNT: u32 = 50_000;
 const MAX_WINDOW: Duration = Duration::from_secs(366 * 86_400);
 
-/// More than this many limits on one key are a mistake, and each costs a counter.
+/// The most limits for one key; each costs a counter.
 const MAX_LIMITS: usize = 3;
 
 impl Limits {
@@ -60,7 +63,7 @@ impl Limits {
         self
     }
 
-    /// Each of them changed.
+    /// Applies a function to each limit.
     pub fn map(&self, change: impl Fn(Limit) -> Limit) -> Self {
         Self {
             limits: self.limits.map(change),
@@ -68,18 +71,18 @@ impl Limits {
         }
     }
 
-    /// How many there are: from 1 to 3.
+    /// Returns the number of limits, from 1 to 3.
     #[allow(clippy::len_without_is_empty, reason = "there is always one")]
     pub fn len(&self) -> usize {
         usize::from(self.count)
     }
 
-    /// The limit at a position.
+    /// Returns the limit at a position.
     pub fn get(&self, position: u8) -> Option<Limit> {
         self.as_slice().get(usize::from(position)).copied()
     }
 
-    /// The limits, in the order they were written.
+    /// Returns the limits in the order they were written.
     pub fn iter(&self) -> impl Iterator<Item = Limit> + '_ {
         self.as_slice().iter().copied()
     }

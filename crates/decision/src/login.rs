@@ -1,6 +1,6 @@
-//! Names a login: its route, and where the two credentials stand in the request.
+//! The grammar of logins: the route, and where the request carries the two credentials.
 //!
-//! One grammar for everybody who has to say it: `scan` fills requests by it, `guard` reads them.
+//! `scan` and `guard` share it: one builds requests from it, the other reads them.
 //!
 //! ```text
 //! POST /token form:username form:password
@@ -20,53 +20,53 @@ pub struct Login {
     pub method: String,
     /// The path, from `/`, without a query.
     pub path: String,
-    /// Where the credentials stand.
+    /// Where the request carries the credentials.
     pub shape: Shape,
 }
 
-/// Where the credentials stand.
+/// Where a login request carries the credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// Two fields of `application/x-www-form-urlencoded`.
     Form {
-        /// The field with the account's name.
+        /// The field with the account name.
         account: String,
         /// The field with the password.
         password: String,
     },
     /// Two strings in a JSON document, by JSON pointer (RFC 6901).
     Json {
-        /// The pointer to the account's name.
+        /// The pointer to the account name.
         account: String,
         /// The pointer to the password.
         password: String,
     },
     /// The `Authorization: Basic` header (RFC 7617).
     Basic,
-    /// A whole body with the placeholders `{{account}}` and `{{password}}`: JSON where it starts
-    /// with `{` or `[`, else a form.
+    /// A whole body with the placeholders `{{account}}` and `{{password}}`: JSON if it starts
+    /// with `{` or `[`, otherwise a form.
     Body(String),
 }
 
-/// Why words name no login.
+/// Why a login could not be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLogin {
-    /// Not of the grammar.
+    /// It does not match the grammar.
     #[error(
-        "`{0}` names no login; write 'POST /token form:username form:password', \
+        "invalid login `{0}`; write 'POST /token form:username form:password', \
          'POST /login json:/username json:/password', 'POST /login basic', or \
          'POST /login body:{{\"u\":\"{{{{account}}}}\",\"p\":\"{{{{password}}}}\"}}'"
     )]
     Grammar(String),
-    /// The path has no `/` in front, or a query.
-    #[error("`{0}` is not a path; it starts with / and has no ? or #")]
+    /// The path does not start with `/`, or it has a query or a fragment.
+    #[error("invalid path `{0}`; a path starts with / and contains no ? or #")]
     Path(String),
-    /// A template without its placeholders.
-    #[error("the body template must hold {{{{account}}}} and {{{{password}}}}")]
+    /// The template lacks a placeholder.
+    #[error("the body template must contain both {{{{account}}}} and {{{{password}}}}")]
     Template,
 }
 
-/// The placeholder for the account's name in a body template.
+/// The placeholder for the account name in a body template.
 pub const ACCOUNT: &str = "{{account}}";
 /// The placeholder for the password in a body template.
 pub const PASSWORD: &str = "{{password}}";

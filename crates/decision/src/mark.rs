@@ -1,4 +1,4 @@
-//! Password marks: enough to see one password tried on many accounts, too little to learn it.
+//! Password marks: enough to detect one password tried on many accounts, too little to reveal it.
 
 use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -7,26 +7,26 @@ use crate::account::keyed_hash;
 
 /// How many bits of the keyed hash a mark keeps.
 ///
-/// 2²² cells: a mark says nothing about a password but that it falls in one of four million
-/// classes, and two of a day's 10,000 wrong passwords share one with odds of about 1 in 400 each.
+/// 2²² cells: a mark reveals only which of four million classes a password falls in, and two of a
+/// day's 10,000 incorrect passwords share one with odds of about 1 in 400 each.
 const MARK_BITS: u32 = 22;
 
-/// Longer passwords, in bytes, are marked as they are: normalising can make them eighteen times as
-/// long, and nobody sprays them.
+/// Longer passwords, in bytes, are marked as they are: normalisation can make them eighteen times as
+/// long, and attackers do not spray them.
 const LONGEST: usize = 1024;
 
-/// A few keyed bits of a password. Without the key, which lives in memory only and for two
-/// epochs, it says nothing.
+/// A few keyed bits of a password. Without the key, which is kept only in memory and for two
+/// epochs, it reveals nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mark(u64);
 
 impl Mark {
-    /// Epoch and bits as a counter's id.
+    /// Returns epoch and bits as the id of a counter.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
 
-    /// A mark made up for a simulation, which has password ranks instead of passwords.
+    /// Creates a mark for a simulation, which has password ranks instead of passwords.
     pub const fn from_parts(epoch: u32, bits: u32) -> Self {
         Self(((epoch as u64) << 32) | bits as u64)
     }
@@ -40,12 +40,12 @@ pub struct Marks {
     pub current: Option<Mark>,
     /// Under the key before it.
     pub previous: Option<Mark>,
-    /// 32 keyed bits of the password exactly as it was sent, to know a repeat by.
+    /// 32 keyed bits of the password exactly as it was sent, to recognise a repeat.
     pub exact: Option<u32>,
 }
 
 impl Marks {
-    /// Those that there are.
+    /// Iterates over the marks that are present.
     pub fn iter(self) -> impl Iterator<Item = Mark> {
         [self.current, self.previous].into_iter().flatten()
     }
@@ -65,20 +65,20 @@ impl std::fmt::Debug for MarkKey {
 }
 
 impl MarkKey {
-    /// The key of `epoch`, from 32 random bytes that nothing else uses.
+    /// Creates the key of `epoch` from 32 random bytes that nothing else uses.
     pub fn new(key: [u8; 32], epoch: u32) -> Self {
         Self { key, epoch }
     }
 
-    /// 32 bits of a password exactly as it is.
+    /// Returns 32 keyed bits of a password exactly as it was sent.
     pub fn exact(&self, password: &str) -> u32 {
         // The lower half; a mark is of the upper one.
         keyed_hash(&self.key, password.as_bytes()) as u32
     }
 
-    /// The mark of a password, in the NFKC form that SP 800-63B-4 §3.1.1.2 has verifiers compare.
-    /// What some verifiers don't see makes no difference, or a spray could vary it: space around
-    /// the password (PHP applications trim it) and all from a NUL on (C's bcrypt ends there).
+    /// Returns the mark of a password, in the NFKC form that SP 800-63B-4 §3.1.1.2 has verifiers
+    /// compare. What some verifiers ignore makes no difference, or a spray could vary it: space around
+    /// the password (PHP applications trim it) and everything from a NUL on (bcrypt in C ends there).
     pub fn mark(&self, password: &str) -> Mark {
         if password.len() > LONGEST {
             let hash = keyed_hash(&self.key, password.as_bytes());

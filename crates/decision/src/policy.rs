@@ -1,4 +1,4 @@
-//! How much is allowed.
+//! The configured limits and budgets.
 
 use std::time::Duration;
 
@@ -6,47 +6,45 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{Limit, Limits, SignalId};
 
-/// Below this many distinct accounts a password mark is never reported: a handful of people do
-/// pick the same wrong password by themselves.
+/// The lowest configurable heat: a handful of users do enter the same incorrect password by chance.
 const LEAST_HEAT: u32 = 5;
 
 /// Marks are made under keys that rotate daily and overlap for a day: a longer window would not
 /// hold.
 const LONGEST_HEAT: Duration = Duration::from_secs(86_400);
 
-/// Far above what happens by chance; a limit up there sees only the crudest spray.
+/// The highest configurable heat, far above chance; such a limit detects only the crudest spray.
 const MOST_HEAT: u32 = 64;
 
-/// The limits of every signal, and how many honest people may be asked for more. Limits count
-/// failed attempts only: a right password costs nothing.
+/// The limits, and the share of legitimate logins that may be delayed or stepped up. Limits count
+/// failed logins only: a successful login costs nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct Policy {
-    /// What the fields that are left out are.
+    /// The preset that supplies the fields left out.
     pub preset: Preset,
-    /// Failures of one account on devices that it does not know, from anywhere.
+    /// Failures of one account on unknown devices, from anywhere.
     pub account: Limits,
-    /// Failures on one device that the account knows.
+    /// Failures on one known device of an account.
     pub device: Limits,
     /// Failures of one client address (IPv6: one /64), on any account.
     pub address: Limits,
     /// Failures of one network (/24; IPv6: /48), on any account.
     pub network: Limits,
-    /// Distinct accounts on which one password has failed. Its count is from 5 to 64, its window
-    /// at most a day.
+    /// Distinct accounts on which one password has failed: a count from 5 to 64 in at most a day.
     pub heat: Limits,
-    /// Whether the application asks for a second factor when it is told to. Without one, what
-    /// would be a step-up is a denial.
+    /// Whether the application asks for a second factor on request. Without one, a step-up becomes
+    /// a denial.
     pub second_factor: bool,
-    /// The share of right logins that may meet a step-up in quiet times, 0 to 1.
+    /// The share of successful logins that may be stepped up in quiet times, 0 to 1.
     pub step_ups: f64,
-    /// The same while the site is under attack; only where there is a second factor.
+    /// The same while the site is under attack; used only with a second factor.
     pub step_ups_under_attack: f64,
-    /// The share of right logins that may meet a delay or a challenge, 0 to 1.
-    pub challenges: f64,
-    /// The share of attempts without a device that are right where nobody attacks, 0 to 1.
-    pub right_share: f64,
-    /// Signals that are not used: for the simulator's ablations. No file can say so.
+    /// The share of successful logins that may be delayed, 0 to 1.
+    pub delays: f64,
+    /// The share of attempts from unknown devices that succeed when there is no attack, 0 to 1.
+    pub success_rate: f64,
+    /// Signals that are disabled, for the simulator's ablations. Not configurable in a file.
     #[serde(skip)]
     pub without: Vec<SignalId>,
 }
@@ -58,18 +56,20 @@ pub enum Preset {
     /// For most sites.
     #[default]
     Standard,
-    /// For administrators' logins and others that few people use: a wrong guess is dearer than a
-    /// person who has to wait.
+    /// For administrators' logins and others with few users, where a compromised account costs more
+    /// than a user who has to wait.
     Strict,
 }
 
 impl Policy {
+    /// Returns a preset's policy:
+    ///
     /// - account: SP 800-63B-4 §3.2.2 allows at most 100 consecutive failures; 10 in 15 minutes
     ///   leaves room for a bad day at the keyboard and makes 100 take hours.
     /// - address: a campus of 1,000 behind one address with 4 % mistypes makes about 40 a day.
     /// - network: five such addresses.
-    /// - heat: the least that is ever reported.
-    /// - step-ups, right share: fitted on simulated traces (docs/scoreboard.md).
+    /// - heat: the lowest that is configurable.
+    /// - step-ups, success rate: fitted on simulated traces (docs/scoreboard.md).
     pub fn preset(preset: Preset) -> Self {
         let limits = |words: &str| words.parse().expect("a limit written here");
         let standard = Self {
@@ -82,8 +82,8 @@ impl Policy {
             second_factor: false,
             step_ups: 0.001,
             step_ups_under_attack: 0.01,
-            challenges: 0.01,
-            right_share: 0.7,
+            delays: 0.01,
+            success_rate: 0.7,
             without: Vec::new(),
         };
         match preset {
@@ -95,14 +95,14 @@ impl Policy {
                 network: limits("50 per 10 minutes"),
                 step_ups: 0.01,
                 step_ups_under_attack: 0.03,
-                challenges: 0.05,
+                delays: 0.05,
                 ..standard
             },
         }
     }
 
-    /// The policy of one of `nodes` that don't hear of each other: together they allow no more than
-    /// this one, but at least one failure each.
+    /// Returns the policy for one of `nodes` that can't reach each other: together they allow no
+    /// more than this policy, but at least one failure each.
     pub fn divided(&self, nodes: u32) -> Self {
         let share = |limits: &Limits| {
             limits.map(|limit| Limit {
@@ -121,7 +121,7 @@ impl Policy {
         }
     }
 
-    /// Whether a signal is used.
+    /// Returns whether a signal is enabled.
     pub fn uses(&self, signal: SignalId) -> bool {
         !self.without.contains(&signal)
     }
@@ -133,7 +133,7 @@ impl Default for Policy {
     }
 }
 
-/// As written: what is left out is the preset's.
+/// A policy as written; the preset supplies what is left out.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[derive(Default)]
@@ -156,9 +156,9 @@ struct Written {
     #[serde(deserialize_with = "share")]
     step_ups_under_attack: Option<f64>,
     #[serde(deserialize_with = "share")]
-    challenges: Option<f64>,
+    delays: Option<f64>,
     #[serde(deserialize_with = "share")]
-    right_share: Option<f64>,
+    success_rate: Option<f64>,
 }
 
 impl From<Written> for Policy {
@@ -176,8 +176,8 @@ impl From<Written> for Policy {
             step_ups_under_attack: written
                 .step_ups_under_attack
                 .unwrap_or(preset.step_ups_under_attack),
-            challenges: written.challenges.unwrap_or(preset.challenges),
-            right_share: written.right_share.unwrap_or(preset.right_share),
+            delays: written.delays.unwrap_or(preset.delays),
+            success_rate: written.success_rate.unwrap_or(preset.success_rate),
             without: Vec::new(),
         }
     }
@@ -197,7 +197,7 @@ fn heat<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Limits>, D:
     match outside {
         None => Ok(Some(limits)),
         Some(limit) => Err(de::Error::custom(format!(
-            "heat can't be {limit}; write a count from {LEAST_HEAT} to {MOST_HEAT} in at most a day, such as \"5 per day\""
+            "heat limit `{limit}` is out of range; write a count from {LEAST_HEAT} to {MOST_HEAT} in at most a day, such as \"5 per day\""
         ))),
     }
 }
@@ -208,7 +208,7 @@ fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::E
         Ok(Some(share))
     } else {
         Err(de::Error::custom(format!(
-            "{share} is no share; write a number from 0 to 1, such as 0.001 for one in a thousand"
+            "invalid share {share}; write a number from 0 to 1, such as 0.001 for one in a thousand"
         )))
     }
 }

@@ -1,4 +1,4 @@
-//! How popular passwords are: what an attacker gets who guesses in the order of popularity.
+//! Password popularity: the share of accounts that guessing in order of popularity compromises.
 
 /// The empirical head: the share of accounts whose password is among the `rank` most popular.
 /// Leaked corpora, cumulative.
@@ -17,11 +17,11 @@ const HEAD: [(f64, f64); 7] = [
 const ZIPF_C: f64 = 0.0374;
 const ZIPF_S: f64 = 0.187;
 
-/// How many passwords a public list names in their order: zxcvbn's.
+/// The length of the public list of passwords by popularity: that of zxcvbn.
 pub const LISTED: u32 = 30_000;
 
-/// The share of accounts (0 to 1) whose password is among the `guesses` most popular ones.
-/// `guesses` may be a fraction; 0 and less give 0. It never falls as `guesses` grows.
+/// Returns the share of accounts (0 to 1) whose password is among the `guesses` most popular ones.
+/// `guesses` may be a fraction; 0 and less give 0. The result never falls as `guesses` grows.
 pub fn taken_by(guesses: f64) -> f64 {
     if guesses.is_nan() || guesses <= 0.0 {
         return 0.0;
@@ -43,7 +43,7 @@ pub fn taken_by(guesses: f64) -> f64 {
     }
 }
 
-/// The share of people (0 to 1) who have the password at this place of the list, from 1.
+/// Returns the share of users (0 to 1) who have the password at this rank, from 1.
 pub fn share_of(rank: u32) -> f64 {
     let rank = f64::from(rank.max(1));
     taken_by(rank) - taken_by(rank - 1.0)

@@ -1,28 +1,29 @@
-//! When a password turns hot, who has just logged in with it?
+//! Recent logins with a password that has since turned hot.
 
 use std::collections::VecDeque;
 
 use crate::{AccountKey, Mark, Marks, SourceKey, Timestamp};
 
-/// How long a right login is looked back at, in milliseconds: a day, as long as heat counts.
+/// How far back successful logins are kept, in milliseconds: a day, as long as heat counts.
 const LOOK_BACK: u64 = 86_400_000;
 
-/// A right login from a device and a network that its account did not know.
+/// A successful login from a device and a network that its account did not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unfamiliar {
-    /// When.
+    /// The time of the login.
     pub at: Timestamp,
-    /// Whose.
+    /// The account.
     pub account: AccountKey,
-    /// Where from.
+    /// The client address.
     pub source: SourceKey,
     marks: Marks,
 }
 
-/// Right logins of the last day that nothing but the password spoke for, to come back to when
-/// their password turns out to be sprayed. In one process's memory only: it is the one place where
-/// a *right* password's mark stands, and whoever can read the memory and the marks' key could ask
-/// it who has a given password. It forgets after a day, and the oldest first when it is full.
+/// Successful logins of the last day that nothing but the password spoke for, to report when their
+/// password turns out to be sprayed. Kept only in the memory of one process: it is the one place that
+/// holds the mark of a *correct* password, and an attacker who can read the memory and the mark key
+/// could find out which accounts use a given password. It forgets logins after a day, and the oldest
+/// first when it is full.
 #[derive(Clone, Debug)]
 pub struct Retroaction {
     recent: VecDeque<Unfamiliar>,
@@ -30,7 +31,7 @@ pub struct Retroaction {
 }
 
 impl Retroaction {
-    /// Room for `most` logins, of about 64 bytes each.
+    /// Creates a list with room for `most` logins, of about 64 bytes each.
     pub fn new(most: usize) -> Self {
         Self {
             recent: VecDeque::new(),
@@ -38,7 +39,7 @@ impl Retroaction {
         }
     }
 
-    /// Notes a right login from an unfamiliar place.
+    /// Records a successful login from an unfamiliar place.
     pub fn note(&mut self, account: AccountKey, source: SourceKey, marks: Marks, now: Timestamp) {
         self.forget(now);
         if self.recent.len() >= self.most {
@@ -52,7 +53,7 @@ impl Retroaction {
         });
     }
 
-    /// Takes out the logins with a password that has turned hot: to be stepped up or revoked.
+    /// Removes and returns the logins with a password that has turned hot, to be stepped up or revoked.
     pub fn turned_hot(&mut self, marks: Marks, now: Timestamp) -> Vec<Unfamiliar> {
         self.forget(now);
         let shared = |login: &Unfamiliar| {

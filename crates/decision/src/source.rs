@@ -10,7 +10,7 @@ use std::net::IpAddr;
 pub struct SourceKey(u64);
 
 impl SourceKey {
-    /// The key of an address. An IPv4 address mapped into IPv6 counts as the IPv4 address.
+    /// Returns the key of an address. An IPv4 address mapped into IPv6 counts as the IPv4 address.
     pub fn new(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => Self(u64::from(v4.to_bits())),
@@ -20,13 +20,13 @@ impl SourceKey {
         }
     }
 
-    /// The 64 bits, for counters.
+    /// Returns the 64 bits, for counters.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
 
-    /// The network around it: the /24 of an IPv4 address, the /48 of an IPv6 one, which is what
-    /// RFC 6177 lets a site have at the most.
+    /// Returns the network around it: the /24 of an IPv4 address, the /48 of an IPv6 one, which is what
+    /// RFC 6177 lets a site have at most.
     pub const fn network(self) -> u64 {
         if self.0 >> 32 == 0 {
             self.0 >> 8

@@ -15,26 +15,25 @@ type Place = [AtomicU32; PLACE];
 
 const PLACE: usize = 1 + size_of::<Counter>() / 4;
 
-/// Counters that share a bucket: two cache lines of them. A key may stand in either of two buckets.
+/// Counters that share a bucket: two cache lines of them. A key may be in either of two buckets.
 const WAYS: usize = 4;
 
 /// A bucket in words. All zero when empty, so that memory is only touched when it is used.
 const BUCKET: usize = WAYS * PLACE;
 
 /// The most buckets of a group; a power of two. Both buckets of a key are of one group, which is
-/// four pages of memory at the most.
+/// four pages of memory at most.
 const GROUP: usize = 128;
 
 /// The counters of one ledger and limit, in memory that never grows: 32 bytes each.
 ///
-/// A new key takes an empty place in its two buckets, or that of a counter which can move to the other
-/// of its own; else that of the counter with the least evidence in them. What an attack has filled is
-/// therefore never forgotten for names or addresses that are merely invented: those carry one event
-/// each. A key is known by 32 bits within its bucket; two share one with odds of 2 in 10⁹ for each
-/// look-up.
+/// A new key takes an empty place in its two buckets, or that of a counter which can move to its other
+/// bucket, or else that of the counter with the least evidence in them. Counters that an attack has
+/// filled are therefore never forgotten for invented names or addresses, which carry one event each. A
+/// key is identified by 32 bits within its bucket; two keys collide with odds of 2 in 10⁹ per look-up.
 ///
-/// It is a table for many threads, without a lock of its own: whoever shares it lets one charge at a
-/// time into a [`group`](Table::group). What happens otherwise is that counts are lost.
+/// The table is meant for many threads and has no lock of its own: callers must let only one charge at
+/// a time into a [`group`](Table::group). Otherwise counts are lost.
 pub struct Table {
     words: Vec<AtomicU32>,
     /// Where the first bucket begins: at a cache line.
@@ -55,8 +54,8 @@ pub struct Slot {
 }
 
 impl Table {
-    /// A table of at most `bytes`, and of at least one bucket of 128. `seed` should be random
-    /// where keys come from attackers, or they could choose keys that share a bucket.
+    /// Creates a table of at most `bytes`, and at least one bucket of 128 bytes. `seed` should be random
+    /// where attackers supply keys, or they could choose keys that share a bucket.
     pub fn new(kind: Kind, window: Window, bytes: usize, seed: u64) -> Self {
         let most = (bytes / (BUCKET * 4)).clamp(1, u32::MAX as usize);
         let group_bits = GROUP.ilog2().min(most.ilog2());
@@ -76,7 +75,7 @@ impl Table {
         }
     }
 
-    /// Where an id stands, or would.
+    /// Returns where the counter of an id is, or would be.
     pub fn locate(&self, id: u64) -> Slot {
         let hash = mix(mix(id ^ self.seed).wrapping_add(self.seed.rotate_left(32)));
         Slot {
@@ -85,18 +84,18 @@ impl Table {
         }
     }
 
-    /// The number of the group that a slot is of.
+    /// Returns the number of the group of a slot.
     pub fn group(&self, slot: Slot) -> usize {
         slot.bucket as usize >> self.group_bits
     }
 
-    /// How many groups there are.
+    /// Returns the number of groups.
     pub fn groups(&self) -> usize {
         self.buckets >> self.group_bits
     }
 
-    /// Begins to fetch what a charge on this slot will use. Charges whose memory is fetched before the
-    /// first is applied wait for it once, and not one after the other. Needs no turn in the group.
+    /// Prefetches the memory that a charge on this slot will use, so that several charges wait for it
+    /// once instead of one after the other. Needs no exclusive access to the group.
     pub fn fetch(&self, slot: Slot) {
         for bucket in self.choices(slot) {
             let places = self.places(bucket);
@@ -110,7 +109,7 @@ impl Table {
         self.apply_at(self.locate(charge.key.id), charge, now)
     }
 
-    /// Applies a charge to the counter that stands where its id was located.
+    /// Applies a charge to the counter at a located slot.
     pub fn apply_at(&self, slot: Slot, charge: Charge, now: Timestamp) -> Count {
         let place = match self.find(slot) {
             Some(place) => place,
@@ -125,29 +124,29 @@ impl Table {
         count
     }
 
-    /// How many counters there are; looks at each.
+    /// Counts the counters in use, in linear time.
     pub fn len(&self) -> usize {
         let places = (0..self.buckets).flat_map(|bucket| self.places(bucket));
         places.filter(|place| !is_empty(place)).count()
     }
 
-    /// Whether there is none.
+    /// Returns true if no counter is in use.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many counters there is room for.
+    /// Returns the number of counters that fit.
     pub fn capacity(&self) -> usize {
         self.buckets * WAYS
     }
 
-    /// Bytes that its counters take once all are used.
+    /// Returns the bytes that its counters take once all are in use.
     pub fn bytes(&self) -> usize {
         self.buckets * BUCKET * 4
     }
 
-    /// A group of it, for a snapshot. It holds no name, address or password, but who has the seed can
-    /// ask whether an id is in it.
+    /// Returns a group, for a snapshot. It contains no name, address or password, but with the seed one
+    /// can test whether an id is in it.
     pub fn words(&self, group: usize) -> Vec<u32> {
         let places = self
             .buckets_of(group)
@@ -155,9 +154,9 @@ impl Table {
         places.flatten().map(|word| word.load(Relaxed)).collect()
     }
 
-    /// Takes over what [`Table::words`] gave of this group in a table with the same seed and size;
-    /// says whether it fitted. A counter from the future, by a clock that was wrong, would never
-    /// leave: it is left out.
+    /// Restores a group that [`Table::words`] returned, for a table with the same seed and size; returns
+    /// whether it fit. A counter from the future, written under a wrong clock, would never expire and is
+    /// left out.
     #[must_use]
     pub fn restore(&self, group: usize, words: &[u32], now: Timestamp) -> bool {
         if words.len() != BUCKET << self.group_bits {
@@ -181,13 +180,13 @@ impl Table {
         group << self.group_bits..(group + 1) << self.group_bits
     }
 
-    /// The two buckets in which a key may stand.
+    /// Returns the two buckets in which a key may be.
     fn choices(&self, slot: Slot) -> [usize; 2] {
         let bucket = slot.bucket as usize;
         [bucket, self.other(bucket, slot.tag)]
     }
 
-    /// The other bucket in which a key with this tag may stand; of that one, this.
+    /// Returns the other bucket in which a key with this tag may be; the function is its own inverse.
     fn other(&self, bucket: usize, tag: u32) -> usize {
         let mask = (1 << self.group_bits) - 1;
         bucket ^ (tag as usize & mask).max(mask & 1)

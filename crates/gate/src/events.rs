@@ -105,7 +105,7 @@ struct Said {
     suspicion: f64,
 }
 
-/// Right logins whose password turned hot afterwards: to be stepped up or revoked.
+/// Successful logins whose password turned hot afterwards: to be stepped up or revoked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Retroacted {
     /// When it turned hot.
@@ -182,7 +182,7 @@ impl AttemptEvent {
             outage: None,
             familiarity: verdict.familiarity.name(),
             suspicion: rounded(verdict.suspicion),
-            steps: [verdict.steps.challenge, verdict.steps.step_up].map(rounded),
+            steps: [verdict.steps.delay, verdict.steps.step_up].map(rounded),
             odds: rounded(verdict.odds),
             reasons: reasons.iter().map(Said::from).collect(),
         }

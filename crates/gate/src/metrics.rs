@@ -16,7 +16,7 @@ use crate::{
 /// Retroacted logins that the list holds.
 const CAUGHT: usize = 1_000;
 
-const DECISIONS: [&str; 5] = ["allow", "challenge", "delay", "step_up", "deny"];
+const DECISIONS: [&str; 4] = ["allow", "delay", "step_up", "deny"];
 const OUTCOMES: [&str; 3] = ["success", "failure", "unverified"];
 
 /// Counts since the start.

@@ -232,7 +232,7 @@ async fn obey(
             let step_up = StepUp(ticket.suspicion());
             request.extensions_mut().insert(step_up);
         }
-        Decision::Allow | Decision::Challenge | Decision::Deny { .. } => {}
+        Decision::Allow | Decision::Deny { .. } => {}
     }
     Ok(ticket)
 }

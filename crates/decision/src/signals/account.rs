@@ -1,18 +1,18 @@
-//! Wrong passwords on one account, from devices that it does not know.
+//! Failures of one account on unknown devices.
 //!
 //! - **Sees** password guessing on one account (ATT&CK T1110.001), however many addresses it
 //!   comes from.
 //! - **Memory** 32 bytes for each limit, for each name that was tried.
 //! - **Evaded by** spraying: one guess on each of many accounts. [`heat`](super::heat) sees that.
-//! - **Hurts** the owner, whom an attacker can keep out by failing on purpose: on a new device in
-//!   a new place only. Devices have a lane of their own ([`device`](super::device)), and a network
-//!   that the account knows may use as many failures again as strangers have used up.
+//! - **Hurts** the owner, whom an attacker can keep out by failing on purpose, but only on a new
+//!   device in a new place. Known devices have a budget of their own ([`device`](super::device)), and
+//!   from a network that the account knows the limit is doubled.
 //! - **Constants**: the limits are the policy's, from SP 800-63B-4 §3.2.2. A strike weighs a
-//!   quarter of a nat: one of twenty honest logins fails, of an attacker's nearly all, but honest
+//!   quarter of a nat: one of twenty legitimate logins fails, of an attacker's nearly all, but honest
 //!   failures come in rows.
 //!
 //! DALock (PETS 2022) also weighs guesses by their popularity. Beside the other signals that made no
-//! difference in the ablation, and it went: docs/decisions/0011-limits-then-evidence.md.
+//! difference in the ablation, so it was removed: docs/decisions/0011-limits-then-evidence.md.
 
 use super::{Familiarity, Ledger, Signal, Weight, forgiveness::settle_failures};
 use crate::{Attempt, Case, Charges, Count, Ended, Movement, Policy};
@@ -52,7 +52,7 @@ impl Signal for Account {
         }
     }
 
-    /// The owner's right password forgives the failures from the same address before it.
+    /// The owner's correct password forgives the failures from the same address before it.
     fn settle(&self, count: &Count, case: &Case, ended: Ended, charges: &mut Charges) {
         settle_failures(count, case, ended, charges);
     }

@@ -1,16 +1,17 @@
-//! Is exactly this name and password known to have leaked?
+//! Is exactly this pair of name and password known to have leaked? Only the simulator can tell: the
+//! gate has no source for it.
 //!
 //! - **Sees** stuffing of known pairs (ATT&CK T1110.004), from the first attempt on.
-//! - **Memory** none: the shell looks it up, where it has a list.
+//! - **Memory** none.
 //! - **Evaded by** pairs that leaked lately, or only to the attacker.
-//! - **Hurts** people who still use a pair that has leaked, on a new device in a new place.
-//! - **Constants**: 1.5 % of right logins use a pair that has leaked (Thomas et al., USENIX Security
+//! - **Hurts** users of a leaked pair, on a new device in a new place.
+//! - **Constants**: 1.5 % of successful logins use a pair that has leaked (Thomas et al., USENIX Security
 //!   2019); of stuffed pairs nearly all are known sooner or later. The logarithm of that ratio, less
 //!   a nat for what the other signals already know of such an attack.
 //!
-//! That a password is *popular* does not speak here: the ablation showed that it stepped up more
-//! honest people and caught nobody whom heat did not. It counts where it says what to expect:
-//! [`heat`](super::heat).
+//! The *popularity* of a password is not evidence here: the ablation showed that it stepped up more
+//! legitimate users and caught no attacker that heat did not. It only determines how many failures to
+//! expect: [`heat`](super::heat).
 
 use super::Signal;
 use crate::{Attempt, Case, Charges, Policy};

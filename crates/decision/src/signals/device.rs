@@ -1,11 +1,11 @@
-//! Wrong passwords on a device that the account knows.
+//! Failures on one known device of an account.
 //!
-//! - **Sees** guessing on a device that was stolen, or whose token was.
+//! - **Sees** guessing on a stolen device, or with a stolen token.
 //! - **Memory** 32 bytes for each limit and device that had a failure.
-//! - **Evaded by** nobody without a token, which is a signed proof of an earlier right login on
+//! - **Evaded by** no one without a token, which is a signed proof of an earlier successful login on
 //!   this account (see [`device`](mod@crate::device)).
-//! - **Hurts** nobody but the device itself: this is the only budget that its attempts meet, so
-//!   nobody can use up its owner's logins from elsewhere. That is OWASP's "device cookie".
+//! - **Hurts** only the device itself: its attempts meet no other budget, so no one else can use up
+//!   the owner's attempts. That is OWASP's "device cookie".
 //! - **Constants**: the policy's, as for strangers.
 
 use super::{Ledger, Signal, Weight};

@@ -1,11 +1,11 @@
 //! Does the account know the network?
 //!
-//! - **Sees** anybody who has a password and nothing else of its owner's (ATT&CK T1078): attackers
-//!   come from places where the account has never been.
+//! - **Sees** attackers who have a password and nothing else of its owner (ATT&CK T1078): they come
+//!   from places where the account has never been.
 //! - **Memory** 32 bytes for each account that has logged in: its last four addresses, each with
 //!   its network (/24 or /48). As much again for autonomous systems, where a table is configured.
-//! - **Evaded by** who shares a network with the person: a flatmate, a colleague, malware.
-//! - **Hurts** who is in a new place on a new device: one or two in a hundred right logins. They
+//! - **Evaded by** attackers on the user's own network: a flatmate, a colleague, malware.
+//! - **Hurts** users in a new place on a new device: one or two in a hundred successful logins. They
 //!   are stepped up only as far as the policy's budget allows.
 //! - **Constants**: known for 60 days. Familiarity backs off from address to network to system;
 //!   its nats are fitted on simulated traces (docs/scoreboard.md).
@@ -13,27 +13,27 @@
 use super::{Ledger, Signal, Weight, again, member};
 use crate::{Attempt, Case, Charges, Count, Ended, Limits, Movement, Policy, charge::Match};
 
-/// How long a network stays known after a right login.
+/// How long a network stays known after a successful login.
 pub(super) static KNOWN: Limits = Limits::fixed(4, 60 * 86_400);
 
-/// How well an account knows where an attempt comes from.
+/// How well an account knows the client of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Familiarity {
     /// Not at all.
     #[default]
     None,
-    /// It has logged in from the autonomous system.
+    /// It has logged in from the same autonomous system.
     Asn,
-    /// It has logged in from the network.
+    /// It has logged in from the same network.
     Network,
-    /// It has logged in from the address.
+    /// It has logged in from the same address.
     Address,
-    /// It has logged in on the device.
+    /// It has logged in on the same device.
     Device,
 }
 
 impl Familiarity {
-    /// Its name in audit events.
+    /// Returns its name in audit events.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -44,7 +44,7 @@ impl Familiarity {
         }
     }
 
-    /// What it speaks for the attempt, in nats.
+    /// Returns how much it speaks for the attempt, in nats.
     const fn nats(self) -> f64 {
         match self {
             Self::None => 0.0,

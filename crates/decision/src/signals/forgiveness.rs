@@ -1,24 +1,24 @@
 //! Repeats and typos, which cost nothing.
 //!
-//! - **Sees** no attack. The same wrong password again on the same account is a robot that was
-//!   never told the new one, or a person who does not believe it; it teaches a guesser nothing.
-//!   A wrong password that the right one follows, from the same address within minutes, was a typo.
-//! - **Memory** 32 bytes for each account that had a failure, for its last four wrong passwords,
+//! - **Sees** no attack. Repeating the same incorrect password on the same account is a program with
+//!   an old password or a user who insists; it teaches an attacker nothing. An incorrect password
+//!   followed by the correct one, from the same address within minutes, was a typo.
+//! - **Memory** 32 bytes for each account that had a failure, for its last four incorrect passwords,
 //!   and 32 for each account and address.
-//! - **Evaded by** who shares an address with the owner: three of its guesses are forgiven with each of
-//!   the owner's first three right logins a day. Who repeats a guess wins nothing by it.
-//! - **Hurts** nobody. Two passwords share their 32 bits with odds of 1 in 4 billion: then a guess is
-//!   free. They are of the password as it was sent: what a verifier may tell apart is no repeat.
-//! - **Constants**: Entra's smart lockout remembers three wrong passwords, this four. StopGuessing
+//! - **Evaded by** attackers behind the owner's address: three of their guesses are forgiven with each
+//!   of the owner's first three successful logins per day. Repeating a guess gains nothing.
+//! - **Hurts** no one. Two passwords share their 32 bits with odds of 1 in 4 billion; then a guess is
+//!   free. The bits are of the password as sent: what a verifier may distinguish is not a repeat.
+//! - **Constants**: Entra's smart lockout remembers three incorrect passwords, this four. StopGuessing
 //!   refunds 90 % of a typo; here at most three are forgiven, whole.
 
 use super::{Ledger, Signal, again, member, take_back};
 use crate::{Attempt, Case, Charges, Count, Ended, Limits, Movement, Policy};
 
-/// How long a wrong password is known for one.
+/// How long an incorrect password is known for one.
 pub(super) static TRIED: Limits = Limits::fixed(4, 86_400);
 
-/// How long the right password may take to come. Less than any window of which a failure is
+/// How long the correct password may take to come. Less than any window of which a failure is
 /// forgiven, so that none is forgiven that has left already.
 pub(super) static TYPOS: Limits = Limits::fixed(MOST_TYPOS as u32, 300);
 
@@ -35,7 +35,7 @@ pub(super) fn forgive(count: &Count, case: &Case, charges: &mut Charges) {
     }
 }
 
-/// How a count of strangers' failures ends: a wrong password stays, all else is taken back, and a
+/// How a count of strangers' failures ends: an incorrect password stays, all else is taken back, and a
 /// right one forgives what came before it.
 pub(super) fn settle_failures(count: &Count, case: &Case, ended: Ended, charges: &mut Charges) {
     if ended != Ended::Wrong {

@@ -1,26 +1,26 @@
 //! Password heat: on how many distinct accounts has this password just failed?
 //!
-//! - **Sees** password spraying (ATT&CK T1110.003) at one guess an address and one an account,
-//!   where counts by account and by address see nothing.
+//! - **Sees** password spraying (ATT&CK T1110.003) with one guess per address and per account, where
+//!   counts per account and per address see nothing.
 //! - **Memory** 32 bytes for each recent mark of a failed password.
 //! - **Evaded by** a different password for each account (stuffing), or by stopping below the
-//!   limit: then each password is worth only that many guesses a window, and
+//!   limit: then each password is worth only that many guesses per window, and
 //!   [`pressure`](super::pressure) still sees it.
-//! - **Hurts** people whose own password is the one being sprayed, on a new device in a place that
-//!   their account does not know. A right password is taken back as soon as it turns out right, so
-//!   people who only *use* it heat nothing. An attacker can heat a popular password on purpose (T1110.003 turned round):
-//!   that refuses such people and nobody else.
+//! - **Hurts** users whose own password is being sprayed, on a new device in a place that their
+//!   account does not know. A correct password is refunded as soon as it is verified, so merely
+//!   *using* it heats nothing. An attacker can heat a popular password on purpose (T1110.003 turned
+//!   around): that denies those users and no one else.
 //! - **Constants**: the floor of 5 accounts is in [`Policy`]. What is expected by chance follows
-//!   the password's popularity: of a day's wrong passwords, as large a share as of all passwords.
+//!   the password's popularity: of a day's incorrect passwords, as large a share as of all passwords.
 //!
-//! A failure is one account's: the same wrong password again on the same account is taken back
+//! A failure is one account's: the same incorrect password again on the same account is taken back
 //! ([`forgiveness`](super::forgiveness)). An attempt is counted while it is verified, or parallel
 //! guesses would all read a cold counter.
 
 use super::{Familiarity, Ledger, Signal, Weight, surprise};
 use crate::{Attempt, Case, Charges, Count, Policy, popularity};
 
-/// By chance, in a window, whatever the password: two of a day's wrong passwords share a mark with
+/// By chance, in a window, whatever the password: two of a day's incorrect passwords share a mark with
 /// odds of 1 in 400 (see [`MarkKey`](crate::MarkKey)), and people share habits.
 const EXPECTED: f64 = 0.3;
 

@@ -1,9 +1,9 @@
-//! Signals: what an attempt is judged by, one file each.
+//! Signals: the evidence for and against an attempt, one file each.
 //!
 //! To add one: write `signals/<name>.rs` with a unit struct that implements [`Signal`] (or run
 //! `cargo xtask new-signal NAME`), add a variant to [`SignalId`], its counters to [`Ledger`], and
-//! give it its limits in [`Policy`]. Then show with `doorwarden sim --ablations` that it earns
-//! its place.
+//! add its limits to [`Policy`]. Then show with `doorwarden sim --ablations` that it earns its
+//! place.
 
 mod account;
 mod breach;
@@ -23,14 +23,14 @@ use crate::{
     counter::Kind,
 };
 
-/// Which signal.
+/// The signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignalId {
-    /// Failures of one account on devices that it does not know.
+    /// Failures of one account on unknown devices.
     Account,
-    /// Failures on one device that the account knows.
+    /// Failures on one known device of an account.
     Device,
-    /// Failures of one address, network or autonomous system.
+    /// Failures from one address, network or autonomous system.
     Source,
     /// Distinct accounts on which one password failed.
     Heat,
@@ -38,9 +38,9 @@ pub enum SignalId {
     Familiarity,
     /// Whether the site knows the network.
     Standing,
-    /// How few unfamiliar logins succeed on the whole site.
+    /// How few logins from unknown devices succeed site-wide.
     Pressure,
-    /// Whether the pair has leaked.
+    /// Whether the pair has leaked. Only the simulator supplies this.
     Breach,
     /// Repeats and typos, which cost nothing.
     Forgiveness,
@@ -60,7 +60,7 @@ impl SignalId {
         Self::Forgiveness,
     ];
 
-    /// Its name in policies and audit events.
+    /// Returns its name in policies and audit events.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -75,7 +75,7 @@ impl SignalId {
         }
     }
 
-    /// Its code.
+    /// Returns its implementation.
     pub fn signal(self) -> &'static dyn Signal {
         match self {
             Self::Account => &account::Account,
@@ -91,41 +91,41 @@ impl SignalId {
     }
 }
 
-/// A kind of counters: what one of them counts, and by what.
+/// A kind of counter: what it counts, and per what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ledger {
-    /// Wrong passwords, by account.
+    /// Failures per account.
     Strikes,
-    /// Wrong passwords, by device.
+    /// Failures per device.
     Device,
-    /// Wrong passwords, by address.
+    /// Failures per address.
     Address,
-    /// Wrong passwords, by network.
+    /// Failures per network.
     Network,
-    /// Wrong passwords, by autonomous system.
+    /// Failures per autonomous system.
     Asn,
-    /// Accounts on which a password failed, by mark.
+    /// Accounts on which a password failed, per mark.
     Heat,
     /// Networks from which an account has logged in.
     Networks,
     /// Autonomous systems from which an account has logged in.
     Asns,
-    /// Right logins that vouch for a network.
+    /// Successful logins that vouch for a network.
     Standing,
-    /// Right logins of an account that have vouched for something.
+    /// Successful logins of an account that have vouched for something.
     Credit,
-    /// Wrong passwords without a device, on the whole site.
+    /// Failures from unknown devices, site-wide.
     Failures,
-    /// Right ones.
+    /// Successes from unknown devices, site-wide.
     Successes,
-    /// Wrong passwords that an account has seen.
+    /// Incorrect passwords already tried on an account.
     Tried,
-    /// Wrong passwords, by account and address.
+    /// Failures per account and address.
     Typos,
 }
 
 impl Ledger {
-    /// All of them; a ledger's position is its number.
+    /// All ledgers; the position of a ledger is its number.
     pub const ALL: [Self; 14] = [
         Self::Strikes,
         Self::Device,
@@ -143,27 +143,27 @@ impl Ledger {
         Self::Typos,
     ];
 
-    /// Its name in audit events.
+    /// Returns its name in audit events.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Strikes => "strikes",
+            Self::Strikes => "account",
             Self::Device => "device",
             Self::Address => "address",
             Self::Network => "network",
             Self::Asn => "asn",
             Self::Heat => "heat",
-            Self::Networks => "networks",
-            Self::Asns => "asns",
+            Self::Networks => "known_networks",
+            Self::Asns => "known_asns",
             Self::Standing => "standing",
             Self::Credit => "credit",
             Self::Failures => "failures",
             Self::Successes => "successes",
-            Self::Tried => "tried",
+            Self::Tried => "tried_passwords",
             Self::Typos => "typos",
         }
     }
 
-    /// What its counters hold.
+    /// Returns what its counters hold.
     pub const fn kind(self) -> Kind {
         match self {
             Self::Networks | Self::Asns | Self::Tried => Kind::Members,
@@ -171,12 +171,12 @@ impl Ledger {
         }
     }
 
-    /// Whether it has one counter for the whole site.
+    /// Returns whether it has one counter for the whole site.
     pub const fn is_sitewide(self) -> bool {
         matches!(self, Self::Failures | Self::Successes)
     }
 
-    /// The signal that it belongs to.
+    /// Returns the signal that it belongs to.
     pub const fn signal(self) -> SignalId {
         match self {
             Self::Strikes => SignalId::Account,
@@ -190,7 +190,7 @@ impl Ledger {
         }
     }
 
-    /// What its limits are; the counters of a ledger without limits of the policy's only inform.
+    /// Returns its limits. The counters of a ledger without configurable limits never deny.
     pub fn limits(self, policy: &Policy) -> &Limits {
         match self {
             Self::Strikes => &policy.account,
@@ -232,12 +232,12 @@ impl Ledger {
     }
 }
 
-/// What one counter says.
+/// What one counter contributes to a verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Weight {
-    /// The share of a limit that is used; over 1.0 denies, whatever else is known.
+    /// The used share of a limit; above 1.0 denies, whatever the other evidence.
     pub share: f64,
-    /// How suspicious it makes the attempt, in nats of evidence; negative speaks for it.
+    /// Its contribution to the suspicion, in nats of evidence; negative if it speaks for the attempt.
     pub suspicion: f64,
 }
 
@@ -252,30 +252,30 @@ impl Weight {
 
 /// One kind of evidence.
 ///
-/// The file of a signal says which attack it sees (with its MITRE ATT&CK id), how much memory a
-/// key costs, how an attacker evades it, whom it hurts when it is wrong, and where its constants
-/// come from. All methods are pure.
+/// The file of a signal documents which attack it detects (with its MITRE ATT&CK id), how much
+/// memory a key costs, how an attacker evades it, which legitimate users it affects when it is
+/// wrong, and the source of its constants. All methods are pure.
 ///
-/// A mistake here is paid by people: a charge that [`settle`](Signal::settle) never takes back
-/// counts right passwords as guesses; one that is taken back too freely gives free guesses.
+/// Mistakes here affect users: a charge that [`settle`](Signal::settle) never refunds counts correct
+/// passwords as guesses, and one that is refunded too freely gives attackers free guesses.
 pub trait Signal: Sync {
-    /// The counters that this attempt moves, or asks, before anything is verified.
+    /// Adds the charges of this attempt, before anything is verified.
     fn charges(&self, attempt: &Attempt, policy: &Policy, charges: &mut Charges);
 
-    /// What a counter says. `count` answers one of this signal's own charges.
+    /// Weighs a count. `count` is the result of one of this signal's own charges.
     fn weigh(&self, count: &Count, case: &Case) -> Weight {
         let _ = (count, case);
         Weight::default()
     }
 
-    /// What the attempt says without any counter, in nats.
+    /// Returns the evidence of the attempt itself, without any counter, in nats.
     fn testify(&self, case: &Case) -> f64 {
         let _ = case;
         0.0
     }
 
-    /// What the end moves, for one counter that was charged. By default a wrong password stays
-    /// counted and anything else is taken back.
+    /// Adds the charges of the outcome, for one counter that was charged. By default a failure stays
+    /// counted and everything else is refunded.
     fn settle(&self, count: &Count, case: &Case, ended: Ended, charges: &mut Charges) {
         let _ = case;
         if ended != Ended::Wrong {

@@ -1,13 +1,13 @@
-//! How few of the logins without a device succeed, on the whole site.
+//! How few logins from unknown devices succeed, site-wide.
 //!
-//! - **Sees** that an attack of any shape is going on, also one that is spread over accounts,
-//!   addresses and passwords so thinly that nothing else counts to two.
+//! - **Sees** that an attack of any shape is going on, even one spread over accounts, addresses and
+//!   passwords so thinly that no other counter reaches two.
 //! - **Memory** four counters.
-//! - **Evaded by** going slowly beside many honest logins, or by adding right logins of one's own
-//!   accounts: each account is credited three times a day.
-//! - **Hurts** nobody by itself: a site-wide limit that refuses is a denial of service on every
-//!   login. Under pressure the policy's larger budget for step-ups holds, and what strangers may
-//!   do from one address or network shrinks to half at the most.
+//! - **Evaded by** going slowly among many legitimate logins, or by adding successful logins to
+//!   accounts of the attacker's own: each account is credited three times per day.
+//! - **Hurts** no one by itself: a site-wide limit that denies is a denial of service on every login.
+//!   Under pressure the policy's larger budget for step-ups applies, and the limits of strangers per
+//!   address and network shrink, to half at most.
 //! - **Constants**: odds r = (p_benign − p_observed) / p_observed, from Herley and Schechter
 //!   (NDSS 2019). p_benign is the policy's; it is believed for as long as 100 attempts do not
 //!   say otherwise.
@@ -25,7 +25,7 @@ const MOST_OF_ONE_ADDRESS: u32 = 10;
 /// How many attempts the expectation is worth.
 const BELIEF: f64 = 100.0;
 
-/// The odds that an attempt without a device is an attacker's, from the failures and right logins
+/// The odds that an attempt without a device is an attacker's, from the failures and successful logins
 /// of one window.
 pub(crate) fn odds(failures: u32, successes: u32, benign: f64) -> f64 {
     let (failures, successes) = (f64::from(failures), f64::from(successes));

@@ -1,14 +1,14 @@
-//! Wrong passwords from one address, one network, one autonomous system.
+//! Failures from one address, one network or one autonomous system.
 //!
-//! - **Sees** one host that guesses at many accounts (ATT&CK T1110.003, T1110.004), also one that
-//!   rotates through its /64 (an address here) or its /48 (a network).
+//! - **Sees** one host that guesses at many accounts (ATT&CK T1110.003, T1110.004), even if it
+//!   rotates through its /64 (one address here) or its /48 (one network).
 //! - **Memory** 32 bytes for each limit and address, network and system that had a failure.
-//! - **Evaded by** a botnet or residential proxies: two guesses an address pass any such limit.
-//! - **Hurts** people who share an address (carrier NAT, a campus) with a robot: those among them
-//!   who are on a new device *and* whose account does not know the network. What is expected of an
-//!   address grows with the right logins that vouch for its network.
+//! - **Evaded by** a botnet or residential proxies: two guesses per address pass any such limit.
+//! - **Hurts** users who share an address (carrier NAT, a campus) with an attacker, if they are on a
+//!   new device *and* their account does not know the network. The failures expected of an address
+//!   grow with the successful logins that vouch for its network.
 //! - **Constants**: limits are the policy's. Expected failures: one in five addresses has one in a
-//!   day by chance, and one more for each twenty right logins (3 to 5 % are mistyped). Nats are
+//!   day by chance, and one more for each twenty successful logins (3 to 5 % are mistyped). Nats are
 //!   fitted on simulated traces (docs/scoreboard.md).
 
 use super::{Familiarity, Ledger, Signal, Weight, forgiveness::settle_failures, surprise};
@@ -22,7 +22,7 @@ const EXPECTED_OF_NETWORK: f64 = 0.5;
 const EXPECTED_OF_ASN: f64 = 20.0;
 const EXPECTED_PER_RIGHT_LOGIN: f64 = 0.05;
 
-/// So many right logins in 30 days give room for as many failures again; ten times at the most.
+/// So many successful logins in 30 days give room for as many failures again; ten times at most.
 const STANDING_FOR_AS_MUCH_AGAIN: f64 = 50.0;
 const MOST_ROOM: f64 = 10.0;
 
@@ -33,7 +33,7 @@ const MOST_SURPRISE: f64 = 5.0;
 
 pub(super) struct Source;
 
-/// How many times its limit an address or network may use, by the right logins that vouch for it:
+/// How many times its limit an address or network may use, by the successful logins that vouch for it:
 /// behind a campus's one address there are a thousand people.
 fn room(standing: u32) -> f64 {
     (1.0 + f64::from(standing) / STANDING_FOR_AS_MUCH_AGAIN).min(MOST_ROOM)

@@ -1,20 +1,19 @@
 //! Does the site know the network?
 //!
-//! - **Sees** what sets a botnet's addresses apart when each makes one guess: nobody has ever
-//!   logged in from there. Honest people who are somewhere new are mostly behind a carrier, a
-//!   campus or an office from which others log in.
-//! - **Memory** 32 bytes for each network with a right login, and for each account's credit.
-//! - **Evaded by** proxies in the site's own networks, or by logging in to accounts of one's own
-//!   from everywhere first: each account can vouch three times a day, no more.
-//! - **Hurts** nobody by itself; who comes from a network without standing lacks what speaks for
-//!   others.
+//! - **Sees** what sets a botnet's addresses apart even at one guess each: no one has ever logged in
+//!   from there. Legitimate users in a new place are mostly behind a carrier, a campus or an office
+//!   from which others log in.
+//! - **Memory** 32 bytes for each network with a successful login, and for each account's credit.
+//! - **Evaded by** proxies in the site's own networks, or by first logging in to accounts of the
+//!   attacker's own from everywhere: each account can vouch at most three times per day.
+//! - **Hurts** no one by itself; users from networks without standing lack what speaks for others.
 //! - **Constants**: StopGuessing caps an account's credit too (Herley, Schechter and Tian, EuroS&P
 //!   2019). Windows and nats are fitted on simulated traces (docs/scoreboard.md).
 
 use super::{Ledger, Signal, Weight, again, take_back};
 use crate::{Attempt, Case, Charges, Count, Ended, Limits, Movement, Policy};
 
-/// How long a right login vouches for its network.
+/// How long a successful login vouches for its network.
 pub(super) static STANDING: Limits = Limits::fixed(50_000, 30 * 86_400);
 
 /// How often an account may vouch for anything.

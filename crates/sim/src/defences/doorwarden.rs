@@ -19,7 +19,7 @@ const TABLE: usize = 1 << 18;
 const AWAY: u64 = 6 * HOUR;
 const NODES: usize = 4;
 
-/// Thresholds are read anew after so many right logins.
+/// Thresholds are read anew after so many successful logins.
 const RECALIBRATE: u32 = 64;
 
 /// What holds while the store is away.
@@ -265,7 +265,6 @@ impl Defence for Doorwarden {
         }
         let action = match verdict.decision {
             Decision::Allow => Action::Allow,
-            Decision::Challenge => Action::Delay { wait: 0 },
             Decision::Delay { wait } => Action::Delay {
                 wait: wait.as_millis() as u64,
             },
