@@ -528,7 +528,16 @@ fn with_required(
 fn fields(document: &Value, schema: &Value) -> Option<(String, String)> {
     let schema = resolve(document, schema);
     let properties = schema["properties"].as_object()?;
-    let field = |wanted: fn(&str) -> bool| properties.keys().find(|name| wanted(name)).cloned();
+    let required = schema["required"].as_array();
+    let is_required = |name: &str| {
+        required.is_some_and(|required| required.iter().any(|one| one.as_str() == Some(name)))
+    };
+    // A registration may take an optional email address beside the required username.
+    let field = |wanted: fn(&str) -> bool| {
+        let named = || properties.keys().filter(|name| wanted(name));
+        let first = named().find(|name| is_required(name));
+        first.or_else(|| named().next()).cloned()
+    };
     Some((field(is_account)?, field(is_password)?))
 }
 
@@ -603,6 +612,17 @@ mod tests {
         let registration = Some("POST /register json:/username json:/password".to_owned());
         let paths = json!({"/accounts": open, "/admin/users": guarded, "/register": open});
         assert_eq!(found(paths), registration);
+    }
+
+    #[test]
+    fn a_required_username_is_preferred_to_an_optional_email() {
+        let schema = json!({"required": ["username", "password"],
+            "properties": {"email": {}, "username": {}, "password": {}}});
+        let found = fields(&json!({}), &schema);
+        assert_eq!(found, Some(("username".into(), "password".into())));
+        let schema = json!({"properties": {"email": {}, "password": {}}});
+        let found = fields(&json!({}), &schema);
+        assert_eq!(found, Some(("email".into(), "password".into())));
     }
 
     #[test]
