@@ -4,7 +4,7 @@
 use bytes::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
-use super::{postgres::Link, sqlite::Database};
+use super::postgres::Link;
 
 /// Why a query failed. Without its values, which may be secrets.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub(crate) type Queried<T> = Result<T, QueryError>;
 
 /// A connection; one thread at a time uses it.
 pub(crate) enum Connection {
-    Sqlite(Database),
+    Sqlite(rusqlite::Connection),
     Postgres(Link),
 }
 

@@ -20,7 +20,7 @@ mod sqlite;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -96,13 +96,23 @@ pub(crate) struct Store {
 /// Connections that read. Readers wait for one here and not on a thread, which a connection needs to be
 /// returned.
 struct Readers {
+    /// How many there are, free or in use.
+    count: usize,
     free: Mutex<Vec<Connection>>,
+    returned: Condvar,
     places: Semaphore,
 }
 
 impl Readers {
     fn free(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a connection and takes it for good.
+    fn take(&self) -> Option<Connection> {
+        let in_use = |free: &mut Vec<Connection>| free.is_empty();
+        let free = self.returned.wait_while(self.free(), in_use);
+        free.unwrap_or_else(PoisonError::into_inner).pop()
     }
 }
 
@@ -112,6 +122,7 @@ struct Reader(Arc<Readers>, Option<Connection>);
 impl Drop for Reader {
     fn drop(&mut self) {
         self.0.free().extend(self.1.take());
+        self.0.returned.notify_one();
         self.0.places.add_permits(1);
     }
 }
@@ -142,21 +153,25 @@ impl Store {
         readers: impl Iterator<Item = Connection>,
     ) -> Result<Self, StoreError> {
         let (jobs, waiting) = channel(WAITING);
+        let free: Vec<Connection> = readers.collect();
+        let readers = Arc::new(Readers {
+            count: free.len(),
+            places: Semaphore::new(free.len()),
+            returned: Condvar::new(),
+            free: Mutex::new(free),
+        });
+        let closed = Arc::clone(&readers);
         let started = std::thread::Builder::new().name("database".into());
         started
-            .spawn(move || write_all(&writer, waiting))
+            .spawn(move || {
+                write_all(&writer, waiting);
+                close(writer, &closed);
+            })
             .map_err(|error| StoreError::Open {
                 place: "in its own thread".into(),
                 reason: error.to_string(),
             })?;
-        let free: Vec<Connection> = readers.collect();
-        Ok(Self {
-            jobs,
-            readers: Arc::new(Readers {
-                places: Semaphore::new(free.len()),
-                free: Mutex::new(free),
-            }),
-        })
+        Ok(Self { jobs, readers })
     }
 
     /// Writes; returns when it is on disk. An error of the closure rolls back its own changes, and nothing
@@ -266,6 +281,16 @@ fn write_all(connection: &Connection, mut waiting: Receiver<Job>) {
     }
 }
 
+/// Closes all connections; nothing else does. They are closed on one thread, one after the other, each
+/// reader once it is returned. The writer is last: only a connection that may write can move SQLite's log
+/// into the database file and remove it.
+fn close(writer: Connection, readers: &Readers) {
+    for _ in 0..readers.count {
+        drop(readers.take());
+    }
+    drop(writer);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,6 +359,32 @@ mod tests {
         assert_eq!(read.iter().filter(|read| **read).count(), 90);
         assert_eq!(store.readers.free().len(), READERS);
         drop(store);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn connections_are_closed_when_the_last_reader_returns() {
+        let folder =
+            std::env::temp_dir().join(format!("doorwarden-store-closes-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = Store::embedded(&folder).unwrap();
+        let readers = Arc::clone(&store.readers);
+        let reader = Reader(Arc::clone(&readers), readers.free().pop());
+        store.flush().await.unwrap();
+        drop(store);
+        // The last connection that is closed removes the log.
+        let log = folder.join("doorwarden.sqlite3-wal");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(log.exists());
+        drop(reader);
+        let is_removed = async {
+            while log.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let removed = tokio::time::timeout(Duration::from_secs(10), is_removed).await;
+        assert!(removed.is_ok(), "the connections stay open");
         std::fs::remove_dir_all(folder).unwrap();
     }
 }
