@@ -1,13 +1,25 @@
-//! What the tests need from Python's and Node's package indexes and from the system, in `target`.
+//! Installs into `target` what the tests need from Python's, Node's and Rust's package indexes, and on
+//! the system what Debian has.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
+use std::{fs, path::Path, process};
+
+use super::{Command, no_arguments};
+use crate::{process::is_installed, tools::cargo_tool};
+
+pub(crate) const COMMAND: Command = Command {
+    name: "setup",
+    arguments: "",
+    about: "Install what the tests need into target",
+    run: |args| {
+        no_arguments(args)?;
+        Ok(install()?)
+    },
 };
 
-/// Makes what is missing or old. An error says what is missing and how to get it.
-pub(crate) fn make() -> Result<(), String> {
+/// Installs what is missing or outdated. An error says what is missing and how to get it.
+pub(crate) fn install() -> Result<(), String> {
+    // What CI would miss first.
+    cargo_tool("nextest")?;
     python("target/venv", "examples/requirements.txt")?;
     python("target/frameworks", "examples/frameworks/requirements.txt")?;
     let clients = "crates/doorwarden/tests/clients";
@@ -22,11 +34,11 @@ pub(crate) fn make() -> Result<(), String> {
         "target/browser",
         "crates/doorwarden/tests/browser/package.json",
     )?;
-    system("chromium", "chromium")
+    system("chromium", "chromium")?;
+    cargo_tool("deny").map(drop)
 }
 
-/// A virtual environment; what it was made from stands in it, so that it is made again only when
-/// that changes.
+/// Makes a virtual environment.
 fn python(folder: &str, requirements: &str) -> Result<(), String> {
     made_from(folder, requirements, || {
         run(
@@ -46,6 +58,7 @@ fn python(folder: &str, requirements: &str) -> Result<(), String> {
     })
 }
 
+/// Makes a folder of Node packages.
 fn node(folder: &str, manifest: &str) -> Result<(), String> {
     system("npm", "npm")?;
     made_from(folder, manifest, || {
@@ -65,6 +78,7 @@ fn node(folder: &str, manifest: &str) -> Result<(), String> {
     })
 }
 
+/// Makes a folder, which keeps a copy of `source` so that it is made again only when that changes.
 fn made_from(
     folder: &str,
     source: &str,
@@ -82,16 +96,9 @@ fn made_from(
     fs::write(&stamp, wanted).map_err(|e| format!("failed to write {}: {e}", stamp.display()))
 }
 
-/// A program of the system's, installed by Debian's package manager where that can be.
+/// Installs a program of the system with Debian's package manager where there is one.
 fn system(program: &str, package: &str) -> Result<(), String> {
-    let there = || {
-        let mut command = Command::new(program);
-        command
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
+    let there = || is_installed(&mut process::Command::new(program));
     if there() {
         return Ok(());
     }
@@ -113,13 +120,6 @@ fn system(program: &str, package: &str) -> Result<(), String> {
 }
 
 fn run(program: &str, args: &[&str], help: &str) -> Result<(), String> {
-    let status = Command::new(program).args(args).status();
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!(
-            "failed to run {program} {}: {status}; {help}",
-            args.join(" ")
-        )),
-        Err(error) => Err(format!("failed to run {program}: {error}; {help}")),
-    }
+    let ran = crate::process::run(process::Command::new(program).args(args));
+    ran.map_err(|error| format!("{error}; {help}"))
 }
