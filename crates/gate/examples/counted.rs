@@ -19,7 +19,7 @@ fn main() {
     }
 }
 
-/// What is counted: plan, charge, decide and settle one wrong guess of a stranger's.
+/// What is counted: plan, charge, decide and settle one incorrect guess of a stranger's.
 #[inline(never)]
 fn counted(store: &MemoryStore, policy: &Policy, i: u64) -> bool {
     let now = Timestamp::from_millis(1_700_000_000_000 + i);

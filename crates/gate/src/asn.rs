@@ -1,11 +1,11 @@
-//! Which autonomous system an address belongs to, by a table that the operator provides.
+//! The autonomous system of an address, from a table that the operator provides.
 
 use std::{
     io::{self, BufRead},
     net::IpAddr,
 };
 
-/// Ranges of addresses and their systems, sorted.
+/// Address ranges and their autonomous systems, sorted.
 #[derive(Debug, Default)]
 pub struct AsnTable {
     /// First and last address as 128 bits (IPv4 mapped into IPv6), and the system.
@@ -18,9 +18,9 @@ pub enum InvalidTable {
     /// The file could not be read.
     #[error("failed to read the table of autonomous systems: {0}")]
     Unreadable(#[from] io::Error),
-    /// A line is not of the format.
+    /// A line does not match the format.
     #[error(
-        "line {line} of the table of autonomous systems is not FIRST,LAST,NUMBER[,NAME], such as 1.0.0.0,1.0.0.255,13335"
+        "invalid line {line} in the table of autonomous systems; expected FIRST,LAST,NUMBER[,NAME], such as 1.0.0.0,1.0.0.255,13335"
     )]
     Line {
         /// From 1.
@@ -30,8 +30,8 @@ pub enum InvalidTable {
 
 impl AsnTable {
     /// Reads `FIRST,LAST,NUMBER[,NAME]` lines, the format of the CSV files that are published as
-    /// `@ip-location-db/asn`. Lines may come in any order and mix both families; where ranges
-    /// overlap, the one that begins last counts.
+    /// `@ip-location-db/asn`. Lines may be in any order and mix both address families; where ranges
+    /// overlap, the one that begins last wins.
     pub fn read(from: impl BufRead) -> Result<Self, InvalidTable> {
         let mut ranges = Vec::new();
         for (place, line) in from.lines().enumerate() {
@@ -45,7 +45,7 @@ impl AsnTable {
         Ok(Self { ranges })
     }
 
-    /// The system of an address; `None` where the table has none.
+    /// Returns the autonomous system of an address; `None` if the table has none.
     pub fn asn(&self, address: IpAddr) -> Option<u32> {
         let address = bits(address);
         let after = self.ranges.partition_point(|(first, ..)| *first <= address);

@@ -1,4 +1,4 @@
-//! The one clock of the shell.
+//! A clock that ignores changes of the system time.
 
 use std::{
     sync::LazyLock,
@@ -7,8 +7,8 @@ use std::{
 
 use doorwarden_decision::Timestamp;
 
-/// Milliseconds since the Unix epoch, as of the process's start plus the time that it has run:
-/// a step of the system's clock moves no window.
+/// Returns the milliseconds since the Unix epoch: the system time at the start of the process plus the
+/// time that it has run, so that a step of the system clock moves no window.
 pub fn now() -> Timestamp {
     static START: LazyLock<(Instant, Timestamp)> = LazyLock::new(|| {
         let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();

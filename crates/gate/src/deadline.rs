@@ -1,4 +1,4 @@
-//! One deadline for every failed login, so that its time does not tell which accounts exist.
+//! One deadline for all failed logins, so that response times do not reveal which accounts exist.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,7 +8,7 @@ use std::{
 
 use doorwarden_decision::Outcome;
 
-/// Right logins whose times are remembered, however long ago: each has hashed a password, which is
+/// Successful logins whose times are remembered, however long ago: each has hashed a password, which is
 /// the slow path, and guessing makes none.
 const SUCCESSES: usize = 32;
 
@@ -19,16 +19,16 @@ const MEMORY: Duration = Duration::from_secs(300);
 /// Room above the slowest answer: a slow path that wanders a little must not cross a deadline.
 const MARGIN: f64 = 1.25;
 
-/// What the slow path is taken for until a right login has shown it: over the usual cost of a
+/// What the slow path is taken for until a successful login has shown it: over the usual cost of a
 /// password hash (OWASP's parameters take 50 to 300 ms).
 const UNKNOWN: Duration = Duration::from_millis(400);
 
 /// No failed login waits longer than this for others that are slow.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// When failed answers leave: at a multiple of a quantum that follows the slow path, which is the
-/// password hash of an account that exists. A fast answer waits for it. Random padding would
-/// average out; a deadline does not.
+/// The time at which responses to failed logins are sent: a multiple of a quantum that follows the slow
+/// path, which is hashing the password of an existing account. A fast response waits for it. Random
+/// padding would average out; a deadline does not.
 pub struct Deadline {
     quantum: Duration,
     seen: Mutex<Seen>,
@@ -46,7 +46,7 @@ struct Seen {
     next: u64,
 }
 
-/// A verification under way; ends when dropped.
+/// A verification in progress; ends when dropped.
 pub struct UnderWay<'a> {
     deadline: &'a Deadline,
     id: u64,
@@ -54,7 +54,7 @@ pub struct UnderWay<'a> {
 }
 
 impl Deadline {
-    /// A deadline of this quantum, which has seen nothing yet.
+    /// Creates a deadline with this quantum, without any observations.
     pub fn new(quantum: Duration, now: Instant) -> Self {
         Self {
             quantum,
@@ -69,7 +69,7 @@ impl Deadline {
         }
     }
 
-    /// Notes that a password is about to be verified.
+    /// Records that a password is about to be verified.
     pub fn begin(&self, now: Instant) -> UnderWay<'_> {
         let mut seen = self.seen();
         let id = seen.next;
@@ -97,7 +97,7 @@ impl Deadline {
 }
 
 impl UnderWay<'_> {
-    /// Notes that the verification has ended.
+    /// Records that the verification has ended.
     pub fn answered(&self, outcome: Outcome, now: Instant) {
         let elapsed = now.saturating_duration_since(self.started).min(LONGEST);
         let mut seen = self.deadline.seen();
@@ -112,7 +112,7 @@ impl UnderWay<'_> {
         }
     }
 
-    /// Waits until a failed answer may leave.
+    /// Waits until the response to a failed login may be sent.
     pub async fn hold(&self, elapsed: Duration) {
         loop {
             let leaves = self.started + self.deadline.after(elapsed, Instant::now());
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(deadline.after(ms(2), later(301)), ms(5_000));
         assert_eq!(deadline.after(ms(2), later(700)), ms(300));
         assert_eq!(deadline.after(ms(2), later(1_000_000)), ms(300));
-        // One cold start among right logins is forgotten with the third that is fast.
+        // One cold start among successful logins is forgotten with the third that is fast.
         for _ in 0..2 {
             show(&deadline, Outcome::Success, ms(50), later(1_000_000));
         }

@@ -1,4 +1,4 @@
-//! The audit trail: one event for each attempt, and for what an operator must know.
+//! The audit trail: one event per attempt, and events that an operator should act on.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,69 +16,89 @@ use crate::{
 /// Receives events. Called on the thread that settles the attempt; it should not block.
 pub type EventSink = Box<dyn Fn(&Event) + Send + Sync>;
 
-/// Something for the audit trail, without name, password or any other secret. Serialises to one
-/// JSON object.
+/// An audit event, without names, passwords or other secrets. Serialises to one JSON object.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
     /// An attempt ended.
     Attempt(AttemptEvent),
-    /// A password turned hot, and these had logged in with it.
+    /// A password turned hot, and these logins had used it.
     Retroaction(Retroacted),
-    /// The shared counters went away or came back.
+    /// The shared counter store became unavailable or available again.
     Store(Turned),
 }
 
-/// One attempt.
+/// One login attempt.
 #[derive(Clone, Debug, Serialize)]
 pub struct AttemptEvent {
-    /// When it was admitted or denied, RFC 3339 in UTC with milliseconds.
+    /// When it was admitted or denied: RFC 3339, in UTC, with milliseconds.
     time: String,
     /// 128 random bits in hexadecimal.
     id: String,
-    /// The login's method and path, as configured.
+    /// The method and path of the login, as configured.
     route: String,
-    /// A keyed hash of the account's name; the same name has the same hash under the same secret.
+    /// A keyed hash of the account name; under the same secret, the same name has the same hash.
     account: String,
     /// The client address that was counted.
     client: IpAddr,
     /// How it ended.
     outcome: Ended,
-    /// What was decided: allow, challenge, delay, step_up or deny.
+    /// The decision: allow, delay, step_up or deny.
     decision: &'static str,
-    /// Whether nothing is enforced.
+    /// Whether shadow mode is on, in which nothing is enforced.
     shadow: bool,
-    /// Whether it was let through only because nothing is enforced.
+    /// Whether it was allowed only because of shadow mode.
     would_deny: bool,
-    /// Where it was counted, while shared counters are away: own, danger_open or closed.
+    /// The outage mode that applied, if the shared counter store was unavailable: local, danger_open or
+    /// closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     outage: Option<&'static str>,
-    /// How well the account knows where it comes from: device, address, network, asn or none.
+    /// What the account knows about the client: its device, address, network, asn, or none of them.
     familiarity: &'static str,
-    /// How suspicious it is, in nats: the sum of what the reasons weigh.
+    /// The suspicion in nats: the sum over the reasons.
     suspicion: f64,
-    /// The suspicion from which on it would be delayed, and stepped up.
-    steps: [f64; 2],
-    /// The odds that an attempt without a device is an attacker's.
+    /// The suspicion from which attempts are delayed or stepped up.
+    thresholds: Thresholds,
+    /// The odds that an attempt from an unknown device is hostile.
     odds: f64,
-    /// What each counter said, the heaviest first.
+    /// The contribution of each counter, the most significant first.
     reasons: Vec<Said>,
+}
+
+/// The suspicion from which attempts are delayed or stepped up; null if there is not enough data.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Thresholds {
+    delay: f64,
+    step_up: f64,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
-    /// Refused before anything was verified.
+    /// Denied before anything was verified.
     Denied,
-    /// Verified: right.
+    /// The login succeeded.
     Success,
-    /// Verified: wrong.
+    /// The login failed.
     Failure,
-    /// The application could not say.
+    /// The application did not report a result.
     Unverified,
-    /// The client or the application went away; counted as a failure.
+    /// The client or the application disconnected; counted as a failure.
     Abandoned,
+}
+
+impl Ended {
+    /// Returns its name in audit events.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Unverified => "unverified",
+            Self::Abandoned => "abandoned",
+        }
+    }
 }
 
 impl From<Outcome> for Ended {
@@ -99,37 +119,37 @@ struct Said {
     count: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<String>,
-    /// The share of the limit that is used; over 1 denies.
+    /// The used share of the limit; above 1 denies.
     share: f64,
-    /// How suspicious it makes the attempt, in nats.
+    /// Its contribution to the suspicion, in nats.
     suspicion: f64,
 }
 
-/// Successful logins whose password turned hot afterwards: to be stepped up or revoked.
+/// Successful logins whose password later turned hot, to be stepped up or revoked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Retroacted {
     /// When it turned hot.
     time: String,
-    /// Who had logged in with it.
+    /// The logins that had used it.
     pub(crate) logins: Vec<Caught>,
 }
 
-/// One of them.
+/// A successful login whose password later turned hot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caught {
-    /// When it logged in.
+    /// The time of the login.
     pub time: String,
-    /// The account, as in its attempt's event.
+    /// The account, as in the event of the attempt.
     pub account: String,
-    /// From where; an IPv6 address is its /64.
+    /// The client address; for IPv6, its /64.
     pub client: IpAddr,
 }
 
-/// The shared counters went away or came back.
+/// The shared counter store became unavailable or available again.
 #[derive(Clone, Debug, Serialize)]
 pub struct Turned {
     time: String,
-    away: bool,
+    available: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -138,7 +158,7 @@ impl Event {
     pub(crate) fn store(turned: Result<(), Away>, now: Timestamp) -> Self {
         Self::Store(Turned {
             time: rfc3339(now),
-            away: turned.is_err(),
+            available: turned.is_ok(),
             reason: turned.err().map(|away| away.to_string()),
         })
     }
@@ -182,7 +202,10 @@ impl AttemptEvent {
             outage: None,
             familiarity: verdict.familiarity.name(),
             suspicion: rounded(verdict.suspicion),
-            steps: [verdict.steps.delay, verdict.steps.step_up].map(rounded),
+            thresholds: Thresholds {
+                delay: rounded(verdict.steps.delay),
+                step_up: rounded(verdict.steps.step_up),
+            },
             odds: rounded(verdict.odds),
             reasons: reasons.iter().map(Said::from).collect(),
         }
@@ -191,7 +214,7 @@ impl AttemptEvent {
     pub(crate) fn in_mode(self, shadow: bool, place: Place) -> Self {
         let outage = match place {
             Place::Normal => None,
-            Place::Own => Some("own"),
+            Place::Own => Some("local"),
             Place::Nowhere(Outage::DangerOpen) => Some("danger_open"),
             Place::Nowhere(_) => Some("closed"),
         };
@@ -212,6 +235,19 @@ impl AttemptEvent {
             outcome,
             ..self.clone()
         }
+    }
+
+    /// Logs the attempt. Never logs the account, the client or the reasons.
+    pub(crate) fn trace(&self) {
+        tracing::debug!(
+            id = self.id,
+            route = self.route,
+            decision = self.decision,
+            outcome = self.outcome.name(),
+            suspicion = self.suspicion,
+            shadow = self.shadow,
+            "login attempt"
+        );
     }
 }
 

@@ -27,24 +27,24 @@ use crate::{
     sync::{Mutex, PoisonError},
 };
 
-/// Right logins from unfamiliar places that are kept for a day, of 64 bytes each.
+/// Successful logins from unfamiliar places that are kept for a day, 64 bytes each.
 const REMEMBERED_LOGINS: usize = 1 << 16;
 
-/// The calibration's thresholds are read anew after so many right logins.
+/// The number of successful logins after which the thresholds are recomputed.
 const RECALIBRATE: u32 = 256;
 
-/// What a gate counts with.
+/// The counters, keys and calibration of a gate.
 pub struct Counters {
-    /// Where the counters are.
+    /// The counter store.
     pub store: Store,
-    /// The keys that they are named by.
+    /// The keys for names, passwords and device tokens.
     pub keyring: Keyring,
-    /// What was learned of the site's own people before.
+    /// The calibration on the site's own users so far.
     pub calibration: Calibration,
 }
 
 impl Counters {
-    /// In this process's memory, of at most so many bytes, which nothing is known in yet.
+    /// Creates empty counters in the memory of this process, of at most `bytes`.
     pub fn in_memory(
         policy: &Policy,
         bytes: usize,
@@ -59,22 +59,22 @@ impl Counters {
     }
 }
 
-/// What a gate is made of.
+/// The parts of a gate.
 pub struct Parts {
-    /// How much is allowed.
+    /// The policy.
     pub policy: Policy,
-    /// What is counted with.
+    /// The counters.
     pub counters: Counters,
-    /// Attempts that may be verified at once before strangers are shed; see
+    /// The verification capacity in concurrent attempts; strangers are shed before it is used up, see
     /// [`Attempt::load`].
     pub capacity: usize,
-    /// Compute, charge and tell, and deny nothing.
+    /// Shadow mode: everything is computed, counted and reported, and nothing is denied.
     pub shadow: bool,
     /// Receives the audit trail.
     pub sink: EventSink,
 }
 
-/// Decides on attempts, with counters, keys and an audit trail.
+/// Decides on login attempts, with counters, keys and an audit trail.
 pub struct Gate {
     policy: Policy,
     store: Store,
@@ -94,39 +94,39 @@ struct Calibrating {
     since: u32,
 }
 
-/// An attempt as it comes in.
+/// A login attempt as received.
 #[derive(Debug)]
 pub struct Asked {
-    /// The login's method and path, as configured.
+    /// The method and path of the login, as configured.
     pub route: String,
-    /// Name and password.
+    /// The submitted name and password.
     pub credentials: Credentials,
-    /// The client's address.
+    /// The client address.
     pub client: IpAddr,
     /// The autonomous system of that address, where a table is configured.
     pub asn: Option<u32>,
-    /// Device tokens that came with it, of whatever account.
+    /// The device tokens of the request, of any account.
     pub tokens: Vec<String>,
 }
 
-/// What became of an attempt.
+/// Whether an attempt is admitted.
 #[must_use]
 pub enum Admission {
     /// The password may be verified.
     Allow(Ticket),
-    /// It may not.
+    /// The password must not be verified.
     Deny(Denial),
 }
 
-/// A refusal: all that its receiver may be told.
+/// A denial, with all that the client may learn about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Denial {
-    /// When to come back.
+    /// The time to wait before trying again.
     pub retry_after: Duration,
 }
 
-/// The right to verify one password. Settle it with what came out; dropped, it counts as a
-/// failure, since the attacker may have learned the answer.
+/// The right to verify one password. Settle it with the outcome; if dropped, it counts as a failure,
+/// because the attacker may have learned the result.
 #[must_use = "an attempt that is not settled counts as a failure"]
 pub struct Ticket(Option<Box<Pending>>);
 
@@ -174,7 +174,7 @@ impl Drop for Verifying {
 }
 
 impl Gate {
-    /// A gate of these parts.
+    /// Creates a gate.
     pub fn new(parts: Parts) -> Arc<Self> {
         let Counters {
             store,
@@ -200,7 +200,7 @@ impl Gate {
         })
     }
 
-    /// A gate with counters in memory and fresh keys. With `shadow` it denies nothing.
+    /// Creates a gate with counters in memory and fresh keys. With `shadow` it denies nothing.
     pub fn in_memory(
         policy: Policy,
         bytes: usize,
@@ -218,29 +218,29 @@ impl Gate {
         }))
     }
 
-    /// Lets an account be tried again, as if nobody had failed on it.
+    /// Unlocks an account, as if no attempt had failed on it.
     pub async fn unlock(&self, name: &str, now: Timestamp) -> Result<(), InvalidAccount> {
         let charges = unlock(self.keyring.account(name)?, &self.policy);
         self.store.charge(&charges, now).await;
         Ok(())
     }
 
-    /// Whether it only watches.
+    /// Returns whether shadow mode is on.
     pub fn is_shadow(&self) -> bool {
         self.shadow
     }
 
-    /// Figures for Prometheus.
+    /// Returns metrics in the text format of Prometheus.
     pub fn metrics(&self) -> String {
         self.metrics.text(self.store.is_away())
     }
 
-    /// The last right logins whose password turned hot afterwards, the newest last.
+    /// Returns the latest successful logins whose password later turned hot, the newest last.
     pub fn retroacted(&self) -> Vec<Caught> {
         self.metrics.caught()
     }
 
-    /// The counters, where they are in this process's memory.
+    /// Returns the counters, if they are in the memory of this process.
     pub fn memory(&self) -> Option<&MemoryStore> {
         match &self.store {
             Store::Memory(memory) => Some(memory),
@@ -248,15 +248,15 @@ impl Gate {
         }
     }
 
-    /// What was learned of the site's own people, to keep it.
+    /// Returns the calibration, to keep it over a restart.
     pub fn calibration(&self) -> Calibration {
         self.calibrating().calibration.clone()
     }
 
-    /// Charges an attempt and decides on it. The credentials end here: of the name a keyed hash
-    /// goes on, of the password its marks and its place in a public list.
+    /// Charges an attempt and decides on it. The credentials are dropped here; only a keyed hash of the
+    /// name, and the marks and the popularity rank of the password, are kept.
     ///
-    /// Fails only for a name that can't be an account's; nothing is charged then.
+    /// Fails only for an invalid account name; then nothing is charged.
     pub async fn admit(
         self: &Arc<Self>,
         asked: Asked,
@@ -312,7 +312,7 @@ impl Gate {
         Ok(match verdict.decision {
             Decision::Deny { retry_after } if !self.shadow => {
                 pending.finish(Outcome::Unverified, now).await;
-                (self.sink)(&Event::Attempt(pending.event.ended(Ended::Denied)));
+                self.report(pending.event.ended(Ended::Denied));
                 Admission::Deny(Denial { retry_after })
             }
             _ => Admission::Allow(Ticket(Some(pending))),
@@ -340,7 +340,7 @@ impl Gate {
         })
     }
 
-    /// When a password turns hot, whoever has just logged in with it comes back as a list.
+    /// Reports the recent logins with a password that has just turned hot.
     fn tell_heat(&self, attempt: &Attempt, now: Timestamp) {
         let mut retroaction = self
             .retroaction
@@ -355,6 +355,12 @@ impl Gate {
         }
     }
 
+    /// Logs an attempt that has ended, and writes it to the audit trail.
+    fn report(&self, event: AttemptEvent) {
+        event.trace();
+        (self.sink)(&Event::Attempt(event));
+    }
+
     fn tell_turn(&self, turned: Option<Result<(), Away>>, now: Timestamp) {
         if let Some(turned) = turned {
             self.metrics.turned(turned.is_err());
@@ -362,7 +368,7 @@ impl Gate {
         }
     }
 
-    /// Notes a right login for the thresholds, and one that nothing but its password spoke for.
+    /// Notes a successful login for the thresholds, and one that nothing but its password spoke for.
     fn learn(&self, pending: &Pending, now: Timestamp) {
         if pending.place != Place::Normal || !pending.verdict.credited {
             return;
@@ -405,12 +411,12 @@ impl Gate {
     }
 }
 
-/// When to come back, where everything is refused because the counters are away.
+/// The time to wait when every login is denied because the counter store is unavailable.
 const CLOSED: Duration = Duration::from_secs(30);
 
 impl Ticket {
-    /// What is asked of whoever verifies: nothing, a delay before, or a step-up after. In shadow,
-    /// nothing.
+    /// Returns what the verifier has to do: nothing, wait first, or ask for a second factor. In shadow
+    /// mode, nothing.
     pub fn decision(&self) -> Decision {
         let shadow = self.0.as_ref().is_none_or(|pending| pending.gate.shadow);
         match &self.0 {
@@ -419,30 +425,29 @@ impl Ticket {
         }
     }
 
-    /// Gives up the place among those that are verified while the attempt waits for its delay, or
-    /// takes one again.
+    /// Releases the verification slot while the attempt waits for its delay, or takes one again.
     pub fn hold(&mut self, held: bool) {
         if let Some(pending) = &mut self.0 {
             pending.verifying.hold(held);
         }
     }
 
-    /// How suspicious the attempt is, in nats.
+    /// Returns the suspicion of the attempt, in nats.
     pub fn suspicion(&self) -> f64 {
         self.0
             .as_ref()
             .map_or(0.0, |pending| pending.verdict.suspicion)
     }
 
-    /// Whether the attempt comes from a device on which its account has logged in before.
+    /// Returns whether the attempt comes from a known device of its account.
     pub fn is_known(&self) -> bool {
         self.0
             .as_ref()
             .is_some_and(|pending| pending.attempt.device.is_some())
     }
 
-    /// Ends the attempt. After a right login that was not stepped up there is a token to give to
-    /// the device.
+    /// Settles the attempt. After a successful login that was not stepped up, returns a token for the
+    /// device.
     pub async fn settle(mut self, outcome: Outcome, now: Timestamp) -> Option<String> {
         let pending = self.0.take()?;
         let gate = Arc::clone(&pending.gate);
@@ -455,14 +460,14 @@ impl Ticket {
         } else {
             None
         };
-        (gate.sink)(&Event::Attempt(pending.event.ended(Ended::from(outcome))));
+        gate.report(pending.event.ended(Ended::from(outcome)));
         token
     }
 }
 
 impl Drop for Ticket {
-    /// What was charged stays: that is what a failure is. In memory it is also known as tried, so
-    /// that the same again is a repeat; a shared store can't be waited for here.
+    /// Leaves the charges in place, as for a failure. In memory the password is also recorded as tried,
+    /// so that the same one again is a repeat; a shared store can't be awaited here.
     fn drop(&mut self) {
         if let Some(pending) = self.0.take() {
             let gate = Arc::clone(&pending.gate);
@@ -471,7 +476,7 @@ impl Drop for Ticket {
                 let _ = pending.finish(Outcome::Failure, admitted).now_or_never();
             }
             gate.metrics.ended(Outcome::Failure);
-            (gate.sink)(&Event::Attempt(pending.event.ended(Ended::Abandoned)));
+            gate.report(pending.event.ended(Ended::Abandoned));
         }
     }
 }
@@ -479,7 +484,7 @@ impl Drop for Ticket {
 impl Pending {
     async fn finish(&self, outcome: Outcome, now: Timestamp) {
         let policy = self.gate.store.policy(&self.gate.policy, self.place);
-        // In shadow nobody steps up, so a right login is one.
+        // In shadow nobody steps up, so a successful login is one.
         let decision = if self.gate.shadow {
             Decision::Allow
         } else {
@@ -690,6 +695,65 @@ mod tests {
         let told = told.lock().unwrap();
         assert!(told[9].contains("\"would_deny\":false"), "{}", told[9]);
         assert!(told[10].contains("\"would_deny\":true"), "{}", told[10]);
+    }
+
+    /// Records the fields of all log events.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<String>>);
+
+    impl tracing::Subscriber for Log {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+
+        fn event(&self, event: &tracing::Event<'_>) {
+            let mut log = self.0.lock().unwrap();
+            event.record(
+                &mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+                    log.push_str(&format!("{field}={value:?} "));
+                },
+            );
+        }
+
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn an_attempt_is_logged_without_its_account() {
+        let (gate, told) = gate(false);
+        let log = Log::default();
+        // A call site that another test is just registering, without a subscriber, may stay silent once.
+        for _ in 0..100 {
+            tracing::subscriber::with_default(log.clone(), || {
+                let admission = admit(&gate, "canary-name", "canary-password", [10, 0, 0, 1]);
+                end(admission, Outcome::Success);
+            });
+            if !log.0.lock().unwrap().is_empty() {
+                break;
+            }
+        }
+        let log = log.0.lock().unwrap();
+        for field in [
+            "route=\"POST /login\"",
+            "decision=\"allow\"",
+            "outcome=\"success\"",
+            "suspicion=",
+        ] {
+            assert!(log.contains(field), "{log}");
+        }
+        let told = told.lock().unwrap();
+        let event: serde_json::Value = serde_json::from_str(told.last().unwrap()).unwrap();
+        assert!(log.contains(event["id"].as_str().unwrap()), "{log}");
+        for secret in ["canary", "10.0.0.1", event["account"].as_str().unwrap()] {
+            assert!(!log.contains(secret), "{log}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The keys under which names and passwords are hashed and device tokens signed.
+//! The keys for hashing names and passwords, and for signing device tokens.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::sync::{Mutex, PoisonError};
 
 /// How long a mark key is the current one, in milliseconds. It is then the previous one for as
-/// long again, so that a day's window of heat survives the change.
+/// long again, so that a day's window of heat survives the rotation.
 const EPOCH: u64 = 86_400_000;
 
 /// The operating system gave no random bytes, so no keys can be made.
@@ -21,7 +21,7 @@ const EPOCH: u64 = 86_400_000;
 #[error("failed to get random bytes from the operating system: {0}")]
 pub struct NoRandomness(getrandom::Error);
 
-/// 32 bytes that all keys are derived from.
+/// The 32 bytes that all keys are derived from.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret([u8; 32]);
 
@@ -32,17 +32,17 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// From 32 random bytes.
+    /// Creates a secret from 32 random bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// A fresh one.
+    /// Generates a secret.
     pub fn generate() -> Result<Self, NoRandomness> {
         random().map(Self)
     }
 
-    /// A key for one use, by HMAC-SHA-256 as in HKDF-Expand (RFC 5869 §2.3) for one block.
+    /// Derives a key for one purpose, by HMAC-SHA-256 as in HKDF-Expand (RFC 5869 §2.3) for one block.
     pub fn derive(&self, purpose: &str, number: u64) -> [u8; 32] {
         let mut block = [0; 64];
         block[..32].copy_from_slice(&self.0);
@@ -55,7 +55,7 @@ impl Secret {
         mac.finalize().into_bytes().into()
     }
 
-    /// The seed of counters' tables in memory.
+    /// Returns the seed for the counter tables in memory.
     pub fn table_seed(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.derive("tables", 0);
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
@@ -65,14 +65,14 @@ impl Secret {
 /// Where the keys of marks come from.
 #[derive(Debug)]
 enum MarkSecret {
-    /// Fresh random bytes for each epoch: nobody can make an old one again.
+    /// Fresh random bytes for each epoch: an old key can't be derived again.
     Random,
-    /// The shared secret and the epoch's number, so that all nodes have the same marks. Who has
-    /// the secret can make old keys again, so it should be changed now and then.
+    /// The shared secret and the number of the epoch, so that all nodes have the same marks. With the
+    /// secret, old keys can be derived again, so it should be changed now and then.
     Derived(Secret),
 }
 
-/// Keys of accounts, marks and device tokens.
+/// The keys for accounts, marks and device tokens.
 #[derive(Debug)]
 pub struct Keyring {
     accounts: AccountKeyer,
@@ -90,13 +90,13 @@ struct MarkKeys {
 }
 
 impl Keyring {
-    /// Keys of one node. With the same secret, names and device tokens are known again after a
-    /// restart; marks never are.
+    /// Creates the keys of a single node. With the same secret, account keys and device tokens remain
+    /// valid after a restart; marks never do.
     pub fn own(secret: &Secret, now: Timestamp) -> Result<Self, NoRandomness> {
         Self::new(secret, MarkSecret::Random, now)
     }
 
-    /// Keys that every node with this secret has.
+    /// Creates the keys that all nodes with this secret share.
     pub fn shared(secret: &Secret, now: Timestamp) -> Result<Self, NoRandomness> {
         Self::new(secret, MarkSecret::Derived(secret.clone()), now)
     }
@@ -119,24 +119,24 @@ impl Keyring {
         })
     }
 
-    /// The key of an account's name.
+    /// Returns the key of an account name.
     pub fn account(&self, name: &str) -> Result<AccountKey, InvalidAccount> {
         self.accounts.key(name)
     }
 
-    /// The key of an account's name as it is.
+    /// Returns the key of an account name exactly as it was sent.
     pub fn owner(&self, name: &str) -> OwnerKey {
         self.accounts.owner(name)
     }
 
-    /// The device that one of these tokens proves.
+    /// Returns the device that one of these tokens proves.
     pub fn device(&self, tokens: &[String], owner: OwnerKey, now: Timestamp) -> Option<DeviceId> {
         let mut devices = tokens.iter();
         devices.find_map(|token| self.devices.check(token, owner, now))
     }
 
-    /// A token for a device on which the account has just logged in; a new one where it had none.
-    /// `None` without randomness.
+    /// Signs a token for a device on which the account has just logged in; creates the device if
+    /// there is none. `None` without randomness.
     pub fn token(
         &self,
         owner: OwnerKey,
@@ -152,8 +152,8 @@ impl Keyring {
         Some(self.devices.sign(owner, device, now))
     }
 
-    /// The marks of a password. Rotates the keys when their epoch is over; without randomness
-    /// the old key stays, which weakens nothing but the forgetting.
+    /// Returns the marks of a password. Rotates the keys when their epoch has ended; without randomness
+    /// the old key stays, which only delays forgetting.
     pub fn marks(&self, password: &str, now: Timestamp) -> Marks {
         let keys = self.current(now);
         Marks {

@@ -1,4 +1,4 @@
-//! Figures for Prometheus: how many attempts were decided how, and whether the counters are there.
+//! Metrics for Prometheus: decisions, outcomes, and the state of the shared counter store.
 
 use std::{
     collections::VecDeque,
@@ -13,7 +13,7 @@ use crate::{
     sync::{Mutex, PoisonError},
 };
 
-/// Retroacted logins that the list holds.
+/// Retroactive hits that the list holds.
 const CAUGHT: usize = 1_000;
 
 const DECISIONS: [&str; 4] = ["allow", "delay", "step_up", "deny"];
@@ -89,28 +89,28 @@ impl Metrics {
         family(
             "decisions_total",
             "counter",
-            "Attempts by decision.",
+            "Login attempts by decision.",
             &decisions,
         );
         let outcomes = rows("outcome", &OUTCOMES, &self.outcomes);
         family(
             "outcomes_total",
             "counter",
-            "Verified attempts by outcome.",
+            "Admitted login attempts by outcome.",
             &outcomes,
         );
         let outages = one(self.outages.load(Ordering::Relaxed));
         family(
             "store_outages_total",
             "counter",
-            "Times that the shared counters went away.",
+            "Times the shared counter store became unavailable.",
             &outages,
         );
-        let help = "Whether the shared counters are away and the outage mode holds.";
-        family("store_away", "gauge", help, &one(away.into()));
+        let help = "1 while the shared counter store is unavailable and the outage mode applies.";
+        family("store_unavailable", "gauge", help, &one(away.into()));
         let retroacted = one(self.retroacted.load(Ordering::Relaxed));
-        let help = "Right logins whose password turned hot afterwards.";
-        family("retroacted_total", "counter", help, &retroacted);
+        let help = "Successful logins whose password later turned hot.";
+        family("retroactive_hits_total", "counter", help, &retroacted);
         text
     }
 }

@@ -1,4 +1,4 @@
-//! How popular a password is: its place in zxcvbn's lists of 30,000 passwords, names and words.
+//! The popularity of a password: its rank in zxcvbn's lists of 30,000 passwords, names and words.
 
 use doorwarden_decision::popularity;
 use zxcvbn::matching::patterns::MatchPattern;
@@ -9,8 +9,8 @@ use crate::http::credentials::Password;
 /// time that zxcvbn takes grows with the square: 0.05 ms here.
 const LONGEST: usize = 20;
 
-/// The password's place in the lists, from 1, with as many more for capitals and leet as there are
-/// ways to write it so. `None`: it is in none.
+/// Returns the rank of the password in the lists, from 1, multiplied by the number of variants if it is
+/// written with capitals or leet. `None` if it is not listed.
 ///
 /// zxcvbn keeps copies of the password until it returns and does not wipe them.
 pub(crate) fn rank(password: &Password) -> Option<u32> {
@@ -33,7 +33,7 @@ pub(crate) fn rank(password: &Password) -> Option<u32> {
     }
 }
 
-/// Whether a password is in the lists, as it is or with capitals and leet.
+/// Returns whether a password is in the lists, as it is or in a variant with capitals or leet.
 pub fn is_popular(password: &Password) -> bool {
     rank(password).is_some()
 }

@@ -1,15 +1,14 @@
-//! URLs of configurations that may hold a password.
+//! Configured URLs that may contain a password.
 
 use serde::{Deserialize, Deserializer};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// Where something is that a password may be needed for: a database, a counter store, a mail server.
-/// Prints as nothing.
+/// A URL that may contain a password: of a database, a counter store or a mail server. `Debug` redacts it.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct PrivateUrl(String);
 
 impl PrivateUrl {
-    /// The URL with its password.
+    /// Returns the URL with its password.
     pub fn expose(&self) -> &str {
         &self.0
     }

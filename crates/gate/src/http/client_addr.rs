@@ -1,11 +1,11 @@
-//! Who asks: the peer, or what trusted proxies say of it.
+//! The client address: that of the peer, or the one that trusted proxies report.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-/// The header that the trusted proxies write. Only this one is read: a proxy that maintains one
+/// The header that the trusted proxies maintain. Only this one is read: a proxy that maintains one
 /// passes the other through as the client wrote it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -17,7 +17,7 @@ pub enum ForwardingHeader {
     Forwarded,
 }
 
-/// Which proxies stand in front, and what they write.
+/// The trusted proxies in front, and the header that they maintain.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
     /// Their networks.
@@ -27,23 +27,22 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// Whether an address is one of theirs.
+    /// Returns whether an address belongs to a trusted proxy.
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted.iter().any(|net| net.contains(&address))
     }
 
-    /// The client's address: the right-most hop that is not itself a trusted proxy. Without a
-    /// trusted peer the header is not looked at: anybody can write it (fastapi-limiter PR #11 is
-    /// what believing the left-most hop leads to).
+    /// Returns the client address: the right-most hop that is not itself a trusted proxy. Without a
+    /// trusted peer the header is ignored, since any client can write it (fastapi-limiter PR #11 shows
+    /// the result of trusting the left-most hop).
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         for hop in self.header.hops(headers).into_iter().rev() {
             if !self.trusts(client) {
                 break;
             }
-            // Something unreadable was written further out than the last proxy that we trust:
-            // stop there, and count what that proxy is.
+            // The hop beyond the last trusted proxy is malformed: stop there, and count that proxy.
             let Some(address) = hop else { break };
             client = address;
         }
@@ -67,8 +66,8 @@ impl ForwardingHeader {
     }
 }
 
-/// Headers that say where a request came from. From an untrusted peer they are removed, so that
-/// the application behind can't believe them either.
+/// Headers that report the origin of a request. They are removed from requests of untrusted peers, so
+/// that the application can't trust them either.
 pub const FORWARDING_HEADERS: [HeaderName; 7] = [
     HeaderName::from_static("forwarded"),
     HeaderName::from_static("x-forwarded-for"),

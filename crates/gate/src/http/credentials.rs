@@ -1,5 +1,5 @@
-//! Credentials out of a login request. What the application could read in two ways is refused:
-//! it might verify another password than the one that is counted.
+//! Reads credentials from a login request. Ambiguous requests are rejected: the application might
+//! verify a different password from the one that is counted.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use doorwarden_decision::{InvalidAccount, Login, Shape};
@@ -17,22 +17,22 @@ use super::json::{DUPLICATE, Unambiguous};
 /// A name and a password, for as long as it takes to count them.
 #[derive(Debug)]
 pub struct Credentials {
-    /// The account's name as it was sent.
+    /// The account name as it was sent.
     pub account: String,
     /// The password.
     pub password: Password,
 }
 
-/// A password. Prints as nothing, and is wiped from memory when dropped.
+/// A password. `Debug` redacts it, and it is wiped from memory when dropped.
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// Takes the password over.
+    /// Wraps a password.
     pub fn new(password: String) -> Self {
         Self(Zeroizing::new(password))
     }
 
-    /// The password itself, to be marked and not to be kept.
+    /// Returns the password itself, to be marked and not to be kept.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -44,85 +44,85 @@ impl std::fmt::Debug for Password {
     }
 }
 
-/// Where in a request a login's credentials stand: the placeholders of a template resolved.
+/// Where a login request carries the credentials, with the placeholders of a template resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Two fields of a form.
     Form {
-        /// The account's field.
+        /// The field with the account name.
         account: String,
-        /// The password's field.
+        /// The field with the password.
         password: String,
     },
     /// Two JSON pointers.
     Json {
-        /// The account's pointer.
+        /// The pointer to the account name.
         account: String,
-        /// The password's pointer.
+        /// The pointer to the password.
         password: String,
     },
     /// `Authorization: Basic`.
     Basic,
 }
 
-/// Why a login's template can't be read backwards.
+/// The credentials of a body template can't be located.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the body template of `{0}` can't be read: {{{{account}}}} and {{{{password}}}} must each be a \
-     whole JSON string or a whole form value, and GraphQL is not read"
+    "unsupported body template of `{0}`: {{{{account}}}} and {{{{password}}}} must each be a whole JSON \
+     string or a whole form value, and GraphQL is not supported"
 )]
 pub struct UnreadableTemplate(String);
 
-/// Why a request holds no readable credentials. Worded for its sender; repeats nothing secret.
+/// Why the credentials of a request could not be read. Worded for the client; reveals no secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Another content type than the login's.
-    #[error("this login takes {0}; send it with that Content-Type")]
+    /// The content type is not that of the login.
+    #[error("unsupported Content-Type; send {0}")]
     ContentType(&'static str),
-    /// A compressed body.
-    #[error("this login takes no Content-Encoding; send the body as it is")]
+    /// The body is compressed.
+    #[error("unsupported Content-Encoding; send the body uncompressed")]
     ContentEncoding,
-    /// A header that may stand once stands twice.
-    #[error("the header {0} stands more than once")]
+    /// A header appears more than once.
+    #[error("duplicate header {0}")]
     RepeatedHeader(HeaderName),
-    /// Not JSON.
-    #[error("the body is not valid JSON (line {line}, column {column})")]
+    /// The body is not JSON.
+    #[error("invalid JSON (line {line}, column {column})")]
     Json {
         /// From 1.
         line: usize,
-        /// From 1; 0 at a line's very start.
+        /// From 1; 0 at the very start of a line.
         column: usize,
     },
-    /// JSON with a key twice in one object.
-    #[error("the JSON body has the same key twice in one object (line {line}, column {column})")]
+    /// A JSON object has a key more than once.
+    #[error("duplicate key in a JSON object (line {line}, column {column})")]
     DuplicateKey {
         /// From 1.
         line: usize,
         /// From 1.
         column: usize,
     },
-    /// A field twice, or beside another spelling of it.
-    #[error("the field {0:?} stands there more than once, or in another spelling")]
+    /// A field appears more than once, possibly in another spelling.
+    #[error("duplicate field {0:?}, possibly in another spelling")]
     DuplicateField(String),
-    /// A query that repeats a credential's field: some applications take it from there.
-    #[error("the query holds the field {0:?}; send it in the body only")]
+    /// The query contains a field of the credentials: some applications would read it from there.
+    #[error("field {0:?} in the query; send it only in the body")]
     InQuery(String),
-    /// Bytes that aren't UTF-8.
-    #[error("the body is not valid UTF-8")]
+    /// The request contains invalid UTF-8.
+    #[error("invalid UTF-8")]
     NotUtf8,
-    /// A field isn't there, or is no string.
-    #[error("{0:?} is missing or not a string")]
+    /// A field is missing or not a string.
+    #[error("field {0:?} is missing or not a string")]
     Missing(String),
-    /// No or broken Basic credentials.
-    #[error("the Authorization header holds no Basic credentials")]
+    /// The Basic credentials are missing or malformed.
+    #[error("missing or malformed Basic credentials in the Authorization header")]
     Basic,
-    /// A name that can't be an account's.
+    /// The account name is invalid.
     #[error("{0}")]
     Account(#[from] InvalidAccount),
 }
 
 impl Unreadable {
-    /// The status that says so: 415 for the wrong kind of body, else 400.
+    /// Returns the status of the response: 415 for an unsupported kind of body, otherwise 400.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::ContentType(_) | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -132,7 +132,7 @@ impl Unreadable {
 }
 
 impl Place {
-    /// Where the credentials of `login` stand.
+    /// Returns where requests of `login` carry the credentials.
     pub fn of(login: &Login) -> Result<Self, UnreadableTemplate> {
         match &login.shape {
             Shape::Form { account, password } => Ok(Self::Form {
@@ -149,7 +149,7 @@ impl Place {
         }
     }
 
-    /// Reads the credentials of one request; `query` is what stands behind the `?` of its target.
+    /// Reads the credentials of a request; `query` is the query string of its target.
     pub fn read(
         &self,
         headers: &HeaderMap,
@@ -175,7 +175,7 @@ impl Place {
 }
 
 impl Place {
-    /// Refuses a query that holds one of the fields.
+    /// Rejects a query that contains one of the fields.
     fn not_in(&self, query: &str) -> Result<(), Unreadable> {
         let fields = match self {
             Self::Form { account, password } => [account.as_str(), password],
@@ -317,7 +317,7 @@ fn from_form(body: &[u8], account: &str, password: &str) -> Result<Credentials, 
     })
 }
 
-/// Whether the wanted field stands behind a bare `;`.
+/// Returns whether the wanted field follows a bare `;`.
 fn parted(body: &[u8], wanted: &str) -> bool {
     let pieces = body
         .split(|byte| *byte == b'&')
@@ -372,7 +372,7 @@ fn from_json(body: &[u8], account: &str, password: &str) -> Result<Credentials, 
     })
 }
 
-/// Whether no key on the way to a pointer's value stands in another spelling beside it.
+/// Returns whether no key on the path of a pointer also appears in another spelling.
 fn stands_alone(value: &Value, pointer: &str) -> bool {
     let mut place = Some(value);
     for step in pointer.split('/').skip(1) {

@@ -1,4 +1,4 @@
-//! Device tokens on the wire: a cookie for browsers, a header for other clients.
+//! Device tokens in HTTP: a cookie for browsers, a header for other clients.
 
 use doorwarden_decision::{TOKEN_CHARS, TOKEN_SECONDS};
 use http::{
@@ -10,22 +10,22 @@ use http::{
 /// to nobody else (RFC 6265bis §4.1.3.2).
 const COOKIE_NAME: &str = "__Host-doorwarden";
 
-/// The header, for clients that keep no cookies. Whoever sends it, even empty, gets one back.
+/// The header, for clients without cookies. A client that sends it, even empty, receives one back.
 const HEADER: HeaderName = HeaderName::from_static("x-doorwarden-device");
 
 /// Accounts that one device may be known to: a family's computer.
 const MOST_TOKENS: usize = 4;
 
-/// The tokens that came with a request.
+/// The device tokens of a request.
 #[derive(Debug, Default)]
 pub struct Tokens {
-    /// As they came, unchecked.
+    /// The tokens as received, not verified.
     pub tokens: Vec<String>,
     by_header: bool,
 }
 
 impl Tokens {
-    /// Those in the cookie and the header; what can't be a token is passed over.
+    /// Reads the tokens of the cookie and the header; skips malformed ones.
     pub fn of(headers: &HeaderMap) -> Self {
         let cookies = headers.get_all(COOKIE).iter();
         let cookies = cookies.filter_map(|value| value.to_str().ok());
@@ -49,7 +49,7 @@ impl Tokens {
         }
     }
 
-    /// Gives the device its new token, in front of those of other accounts.
+    /// Sets the new token of the device, in front of those of other accounts.
     pub fn give(&self, token: &str, headers: &mut HeaderMap) {
         // A renewed token begins like the one it replaces: with the same device.
         const DEVICE_CHARS: usize = 10;

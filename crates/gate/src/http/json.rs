@@ -1,15 +1,15 @@
-//! JSON that means one thing only.
+//! Unambiguous JSON.
 
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// A JSON value without duplicate keys. RFC 8259 §4 leaves their meaning open: the application
-/// behind might take the other password than the one that was counted here.
+/// A JSON value without duplicate keys. RFC 8259 §4 leaves their meaning open: the application might
+/// read a different password from the one that is counted here.
 pub struct Unambiguous(pub Value);
 
-/// What [`Unambiguous`] says of a duplicate; the only custom error that it has.
+/// The error of [`Unambiguous`] for a duplicate key; its only custom error.
 pub(super) const DUPLICATE: &str = "duplicate key";
 
 impl<'de> Deserialize<'de> for Unambiguous {

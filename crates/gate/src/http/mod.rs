@@ -1,4 +1,4 @@
-//! Attempts out of HTTP messages, and refusals into them.
+//! Reads attempts from HTTP messages and writes denials.
 
 pub mod client_addr;
 pub mod credentials;

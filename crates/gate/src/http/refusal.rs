@@ -1,4 +1,4 @@
-//! What is answered instead of the application: problem documents (RFC 9457).
+//! Responses in place of the application's: problem documents (RFC 9457).
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use http::{
 
 use crate::Denial;
 
-/// The problem type of the httpapi rate-limit draft (draft-ietf-httpapi-ratelimit-headers) for
-/// somebody who is refused for how they behave.
+/// The problem type of the httpapi rate-limit draft (draft-ietf-httpapi-ratelimit-headers) for clients
+/// that are denied because of their behaviour.
 const ABNORMAL_USAGE: &str =
     "https://iana.org/assignments/http-problem-types#abnormal-usage-detected";
 
-/// The refusal of a denied attempt: 429 with Retry-After (RFC 6585 §4). The same for every cause
-/// but for the time: which counter was full, and whether the account exists, is not told.
+/// Returns the response to a denied attempt: 429 with Retry-After (RFC 6585 §4). It is the same for every
+/// cause except for the time: it reveals neither which limit applied nor whether the account exists.
 pub fn too_many(denial: Denial) -> Response<String> {
     let mut response = problem(
         StatusCode::TOO_MANY_REQUESTS,
@@ -27,7 +27,7 @@ pub fn too_many(denial: Denial) -> Response<String> {
     response
 }
 
-/// Any other refusal, with a sentence for the person on the other side.
+/// Returns any other rejection, with a sentence for the client.
 pub fn refused(status: StatusCode, detail: &str) -> Response<String> {
     problem(status, "about:blank", detail)
 }

@@ -1,4 +1,4 @@
-//! Counters in this process's memory.
+//! Counters in the memory of this process.
 
 use std::io::{self, Read, Write};
 
@@ -15,8 +15,8 @@ const LOCKS: usize = 1024;
 /// What a snapshot begins with: the format's name and version.
 const MAGIC: &[u8; 8] = b"dwsnap02";
 
-/// Counters in memory, bounded: each ledger and limit has its share of a fixed number of bytes, so
-/// that a flood of addresses can't push out accounts. 32 bytes a counter.
+/// Counters in a bounded amount of memory: each ledger and limit has its share of a fixed number of
+/// bytes, so that a flood of addresses can't displace accounts. A counter takes 32 bytes.
 #[derive(Debug)]
 pub struct MemoryStore {
     slices: Vec<Slice>,
@@ -42,29 +42,29 @@ impl Slice {
         (group * 32 + self.number) % LOCKS
     }
 
-    /// What stands before it in a snapshot.
+    /// Returns its header in a snapshot.
     fn head(&self) -> [u32; 2] {
         [self.ledger as u32, self.window.slot_millis()]
     }
 }
 
-/// Why a snapshot was not taken over. Nothing of it is, then.
+/// Why a snapshot was not restored. Nothing of it is, then.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRestored {
     /// It could not be read.
     #[error("failed to read the snapshot: {0}")]
     Unreadable(#[from] io::Error),
-    /// It is none, or not of this version.
-    #[error("this is no snapshot of this version")]
+    /// It is not a snapshot, or of another version.
+    #[error("not a snapshot of this version")]
     Unknown,
-    /// It was made under another policy, budget or key.
-    #[error("the snapshot was made under another policy, memory budget or key")]
+    /// It was made with a different policy, budget or key.
+    #[error("the snapshot was made with a different policy, memory budget or key")]
     Other,
 }
 
 impl MemoryStore {
-    /// A store for a policy's counters of at most `bytes`, and a bucket of 128 bytes for each that
-    /// is counted site-wide. `seed` should be random: with it, keys can be made that share a bucket.
+    /// Creates a store of at most `bytes` for the counters of a policy, plus a bucket of 128 bytes for
+    /// each site-wide counter. `seed` should be random: with it, keys can be made that share a bucket.
     pub fn new(policy: &Policy, bytes: usize, seed: u64) -> Self {
         let own = Ledger::ALL
             .into_iter()
@@ -99,7 +99,7 @@ impl MemoryStore {
         }
     }
 
-    /// Applies each charge and answers in their order.
+    /// Applies each charge and returns the counts in their order.
     pub fn charge(&self, charges: &[Charge], now: Timestamp) -> Counts {
         // All memory is fetched before any of it is used, so that an attempt waits for it about once.
         let mut slots = ArrayVec::<Slot, { doorwarden_decision::MOST_CHARGES }>::new();
@@ -125,24 +125,24 @@ impl MemoryStore {
         counts
     }
 
-    /// How many counters there are.
+    /// Returns the number of counters in use.
     pub fn len(&self) -> usize {
         self.sum(Table::len)
     }
 
-    /// Whether there is none.
+    /// Returns true if no counter is in use.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many bytes its counters may take, and do once all of them are used.
+    /// Returns the bytes that its counters take once all are in use.
     pub fn bytes(&self) -> usize {
         self.sum(Table::bytes)
     }
 
-    /// Writes what is worth keeping over a restart. Marks die with their keys, so what was counted
-    /// under them is left out. Holds the locks one after the other: attempts that are charged
-    /// meanwhile may be in it or not.
+    /// Writes the counters that are worth keeping over a restart. Marks become useless with their keys,
+    /// so their counters are left out. Takes the locks one after the other: attempts charged in the
+    /// meantime may or may not be included.
     pub fn snapshot(&self, to: &mut impl Write) -> io::Result<()> {
         to.write_all(MAGIC)?;
         to.write_all(&self.seed.to_le_bytes())?;
@@ -158,7 +158,7 @@ impl MemoryStore {
         Ok(())
     }
 
-    /// Takes over a snapshot of a store with the same policy, bytes and seed.
+    /// Restores a snapshot of a store with the same policy, bytes and seed.
     pub fn restore(&self, from: &mut impl Read, now: Timestamp) -> Result<(), NotRestored> {
         let mut head = [0; 16];
         from.read_exact(&mut head)?;

@@ -1,9 +1,9 @@
-//! Where counters live.
+//! Counter stores.
 //!
 //! A store applies each [`Charge`](doorwarden_decision::Charge) to the counter of its key and
-//! answers with the counts, in the order of the charges. Charges are independent: no transaction
-//! spans two keys. Its memory is bounded under keys that an attacker chooses, and when it is full
-//! it forgets what carries the least evidence first: a flood of invented names is no amnesty.
+//! returns the counts in the order of the charges. Charges are independent: no transaction spans two
+//! keys. Its memory is bounded under keys that an attacker chooses, and when full it forgets the
+//! counters with the least evidence first, so a flood of invented names does not reset real counters.
 
 mod memory;
 mod shared;
@@ -14,7 +14,7 @@ pub use shared::{Away, Outage, SharedCounters, SharedStore};
 
 /// The counters of a gate.
 pub enum Store {
-    /// In this process's memory.
+    /// In the memory of this process.
     Memory(MemoryStore),
     /// Shared with other nodes.
     Shared(Box<SharedCounters>),

@@ -1,4 +1,4 @@
-//! Counters that several nodes share, and what holds while they are away.
+//! Counters shared by several nodes, and what applies while their store is unavailable.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,39 +8,39 @@ use serde::Deserialize;
 
 use super::{MemoryStore, Store};
 
-/// The store did not answer, or not in time. What was charged may or may not have been.
+/// The store did not respond, or not in time. The charges may or may not have been applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "failed to reach the shared counters: {0}; the declared outage mode holds until they are back"
+    "failed to reach the shared counter store: {0}; the configured outage mode applies until it responds again"
 )]
 pub struct Away(pub String);
 
 /// Counters outside of this process.
 ///
-/// To add one: apply every charge as [`Counter::apply`](doorwarden_decision::Counter::apply)
-/// would, each on its own key, by the *store's* clock; answer in their order, in one round trip;
-/// give up within a second, and at once while it is known to be away. Pass the conformance
-/// suite (`doorwarden_gate::conformance`). A mistake here gives every node's attackers free
-/// guesses.
+/// To add an implementation, apply every charge as
+/// [`Counter::apply`](doorwarden_decision::Counter::apply) does, each on its own key, by the clock of
+/// the *store*. Return the counts in the order of the charges, in one round trip. Give up within a
+/// second, and immediately while the store is known to be unavailable. Pass the conformance suite,
+/// `crates/redis/tests/it/conformance.rs`. A mistake here gives attackers free guesses on every node.
 pub trait SharedStore: Send + Sync {
-    /// Applies each charge and answers in their order.
+    /// Applies each charge and returns the counts in their order.
     fn charge<'a>(&'a self, charges: &'a [Charge]) -> BoxFuture<'a, Result<Counts, Away>>;
 }
 
-/// What holds while the shared counters are away.
+/// What applies while the shared counter store is unavailable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outage {
-    /// The node's own counters, with the limits divided by the number of nodes.
+    /// Each node uses its own counters, with the limits divided by the number of nodes.
     #[default]
     Local,
     /// Nothing is limited.
     DangerOpen,
-    /// Every login is refused.
+    /// Every login is denied.
     Closed,
 }
 
-/// Shared counters with what is needed while they are away.
+/// A shared counter store, and what applies while it is unavailable.
 pub struct SharedCounters {
     store: Box<dyn SharedStore>,
     own: MemoryStore,
@@ -60,16 +60,16 @@ pub(crate) enum Place {
     Nowhere(Outage),
 }
 
-/// What a store answered.
+/// The result of a charge.
 pub(crate) struct Charged {
     pub(crate) counts: Counts,
     pub(crate) place: Place,
-    /// Whether the shared counters went away, or came back, with this charge.
+    /// Set if the store became unavailable or available again with this charge.
     pub(crate) turned: Option<Result<(), Away>>,
 }
 
 impl SharedCounters {
-    /// `nodes` share `store`; `own` is for the time when it is away.
+    /// Creates counters in `store`, which `nodes` share; `own` is used while it is unavailable.
     pub fn new(
         store: Box<dyn SharedStore>,
         own: MemoryStore,
@@ -120,8 +120,8 @@ impl Store {
         }
     }
 
-    /// Settles where it was charged. A shared store that is away now keeps what was charged: a
-    /// failure.
+    /// Settles in the place where the attempt was charged. If a shared store is unavailable by then, the
+    /// charges stay, as for a failure.
     pub(crate) async fn settle(&self, charges: &[Charge], place: Place, now: Timestamp) {
         match (self, place) {
             (Self::Memory(memory), _) => drop(memory.charge(charges, now)),
