@@ -13,7 +13,7 @@ use std::{
 
 use doorwarden_decision::{Calibration, Policy};
 use doorwarden_gate::{
-    Counters, Gate, Keyring, MemoryStore, Outage, PrivateUrl, Secret, SharedCounters, Store, now,
+    Counters, Gate, Keyring, MemoryBudget, MemoryStore, Outage, PrivateUrl, Secret, SharedCounters, Store, now,
 };
 use doorwarden_redis::RedisStore;
 
@@ -31,7 +31,7 @@ pub(crate) struct Counting<'a> {
     pub(crate) store: Option<&'a PrivateUrl>,
     pub(crate) nodes: NonZeroU32,
     pub(crate) outage: Outage,
-    pub(crate) memory_mib: usize,
+    pub(crate) memory_mib: MemoryBudget,
     /// The directory of what was kept of the last run.
     pub(crate) state: Option<&'a Path>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Counting<'a> {
 impl Counting<'_> {
     /// The counters, with what was kept.
     pub(crate) fn begin(&self, policy: &Policy, secret: &Secret) -> Result<Counters, Failure> {
-        let bytes = self.memory_mib << 20;
+        let bytes = self.memory_mib.bytes();
         let memory = MemoryStore::new(policy, bytes, secret.table_seed());
         let kept = self.store.is_none().then_some(&memory);
         let restored = self.state.map(|folder| restore(folder, kept));

@@ -1,4 +1,4 @@
-//! What an operator may ask: figures, and logins to come back to.
+//! The admin endpoints: metrics, and retroactive hits.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,10 +13,10 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{Body, full, proxy::refuse};
 
-/// Connections at once; it is for one scraper and one operator.
+/// The most concurrent connections; it serves one scraper and one operator.
 const CONNECTIONS: usize = 16;
 
-/// Listens on an address of its own, loopback only.
+/// The admin server, on a separate loopback address.
 pub(crate) struct Admin {
     listener: TcpListener,
     gate: Arc<Gate>,
@@ -40,7 +40,7 @@ impl Admin {
                 connections.join_next().await;
             }
             let Ok((stream, _)) = self.listener.accept().await else {
-                // Too many files are open, mostly; they will not be fewer at once.
+                // Usually out of file descriptors; wait for some to be closed.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
@@ -51,14 +51,14 @@ impl Admin {
             });
             connections.spawn(async move {
                 let server = auto::Builder::new(TokioExecutor::new());
-                // An error is a client that broke off.
+                // An error means that the client disconnected.
                 let _ = server.serve_connection(TokioIo::new(stream), service).await;
             });
         }
     }
 }
 
-/// Whether the request names this machine: a web page that was led here by its own name does not.
+/// Returns whether the Host header names this machine, which that of a DNS rebinding attack does not.
 fn is_local(request: &Request<Incoming>) -> bool {
     let host = request.headers().get(http::header::HOST);
     let host = host.and_then(|host| host.to_str().ok()?.parse::<http::uri::Authority>().ok());
@@ -75,7 +75,7 @@ fn answer(gate: &Gate, request: &Request<Incoming>) -> Response<Body> {
     if !is_local(request) {
         return refuse(
             StatusCode::MISDIRECTED_REQUEST,
-            "Ask this machine by its own name.",
+            "The Host header must be localhost or a loopback address.",
         );
     }
     let (kind, text) = match (request.method(), request.uri().path()) {
@@ -85,7 +85,7 @@ fn answer(gate: &Gate, request: &Request<Incoming>) -> Response<Body> {
             ("application/json", logins.to_string())
         }
         _ => {
-            let detail = "Ask GET /metrics or GET /retroactions.";
+            let detail = "Not found; see GET /metrics and GET /retroactions.";
             return refuse(StatusCode::NOT_FOUND, detail);
         }
     };

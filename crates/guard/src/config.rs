@@ -1,4 +1,4 @@
-//! What `[guard]` in `doorwarden.toml` says.
+//! The section `[guard]` of `doorwarden.toml`.
 
 use std::{
     net::SocketAddr,
@@ -9,7 +9,7 @@ use std::{
 
 use doorwarden_decision::Login;
 use doorwarden_gate::{
-    Outage, PrivateUrl,
+    MemoryBudget, Outage, PrivateUrl,
     http::{client_addr::ForwardingHeader, credentials::Place},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, uri::Authority};
@@ -18,61 +18,62 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::OutcomeRule;
 
-/// The guard's configuration. Every field but `upstream` and `login` has a default.
+/// The configuration of a guard. Every field except `upstream` and `login` has a default.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen.
+    /// The address to listen on.
     #[serde(default = "Config::default_listen")]
     pub listen: SocketAddr,
     /// The application.
     pub upstream: Upstream,
     /// The logins to protect.
     pub login: Vec<ProtectedLogin>,
-    /// Whether other paths are forwarded.
+    /// Whether paths other than the logins are forwarded.
     #[serde(default)]
     pub scope: Scope,
-    /// Networks of the proxies in front of the guard; their header is believed, nobody else's.
+    /// The networks of the proxies in front of the guard. Only their header is trusted.
     #[serde(default)]
     pub trusted_proxies: Vec<IpNet>,
     /// The header that those proxies maintain.
     #[serde(default)]
     pub client_header: ForwardingHeader,
-    /// Compute and log everything, refuse nothing; only the device's cookie is set.
+    /// Shadow mode: compute and log everything, deny nothing; only the device cookie is set.
     #[serde(default)]
     pub shadow: bool,
-    /// The form of a failed login's answer.
+    /// The response to every failed login.
     #[serde(default)]
     pub failure: FailureForm,
-    /// Memory for counters, in MiB; from 1 to 65536. A counter takes 32 bytes.
-    #[serde(default = "Config::default_memory", deserialize_with = "enough_memory")]
-    pub memory_mib: usize,
-    /// Logins that may be verified at once before strangers are asked to come back.
+    /// Memory for counters, in MiB.
+    #[serde(default)]
+    pub memory_mib: MemoryBudget,
+    /// The most logins verified concurrently; from three quarters of it on, strangers are denied.
     #[serde(default = "Config::default_verifying")]
     pub verifying: NonZeroUsize,
-    /// Where figures for Prometheus and retroacted logins can be asked for: a loopback address.
+    /// A loopback address that serves metrics for Prometheus and the retroactive hits.
     #[serde(default, deserialize_with = "loopback")]
     pub admin: Option<SocketAddr>,
     /// A table of autonomous systems: lines of `FIRST,LAST,NUMBER`.
     #[serde(default)]
     pub asn_table: Option<PathBuf>,
-    /// A directory for the secret and for what is kept over a restart.
+    /// The directory for the secret and the state that is kept over a restart.
     #[serde(default)]
     pub state: Option<PathBuf>,
-    /// A file with the secret that several nodes share, instead of the one in `state`.
+    /// The file with the secret that several nodes share, instead of the one in `state`.
     #[serde(default)]
     pub secret_file: Option<PathBuf>,
-    /// Counters that several nodes share: `redis://HOST:PORT`, or several nodes of a cluster,
-    /// joined by commas.
+    /// The store of shared counters: `redis://HOST:PORT`, or several nodes of a cluster, separated by
+    /// commas.
     #[serde(default)]
     pub store: Option<PrivateUrl>,
-    /// How many guards share them; their limits are divided by it while the store is away.
+    /// The number of guards that share the store; limits are divided by it while the store is
+    /// unavailable.
     #[serde(default = "Config::default_nodes")]
     pub nodes: NonZeroU32,
-    /// What holds while the store is away.
+    /// What applies while the store is unavailable.
     #[serde(default)]
     pub outage: Outage,
-    /// How long the application may take from a request's end until its answer begins, in
+    /// How long the application may take from the end of a request to the start of its response, in
     /// seconds; from 1 to 3600.
     #[serde(
         default = "Config::default_upstream_timeout",
@@ -84,10 +85,6 @@ pub struct Config {
 impl Config {
     fn default_listen() -> SocketAddr {
         ([127, 0, 0, 1], 8080).into()
-    }
-
-    fn default_memory() -> usize {
-        64
     }
 
     fn default_verifying() -> NonZeroUsize {
@@ -102,7 +99,7 @@ impl Config {
         30
     }
 
-    /// A configuration with nothing but what has no default.
+    /// Creates a configuration with defaults for everything else.
     pub fn new(upstream: Upstream, login: Vec<ProtectedLogin>) -> Self {
         Self {
             listen: Self::default_listen(),
@@ -113,7 +110,7 @@ impl Config {
             client_header: ForwardingHeader::default(),
             shadow: false,
             failure: FailureForm::default(),
-            memory_mib: Self::default_memory(),
+            memory_mib: MemoryBudget::default(),
             verifying: Self::default_verifying(),
             admin: None,
             asn_table: None,
@@ -127,21 +124,11 @@ impl Config {
     }
 }
 
-fn enough_memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    let mib = usize::deserialize(deserializer)?;
-    if !(1..=65_536).contains(&mib) {
-        return Err(de::Error::custom(
-            "write from 1 to 65536 MiB; 64 hold two million counters",
-        ));
-    }
-    Ok(mib)
-}
-
 fn loopback<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
     let address = SocketAddr::deserialize(deserializer)?;
     if !address.ip().is_loopback() {
         return Err(de::Error::custom(format!(
-            "{address} is not on loopback; who may ask is not checked there, so write 127.0.0.1:PORT"
+            "{address} is not a loopback address; there is no authentication, so use 127.0.0.1:PORT"
         )));
     }
     Ok(Some(address))
@@ -150,24 +137,26 @@ fn loopback<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketA
 fn sensible_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let seconds = u64::deserialize(deserializer)?;
     if !(1..=3600).contains(&seconds) {
-        return Err(de::Error::custom("write from 1 to 3600 seconds"));
+        return Err(de::Error::custom(format!(
+            "invalid timeout {seconds}; use 1 to 3600 seconds"
+        )));
     }
     Ok(seconds)
 }
 
-/// What is forwarded.
+/// What is forwarded to the application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// The whole site.
     #[default]
     Site,
-    /// The logins only; anything else is answered 404, so that a front proxy that routes too much
-    /// here is noticed.
+    /// Only the logins. Anything else gets a 404, so that a front proxy that routes too much here is
+    /// noticed.
     Logins,
 }
 
-/// Where the application listens: scheme, host and port, no path.
+/// The address of the application: scheme, host and port, without a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
     pub(crate) scheme: http::uri::Scheme,
@@ -180,9 +169,9 @@ impl std::fmt::Display for Upstream {
     }
 }
 
-/// Why words are no upstream.
+/// The upstream is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an upstream; write http://HOST:PORT or https://HOST without a path")]
+#[error("invalid upstream `{0}`; write http://HOST:PORT or https://HOST, without a path")]
 pub struct InvalidUpstream(String);
 
 impl std::str::FromStr for Upstream {
@@ -212,20 +201,20 @@ impl<'de> Deserialize<'de> for Upstream {
     }
 }
 
-/// A login and how its answers are read.
+/// A login, and how its responses are interpreted.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProtectedLogin {
-    /// Method, path and where the credentials stand.
+    /// The method, the path and where the request carries the credentials.
     #[serde(deserialize_with = "readable")]
     pub route: Login,
-    /// Which answers mean that the password was right.
+    /// Which responses mean that the login succeeded.
     #[serde(default)]
     pub success: OutcomeRule,
 }
 
 impl ProtectedLogin {
-    /// A login with the default outcome rule; fails when its body template can't be read.
+    /// Creates a login with the default outcome rule; fails if its body template is unsupported.
     pub fn new(
         route: Login,
     ) -> Result<Self, doorwarden_gate::http::credentials::UnreadableTemplate> {
@@ -243,7 +232,7 @@ fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Login, D::Erro
     Ok(login)
 }
 
-/// What every failed login is answered, instead of the application's own words.
+/// The response to every failed login, in place of the application's own.
 #[derive(Clone, Debug)]
 pub struct FailureForm {
     pub(crate) status: StatusCode,
@@ -253,7 +242,7 @@ pub struct FailureForm {
 }
 
 impl FailureForm {
-    /// The answer itself.
+    /// Returns the response.
     pub(crate) fn response(&self) -> http::Response<crate::Body> {
         let mut response = http::Response::new(crate::full(self.body.clone()));
         *response.status_mut() = self.status;
@@ -274,8 +263,8 @@ struct FailureWords {
 }
 
 impl Default for FailureWords {
-    /// The words of FastAPI's tutorial, whose clients read `detail`; 401 names a scheme, as
-    /// RFC 9110 §11.6.1 wants.
+    /// The response of FastAPI's tutorial, whose clients read `detail`; the 401 names a scheme, as
+    /// RFC 9110 §11.6.1 requires.
     fn default() -> Self {
         Self {
             status: 401,
@@ -297,7 +286,7 @@ impl FailureWords {
         for (name, value) in self.headers.into_iter().chain([content_type]) {
             let name: HeaderName = name
                 .parse()
-                .map_err(|_| format!("`{name}` is not a header name"))?;
+                .map_err(|_| format!("invalid header name `{name}`"))?;
             let framing = [
                 "content-length",
                 "transfer-encoding",
@@ -306,11 +295,11 @@ impl FailureWords {
                 "trailer",
             ];
             if framing.contains(&name.as_str()) {
-                return Err(format!("`{name}` is set by the server, not here"));
+                return Err(format!("header `{name}` is set by the server; remove it"));
             }
             let value: HeaderValue = value
                 .parse()
-                .map_err(|_| format!("the value of `{name}` is not a header value"))?;
+                .map_err(|_| format!("invalid value of header `{name}`"))?;
             headers.insert(name, value);
         }
         headers.insert(
@@ -318,10 +307,18 @@ impl FailureWords {
             HeaderValue::from_static("no-store"),
         );
         if !(1..=5_000).contains(&self.quantum_ms) {
-            return Err("quantum_ms is from 1 to 5000".into());
+            return Err(format!(
+                "invalid quantum_ms {}; use 1 to 5000",
+                self.quantum_ms
+            ));
         }
         Ok(FailureForm {
-            status: status.ok_or("status is a final status under 500, such as 401")?,
+            status: status.ok_or_else(|| {
+                format!(
+                    "invalid status {}; use a final status below 500, such as 401",
+                    self.status
+                )
+            })?,
             headers,
             body: self.body,
             quantum: Duration::from_millis(self.quantum_ms),
@@ -388,7 +385,7 @@ mod tests {
             ),
             (
                 "upstream = \"http://a:1\"\nfailure = { status = 503 }\n",
-                "under 500",
+                "below 500",
             ),
             (
                 "upstream = \"http://a:1\"\ntrusted_proxies = [\"10.0.0.300/8\"]\n",

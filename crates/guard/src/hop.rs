@@ -1,4 +1,4 @@
-//! Headers that end at a proxy, and framing that is refused.
+//! Hop-by-hop headers, and framing that is rejected.
 
 use std::net::IpAddr;
 
@@ -32,14 +32,14 @@ const END_TO_END: [&str; 7] = [
     "x-real-ip",
 ];
 
-/// Headers by which a client would have another path served than the one that was matched here.
+/// Headers with which a client could have the application serve another path than the one matched here.
 const REWRITES: [&str; 3] = ["x-original-url", "x-rewrite-url", "x-http-method-override"];
 
-/// Why a request is refused before it is forwarded; a sentence for its sender.
+/// Returns why a request is rejected before it is forwarded, as a sentence for the client.
 pub(crate) fn objection<B>(request: &Request<B>) -> Option<&'static str> {
     let headers = request.headers();
     if request.method() == Method::CONNECT {
-        return Some("CONNECT is not served here");
+        return Some("CONNECT is not supported.");
     }
     // Methods are case-sensitive (RFC 9110 §9.1), but some applications take `post` for `POST`.
     if request
@@ -48,22 +48,22 @@ pub(crate) fn objection<B>(request: &Request<B>) -> Option<&'static str> {
         .bytes()
         .any(|b| b.is_ascii_lowercase())
     {
-        return Some("methods are written in capitals");
+        return Some("The method must be in uppercase.");
     }
     let hosts = headers.get_all(HOST).iter().count();
     if hosts > 1 || (request.version() == Version::HTTP_11 && hosts == 0) {
-        return Some("a request has one Host header");
+        return Some("The request must have exactly one Host header.");
     }
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let chunked = encodings
         .next()
         .is_none_or(|value| value.as_bytes() == b"chunked");
     if !chunked || encodings.next().is_some() {
-        return Some("the only Transfer-Encoding that is served is chunked, once");
+        return Some("Unsupported Transfer-Encoding; only a single \"chunked\" is accepted.");
     }
     let abused = |name: &str| END_TO_END.iter().any(|prefix| name.starts_with(prefix));
     if named_in_connection(headers).any(|name| abused(name.as_str())) {
-        return Some("Connection names a header that is not hop-by-hop");
+        return Some("The Connection header names a header that is not hop-by-hop.");
     }
     None
 }
@@ -126,10 +126,11 @@ pub(crate) fn strip(headers: &mut HeaderMap, keep_upgrade: bool) {
     }
 }
 
-/// Tells the application where the request came from, and removes what others claim: forwarding
-/// headers of an untrusted peer; from anybody our own names, those that rewrite the path, which
-/// proxies pass on as clients wrote them, and every name with an underscore. WSGI and CGI can't tell those from dashes, and gunicorn lets its peer, which is us,
-/// set `SCRIPT_NAME` and with it the path.
+/// Reports the origin of the request to the application, and removes what clients claim: the forwarding
+/// headers of an untrusted peer and, from any peer, our own headers, headers that rewrite the path (which
+/// proxies pass on as clients wrote them) and every header with an underscore. WSGI and CGI can't tell
+/// underscores from dashes, and gunicorn lets its peer, which is this proxy, set `SCRIPT_NAME` and with it
+/// the path.
 pub(crate) fn tell_origin(headers: &mut HeaderMap, peer: IpAddr, proxies: &Proxies) {
     let trusted = proxies.trusts(peer);
     let claims = |name: &str| {

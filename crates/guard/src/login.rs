@@ -1,4 +1,4 @@
-//! One login: admit, forward, read the outcome, settle, answer.
+//! One login: admit, forward, read the outcome, settle, respond.
 
 use std::{
     net::IpAddr,
@@ -25,6 +25,7 @@ use http::{
 use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
 use hyper::body::Incoming;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::{
     Body, BoxError, FailureForm, OutcomeRule, ProtectedLogin, full,
@@ -69,8 +70,8 @@ impl Door {
         })
     }
 
-    /// Whether a request is an attempt at this login, by whatever spelling of its path. With
-    /// Basic, a request without those credentials attempts nothing.
+    /// Returns whether a request is an attempt at this login, in any spelling of its path. With Basic, a
+    /// request without such credentials is not an attempt.
     pub(crate) fn matches<B>(&self, request: &Request<B>) -> bool {
         let method = match *request.method() {
             Method::HEAD => "GET",
@@ -152,9 +153,10 @@ impl Door {
         };
         // In a task of its own: a client that goes away in mid-charge must not leave it half done.
         let gate = Arc::clone(&proxy.gate);
-        let admitting = tokio::spawn(async move { gate.admit(asked, now()).await });
+        let admitting =
+            tokio::spawn(async move { gate.admit(asked, now()).await }.in_current_span());
         let admitted = admitting.await.map_err(|_| {
-            let detail = "The login could not be judged.";
+            let detail = "Internal error; the login was not processed.";
             refuse(StatusCode::INTERNAL_SERVER_ERROR, detail)
         })?;
         match admitted {
@@ -200,7 +202,7 @@ impl Door {
                 // What is too large or breaks off has no token in it that we could see.
                 Ok(Err(Some(response))) => (Outcome::Failure, response),
                 Ok(Err(None)) | Err(_) => {
-                    let detail = "The application's answer to a login broke off.";
+                    let detail = "The application's response to the login was incomplete.";
                     (Outcome::Failure, refuse(StatusCode::BAD_GATEWAY, detail))
                 }
             },
@@ -256,10 +258,13 @@ impl Unwhole {
         match self {
             Self::TooLarge(_) => refuse(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "The login's body is larger than 64 kB.",
+                "The request body is larger than 64 KiB.",
             ),
-            Self::BrokeOff => refuse(StatusCode::BAD_REQUEST, "The body broke off."),
-            Self::TooSlow => refuse(StatusCode::REQUEST_TIMEOUT, "The body took too long."),
+            Self::BrokeOff => refuse(StatusCode::BAD_REQUEST, "The request body was incomplete."),
+            Self::TooSlow => refuse(
+                StatusCode::REQUEST_TIMEOUT,
+                "The request body was not received in time.",
+            ),
         }
     }
 }

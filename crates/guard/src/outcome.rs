@@ -1,4 +1,4 @@
-//! What the application's answer to a login means.
+//! What the application's response to a login means.
 
 use doorwarden_decision::Outcome;
 use http::{
@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use crate::path::Route;
 
-/// Which answers mean that the password was right. All conditions that are given must hold.
+/// Which responses mean that the login succeeded. All configured conditions must hold.
 ///
-/// Without any: 2xx, or a redirect elsewhere than to the login itself.
+/// By default: 2xx, or a redirect to anywhere except the login itself.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OutcomeRule {
@@ -19,14 +19,14 @@ pub struct OutcomeRule {
     pub status: Option<Vec<u16>>,
     /// The JSON body has something other than null or false at this pointer (RFC 6901).
     pub json: Option<String>,
-    /// A cookie of this name is set, and not to nothing.
+    /// A cookie of this name is set, with a non-empty value.
     pub cookie: Option<String>,
 }
 
 impl OutcomeRule {
-    /// The outcome that an answer to a login at `route` tells of, where its head tells; `None`
-    /// where its body has to be read. 5xx and informational answers tell nothing; whatever else
-    /// is no success is a failure.
+    /// Returns the outcome of a login at `route` if the head of the response determines it; `None` if
+    /// the body is needed. 5xx and informational responses mean that nothing was verified; any other that is not
+    /// a success is a failure.
     pub(crate) fn by_head(
         &self,
         route: &Route,
@@ -48,7 +48,7 @@ impl OutcomeRule {
         }
     }
 
-    /// The outcome where the head left it open.
+    /// Returns the outcome if the head did not determine it.
     pub(crate) fn by_body(&self, body: &[u8]) -> Outcome {
         match &self.json {
             Some(pointer) if !has(body, pointer) => Outcome::Failure,

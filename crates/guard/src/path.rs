@@ -1,11 +1,11 @@
-//! When do two paths name the same route?
+//! All spellings under which a route may be served.
 
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 
-/// A route's path, and all spellings under which some framework or proxy serves it. A login must
-/// not be reachable past the gate; a spelling that matches too much is merely counted.
+/// The path of a route, with all spellings under which some framework or proxy serves it. A login must
+/// not be reachable without passing the gate; an unrelated request that matches is merely counted.
 pub(crate) struct Route(String);
 
 impl Route {

@@ -1,6 +1,7 @@
-//! One request: a login goes through the gate, everything else streams through.
+//! One request: a login goes through the gate, everything else is streamed.
 
 use std::{
+    error::Error,
     net::IpAddr,
     pin::Pin,
     sync::{
@@ -24,38 +25,67 @@ use http::{
 use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::client::legacy::{Client, Error as ClientError, connect::HttpConnector};
 
 use tokio::sync::{Semaphore, oneshot};
+use tracing::Instrument;
 
-use crate::{Body, BoxError, Scope, Upstream, full, hop, login::Door, server::Line, upgrade};
+use crate::{
+    Body, BoxError, Scope, Upstream, full, hop, login::Door, server::Line, upgrade,
+    upstream::Reachability,
+};
 
-/// What the proxy is made of.
+/// The proxy.
 pub(crate) struct Proxy {
     pub(crate) gate: Arc<Gate>,
     pub(crate) doors: Vec<Door>,
     pub(crate) scope: Scope,
     pub(crate) proxies: Proxies,
     pub(crate) asns: Option<AsnTable>,
-    /// Logins that are being delayed; over it, they are refused instead.
+    /// Slots for logins that are being delayed; without a free slot they are denied instead.
     pub(crate) delays: Semaphore,
     pub(crate) upstream: Upstream,
     pub(crate) timeout: Duration,
     pub(crate) client: Client<HttpsConnector<HttpConnector>, Body>,
+    pub(crate) reachability: Reachability,
 }
 
 impl Proxy {
-    /// Answers one request of `peer`.
+    /// Responds to a request of `peer`, and logs it without its query.
     pub(crate) async fn answer(
         self: Arc<Self>,
         peer: IpAddr,
         request: Request<Incoming>,
     ) -> Response<Body> {
+        let span = tracing::debug_span!(
+            "request",
+            method = request.method().as_str(),
+            path = request.uri().path(),
+            upstream_status = tracing::field::Empty,
+        );
+        let started = Instant::now();
+        let responding = async {
+            let response = self.respond(peer, request).await;
+            tracing::debug!(
+                status = response.status().as_u16(),
+                elapsed_ms = started.elapsed().as_millis() as u64,
+                "request completed"
+            );
+            response
+        };
+        responding.instrument(span).await
+    }
+
+    async fn respond(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
         let ends = hop::ends_connection(&request);
         let http1 = request.version() <= Version::HTTP_11;
         let objection = hop::objection(&request);
         let mut response = match objection {
-            Some(objection) => refuse(StatusCode::BAD_REQUEST, objection),
+            Some(objection) => {
+                // Not a warning: any client could flood the log with it.
+                tracing::debug!(reason = objection, "request rejected");
+                refuse(StatusCode::BAD_REQUEST, objection)
+            }
             None => self.route(peer, request).await,
         };
         if http1 && (ends || objection.is_some()) {
@@ -69,7 +99,7 @@ impl Proxy {
         match self.doors.iter().find(|door| door.matches(&request)) {
             Some(door) => door.pass(self, peer, request).await,
             None if self.scope == Scope::Logins => {
-                refuse(StatusCode::NOT_FOUND, "Only the login is served here.")
+                refuse(StatusCode::NOT_FOUND, "Only logins are served here.")
             }
             None => {
                 let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
@@ -96,8 +126,8 @@ impl Proxy {
         }
     }
 
-    /// Sends a request to the application; an error is the answer that says so. The time that the
-    /// application has begins when it has all of the request: a slow upload is the client's.
+    /// Sends a request to the application; an error is the response to send instead. The application's
+    /// time starts when it has received the whole request, since a slow upload is the client's doing.
     pub(crate) async fn forward(
         &self,
         peer: IpAddr,
@@ -118,25 +148,44 @@ impl Proxy {
             tokio::time::sleep(self.timeout).await;
         };
         tokio::select! {
-            answered = self.client.request(request) => answered.map_err(|_| refuse(
-                StatusCode::BAD_GATEWAY,
-                "The application can't be reached or broke off.",
-            )),
+            answered = self.client.request(request) => self.noted(answered),
             () = late => Err(refuse(
                 StatusCode::GATEWAY_TIMEOUT,
-                "The application did not answer in time.",
+                "The application did not respond in time.",
             )),
+        }
+    }
+
+    /// Logs the application's response, or that there was none.
+    fn noted(
+        &self,
+        answered: Result<Response<Incoming>, ClientError>,
+    ) -> Result<Response<Incoming>, Response<Body>> {
+        match answered {
+            Ok(response) => {
+                self.reachability.responded();
+                let status = response.status().as_u16();
+                tracing::Span::current().record("upstream_status", status);
+                Ok(response)
+            }
+            Err(error) => {
+                // A client that aborts its upload also causes an error here: not a warning.
+                if error.is_connect() {
+                    self.reachability.failed(&source(&error));
+                } else {
+                    tracing::debug!(error = %source(&error), "forwarding failed");
+                }
+                Err(refuse(
+                    StatusCode::BAD_GATEWAY,
+                    "The application is unreachable or closed the connection.",
+                ))
+            }
         }
     }
 
     /// Points a request at the application; the host that the client asked for stays in `Host`.
     fn address(&self, request: &mut Request<Body>) -> Result<(), Response<Body>> {
-        let bad = || {
-            refuse(
-                StatusCode::BAD_REQUEST,
-                "The request's target is not valid.",
-            )
-        };
+        let bad = || refuse(StatusCode::BAD_REQUEST, "The request target is invalid.");
         if let Some(authority) = request.uri().authority() {
             // HTTP/2's :authority, or an absolute target, which outranks Host (RFC 9112 §3.2.2).
             let host = HeaderValue::from_str(authority.as_str()).map_err(|_| bad())?;
@@ -157,8 +206,16 @@ impl Proxy {
     }
 }
 
-/// A login after which the application should ask for a second factor; how suspicious it is, in
-/// nats.
+/// The innermost error, which names the cause.
+fn source(error: &ClientError) -> &dyn Error {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause
+}
+
+/// A login after which the application should ask for a second factor; its suspicion in nats.
 #[derive(Clone, Copy)]
 pub(crate) struct StepUp(pub(crate) f64);
 

@@ -40,6 +40,7 @@ use crate::{
     admin::Admin,
     login::Door,
     proxy::{Held, Proxy, held},
+    upstream::Reachability,
 };
 
 /// How long a client may take to send its first request's head.
@@ -61,33 +62,33 @@ const GRACE: Duration = Duration::from_secs(10);
 /// closes, so that it isn't used while it closes.
 const UPSTREAM_IDLE: Duration = Duration::from_secs(3);
 
-/// Why a guard did not start.
+/// Why a guard failed to start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address can't be listened on.
-    #[error("failed to listen on {address}: {source}; choose another with --listen")]
+    /// Listening on the address failed.
+    #[error("failed to listen on {address}: {source}; choose another address")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// No keys could be made.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
-    /// A login's template can't be read.
+    /// The body template of a login is unsupported.
     #[error(transparent)]
     Template(#[from] UnreadableTemplate),
-    /// The table of autonomous systems can't be read.
+    /// The table of autonomous systems could not be read.
     #[error("{path}: {source}", path = path.display())]
     Asns {
         /// The file.
         path: std::path::PathBuf,
-        /// Why.
+        /// The cause.
         source: InvalidTable,
     },
-    /// Two logins on one route; the second would never be asked.
-    #[error("two logins are named {0}; give each route once")]
+    /// Two logins have the same route; the second would never be used.
+    #[error("duplicate login {0}; list each route once")]
     Twice(String),
 }
 
@@ -100,13 +101,19 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard with counters in memory and fresh keys. Connections wait until [`Guard::run`].
+    /// Creates a guard with counters in memory and fresh keys. Connections wait until [`Guard::run`].
     pub async fn bind(config: Config, policy: Policy, sink: EventSink) -> Result<Self, StartError> {
-        let gate = Gate::in_memory(policy, config.memory_mib << 20, config.shadow, sink, now())?;
+        let gate = Gate::in_memory(
+            policy,
+            config.memory_mib.bytes(),
+            config.shadow,
+            sink,
+            now(),
+        )?;
         Self::with_gate(config, gate).await
     }
 
-    /// A guard that asks this gate.
+    /// Creates a guard with this gate.
     pub async fn with_gate(config: Config, gate: Arc<Gate>) -> Result<Self, StartError> {
         if let Some(route) = named_twice(&config.login) {
             return Err(StartError::Twice(route));
@@ -150,6 +157,7 @@ impl Guard {
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(UPSTREAM_IDLE)
                 .build(connector),
+            reachability: Reachability::default(),
         };
         let failed = |source| StartError::Listen {
             address: config.listen,
@@ -165,19 +173,25 @@ impl Guard {
         })
     }
 
-    /// Where it listens; the port that was chosen when the configuration says 0.
+    /// Returns the address that it listens on, with the actual port if the configured one is 0.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where figures can be asked for, where that is configured.
+    /// Returns the address of the admin endpoints, if configured.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref()?.address().ok()
     }
 
-    /// Serves until `shutdown` ends, then lets requests in flight end, for at most 10 seconds.
-    /// When it returns, nothing of it goes on.
+    /// Serves until `shutdown` completes, then lets requests in flight finish, for at most 10 seconds.
+    /// When it returns, all of its tasks have ended.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        tracing::info!(
+            address = %self.address,
+            upstream = %self.proxy.upstream,
+            shadow = self.proxy.gate.is_shadow(),
+            "guard started"
+        );
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let (close, closing) = watch::channel(false);
@@ -216,6 +230,7 @@ impl Guard {
         let _ = close.send(true);
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
         connections.shutdown().await;
+        tracing::info!("guard stopped");
     }
 }
 
@@ -226,7 +241,7 @@ fn asns(path: std::path::PathBuf) -> Result<AsnTable, StartError> {
     read.map_err(|source| StartError::Asns { path, source })
 }
 
-/// The first route that stands twice.
+/// Returns the first duplicate route.
 fn named_twice(logins: &[ProtectedLogin]) -> Option<String> {
     let mut seen = HashSet::new();
     let routes = logins

@@ -173,7 +173,7 @@ async fn start(data: &Path) -> (Server, Config, Secret) {
         ..Config::default()
     };
     let (secret, policy) = (Secret::new([5; 32]), config.policy());
-    let counters = Counters::in_memory(&policy, config.memory_mib << 20, &secret, now()).unwrap();
+    let counters = Counters::in_memory(&policy, config.memory_mib.bytes(), &secret, now()).unwrap();
     let (sink, complain) = (Box::new(|_: &_| {}), Arc::new(|_: &str| {}));
     let started = Server::start(config.clone(), policy, &secret, counters, sink, complain);
     (started.await.unwrap(), config, secret)

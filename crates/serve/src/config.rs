@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use doorwarden_decision::Policy;
-use doorwarden_gate::{Outage, PrivateUrl, http::client_addr::ForwardingHeader};
+use doorwarden_gate::{
+    MemoryBudget, Outage, PrivateUrl, http::client_addr::ForwardingHeader,
+};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -100,7 +102,7 @@ pub struct Config {
     /// The URL of a k-anonymity range API of leaked passwords; used if there is no filter.
     pub breach_range: Option<String>,
     /// Memory for counters, in MiB.
-    pub memory_mib: usize,
+    pub memory_mib: MemoryBudget,
     /// The certificate chain for TLS, as a PEM file; reloaded when it changes.
     pub tls_certificate: Option<PathBuf>,
     /// Its private key, as a PEM file.
@@ -146,7 +148,7 @@ impl Default for Config {
             mail_command: Vec::new(),
             breach_filter: None,
             breach_range: None,
-            memory_mib: 64,
+            memory_mib: MemoryBudget::default(),
             tls_certificate: None,
             tls_key: None,
             danger_plain_http: false,
@@ -251,7 +253,6 @@ impl Config {
             ("idle_days", self.idle_days as usize),
             ("audit_days", self.audit_days as usize),
             ("hash_threads", self.hash_threads.unwrap_or(1)),
-            ("memory_mib", self.memory_mib),
         ] {
             if number == 0 {
                 return Err(ConfigError::Zero(name));

@@ -105,7 +105,7 @@ fn the_policy_explains_itself() {
     assert_eq!(told.code, Some(0), "{}", told.err);
     for said in [
         "10 per 15 minutes; 50 per day",
-        "Why nobody can lock an owner out",
+        "How malicious lockout is prevented",
         "0.1 %",
     ] {
         assert!(told.out.contains(said), "{}", told.out);

@@ -155,7 +155,7 @@ async fn an_operator_sees_figures_and_logins_to_come_back_to() {
         "{}",
         metrics.body
     );
-    assert!(metrics.body.contains("doorwarden_store_away 0"));
+    assert!(metrics.body.contains("doorwarden_store_unavailable 0"));
     let list = world.get(admin, "/retroactions", "127.0.0.1").await;
     assert_eq!(list.body, r#"{"logins":[]}"#);
     assert_eq!(

@@ -139,7 +139,7 @@ async fn bad_input_gets_a_clear_error_and_counts_nothing() {
             JSON,
             r#"{"username":"a","password":"p","password":"q"}"#.as_bytes(),
             400,
-            "same key twice",
+            "duplicate key",
         ),
         (JSON, b"{\"username\":\"a\"", 400, "line 1, column 15"),
         (JSON, b"{\"username\":\"a\"}", 400, "/password"),
@@ -153,7 +153,7 @@ async fn bad_input_gets_a_clear_error_and_counts_nothing() {
             JSON,
             b"{\"username\":\"\xff\",\"password\":\"p\"}",
             400,
-            "not valid JSON",
+            "invalid JSON",
         ),
         (
             JSON,
@@ -161,7 +161,7 @@ async fn bad_input_gets_a_clear_error_and_counts_nothing() {
             400,
             "empty",
         ),
-        (JSON, b"username=a&password=p", 400, "not valid JSON"),
+        (JSON, b"username=a&password=p", 400, "invalid JSON"),
         (
             "application/x-www-form-urlencoded",
             b"username=a&password=p",
@@ -169,7 +169,7 @@ async fn bad_input_gets_a_clear_error_and_counts_nothing() {
             "application/json",
         ),
         (JSON, long_name.as_bytes(), 400, "longer than 1024"),
-        (JSON, huge_name.as_bytes(), 413, "64 kB"),
+        (JSON, huge_name.as_bytes(), 413, "64 KiB"),
     ] {
         let answer = world.post("/login", content_type, body.to_vec()).await;
         assert_eq!(answer.status, status, "{answer:?}");
