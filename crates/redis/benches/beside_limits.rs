@@ -1,4 +1,4 @@
-//! Five counters of ours beside five of Python's `limits`, on the same Valkey in one run.
+//! Compares five counters with five of Python's `limits`, on the same Valkey in one run.
 //!
 //! `cargo xtask bench`
 #![expect(clippy::print_stdout, reason = "a bench speaks")]
@@ -45,18 +45,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let [ours, theirs] = [ours, theirs].map(|turns| [0, 1].map(|which| median(&turns, which)));
     println!(
-        "Five counters on one Valkey, one after the other on one connection, {TURNS} turns of {ATTEMPTS}:"
+        "Five counters on one Valkey, sequentially on one connection, {TURNS} rounds of {ATTEMPTS} attempts:"
     );
     println!(
-        "limits (Python, five hits of a moving window)   {:>6.0} µs, of the server {:>5.1} µs",
+        "limits (Python, five hits of a moving window)   {:>6.0} µs, server {:>5.1} µs",
         theirs[0], theirs[1]
     );
     println!(
-        "ours (one function for all five)                {:>6.0} µs, of the server {:>5.1} µs",
+        "doorwarden (one function for all five)          {:>6.0} µs, server {:>5.1} µs",
         ours[0], ours[1]
     );
     println!(
-        "ours is {:.2} of the time and {:.2} of the server's time",
+        "doorwarden takes {:.2} times as long, and {:.2} times the server time",
         ours[0] / theirs[0],
         ours[1] / theirs[1]
     );

@@ -1,6 +1,6 @@
-"""Five hits an attempt with the `limits` package, as an application would make them.
+"""Five hits per attempt with the `limits` package, as an application would make them.
 
-Prints microseconds an attempt. Usage: limits_bench.py redis://HOST:PORT ATTEMPTS
+Prints microseconds per attempt. Usage: limits_bench.py redis://HOST:PORT ATTEMPTS
 """
 
 import sys
@@ -12,7 +12,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 url, attempts = sys.argv[1], int(sys.argv[2])
 limiter = MovingWindowRateLimiter(storage_from_string(url))
-# High enough that nothing is refused: a refusal costs less.
+# High enough that nothing is denied: a denial costs less.
 limit = parse("1000000 per 15 minutes")
 
 

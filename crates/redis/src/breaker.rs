@@ -1,38 +1,42 @@
-//! While a store is away it is not asked at every login: each would wait for its time-out.
+//! Spares logins the time-out of a store that is known to be unavailable.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// How long nobody asks after a failure; then one asks, and the others wait for what it finds.
+/// How long the store is not contacted after a failure; then one caller tries it again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Open while the store is away.
+/// A circuit breaker: open, with the time of the last failure or trial, while the store is unavailable.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker(Mutex<Option<Instant>>);
 
 impl Breaker {
-    /// Whether the store may be asked now. After the pause one caller may, and the pause begins
-    /// anew for the others.
+    /// Returns whether the caller may contact the store now. While it is unavailable, one caller per
+    /// pause may.
     pub(crate) fn may_ask(&self, now: Instant) -> bool {
-        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match *asked {
+        let mut open_since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match *open_since {
             None => true,
             Some(since) if now.duration_since(since) < PAUSE => false,
             Some(_) => {
-                *asked = Some(now);
+                *open_since = Some(now);
                 true
             }
         }
     }
 
-    pub(crate) fn answered(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Closes the breaker; returns whether it was open.
+    pub(crate) fn record_success(&self) -> bool {
+        let mut open_since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open_since.take().is_some()
     }
 
-    pub(crate) fn failed(&self, now: Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    /// Opens the breaker; returns whether it was closed.
+    pub(crate) fn record_failure(&self, now: Instant) -> bool {
+        let mut open_since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open_since.replace(now).is_none()
     }
 }
 
@@ -41,14 +45,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_asks_after_the_pause() {
+    fn one_caller_tries_again_after_the_pause() {
         let (breaker, start) = (Breaker::default(), Instant::now());
         assert!(breaker.may_ask(start));
-        breaker.failed(start);
+        breaker.record_failure(start);
         assert!(!breaker.may_ask(start + PAUSE / 2));
         assert!(breaker.may_ask(start + PAUSE));
         assert!(!breaker.may_ask(start + PAUSE));
-        breaker.answered();
+        breaker.record_success();
         assert!(breaker.may_ask(start + PAUSE));
+    }
+
+    #[test]
+    fn each_transition_is_reported_once() {
+        let (breaker, now) = (Breaker::default(), Instant::now());
+        assert!(!breaker.record_success());
+        assert!(breaker.record_failure(now));
+        assert!(!breaker.record_failure(now));
+        assert!(breaker.record_success());
+        assert!(!breaker.record_success());
     }
 }

@@ -1,12 +1,12 @@
 #!lua name=doorwarden
--- Charges on counters: what doorwarden_decision's Counter::apply does, by this server's clock.
+-- Applies charges to counters as doorwarden_decision's Counter::apply does, by the clock of this server.
 --
--- KEYS     the counters, one for each charge; they don't touch each other
--- ARGV     for each its movement, milliseconds a slot, and the movement's number or 0
--- answers  for each its count, slot, and milliseconds until the oldest leaves
+-- KEYS     the counters, one per charge; they are independent
+-- ARGV     for each: its movement, the milliseconds per slot, and the movement's number or 0
+-- returns  for each: its count, its slot, and the milliseconds until the oldest event leaves
 --
--- A counter is its newest slot and then either nine counts, the newest first, or up to four
--- members, each with the slot in which it was last seen.
+-- A counter is its newest slot followed by nine counts, the newest first, or up to four members, each
+-- with the slot in which it was last seen.
 
 local SLOTS = 8
 local RING = SLOTS + 1
@@ -19,21 +19,21 @@ local function clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- How many slots later `slot` is than `newest`; slots wrap, and a clock may go back.
+-- Returns how many slots `slot` is after `newest`; slots wrap, and a clock may go back.
 local function passed(newest, slot)
   local age = (slot - newest) % WRAP
   if age >= WRAP / 2 then return 0 end
   return age
 end
 
--- A state is its newest slot and then its nine counts.
+-- A state is its newest slot, followed by its nine counts.
 local FORMAT = '<I4HHHHHHHHH'
 
 local function write_ring(key, state, length)
   redis.call('SET', key, struct.pack(FORMAT, unpack(state, 1, RING + 1)), 'PX', length * RING)
 end
 
--- The counts within the window that ends in `slot`, and how old the oldest of them is.
+-- Returns the events within the window that ends in `slot`, and the age of the oldest.
 local function total(state, slot)
   local age, count, oldest = passed(state[1], slot), 0, nil
   for i = 1, RING - math.min(age, RING) do
@@ -46,8 +46,8 @@ local function total(state, slot)
   return count, oldest
 end
 
--- Takes up to `most` events off the slots from `first` to `last`; what is empty then is forgotten, or
--- invented names would fill the store.
+-- Removes up to `most` events from the slots `first` to `last`. An empty counter is deleted, or invented
+-- names would fill the store.
 local function take(key, state, length, first, last, most)
   for i = first + 1, last + 1 do
     local taken = math.min(most, state[i])
@@ -111,7 +111,7 @@ local function members(now, key, movement, length, member)
     end
     return best, slot, 0
   end
-  -- Its own place, a free one, or that of the one seen longest ago.
+  -- The member's own place, a free one, or that of the member seen longest ago.
   local place, oldest = nil, -1
   for i, k in ipairs(known) do
     if k[1] == member then place = i end

@@ -1,15 +1,17 @@
-//! The function, and the script for servers that have none.
+//! The code as a function, and as a script for servers without functions.
 
-use doorwarden_decision::{Charge, Movement};
+use doorwarden_decision::Movement;
 use redis::{Cmd, cmd};
 
-/// The library's first line names it for FUNCTION LOAD; scripts may not have it.
+use crate::connection::KeyedCharge;
+
+/// The source. Its first line names the library for FUNCTION LOAD and must not be in a script.
 const LIBRARY: &str = include_str!("counters.lua");
 
-/// The function's name.
+/// The name of the function.
 const FUNCTION: &str = "doorwarden_charge";
 
-/// How a server is asked.
+/// How the code is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// FCALL, from Redis 7 on.
@@ -18,19 +20,19 @@ pub(crate) enum Dialect {
     Script,
 }
 
-/// The library as FUNCTION LOAD takes it.
-pub(crate) fn library() -> String {
+/// Returns the library for FUNCTION LOAD.
+pub(crate) fn library_source() -> String {
     format!("{LIBRARY}\nredis.register_function('{FUNCTION}', charge)\n")
 }
 
-/// The same as a script, which SCRIPT LOAD takes.
-pub(crate) fn script() -> String {
+/// Returns the same code as a script for SCRIPT LOAD.
+pub(crate) fn script_source() -> String {
     let (_, body) = LIBRARY.split_once('\n').unwrap_or(("", LIBRARY));
     format!("{body}\nreturn charge(KEYS, ARGV)\n")
 }
 
-/// The command for charges, each on the key beside it.
-pub(crate) fn command(dialect: Dialect, hash: &str, charges: &[(String, &Charge)]) -> Cmd {
+/// Returns the command that applies charges, each to the key beside it.
+pub(crate) fn charge_command(dialect: Dialect, hash: &str, charges: &[KeyedCharge<'_>]) -> Cmd {
     let mut command = match dialect {
         Dialect::Function => cmd("FCALL"),
         Dialect::Script => cmd("EVALSHA"),

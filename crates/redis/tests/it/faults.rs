@@ -46,7 +46,11 @@ async fn killed_in_mid_attack_the_nodes_own_counters_hold() {
         during <= NODES * SHARE,
         "{during} on the nodes' own counters"
     );
-    assert!(nodes[0].metrics().contains("doorwarden_store_away 1"));
+    assert!(
+        nodes[0]
+            .metrics()
+            .contains("doorwarden_store_unavailable 1")
+    );
     server.restart();
     sleep(PAUSE).await;
     let after = burst(&nodes, "alice", 400, 200).await;
@@ -62,7 +66,7 @@ async fn killed_in_mid_attack_the_nodes_own_counters_hold() {
     for gate in &nodes {
         guess(gate, "bob", 2).await;
         assert!(
-            gate.metrics().contains("doorwarden_store_away 0"),
+            gate.metrics().contains("doorwarden_store_unavailable 0"),
             "{}",
             gate.metrics()
         );
@@ -109,8 +113,12 @@ async fn one_node_that_is_cut_off_counts_by_itself() {
         with_others < LIMIT,
         "the others know of the first: {with_others}"
     );
-    assert!(lonely.metrics().contains("doorwarden_store_away 1"));
-    assert!(others[0].metrics().contains("doorwarden_store_away 0"));
+    assert!(lonely.metrics().contains("doorwarden_store_unavailable 1"));
+    assert!(
+        others[0]
+            .metrics()
+            .contains("doorwarden_store_unavailable 0")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,7 +44,7 @@ pub fn node(url: &str, nodes: u32, outage: Outage, events: Option<Arc<AtomicU32>
     })
 }
 
-/// A wrong guess; whether it was verified.
+/// An incorrect guess; whether it was verified.
 pub async fn guess(gate: &Arc<Gate>, account: &str, number: u32) -> bool {
     let [_, a, b, c] = number.to_be_bytes();
     let credentials = Credentials {

