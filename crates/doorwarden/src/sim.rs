@@ -151,9 +151,9 @@ fn table(board: &Board, scenario: &str) -> Table {
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header([
         "defence",
-        "taken of 10,000",
-        "harm",
-        "refused",
+        "compromised of 10,000",
+        "legitimate logins affected",
+        "denied",
         "stepped up",
         "TPR at 0.1 %",
         "at 0.5 %",
@@ -177,9 +177,9 @@ fn table(board: &Board, scenario: &str) -> Table {
 fn goals(board: &Board) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(["goal", "wanted", "got", ""]);
+    table.set_header(["scenario", "goal", "result", ""]);
     for goal in board.goals() {
-        let reached = if goal.reached { "reached" } else { "MISSED" };
+        let reached = if goal.reached { "met" } else { "MISSED" };
         table.add_row([goal.scenario, &goal.wanted, &goal.got, reached]);
     }
     table
@@ -211,14 +211,14 @@ fn write(args: &Args, request: &Request, board: &Board) -> Result<(), Failure> {
 fn markdown(request: &Request, board: &Board) -> String {
     let mut text = format!(
         "Worlds of {} accounts, seeds {} to {}, means and 95 % intervals by Student's t.\n\n## Goals\n\n\
-         | scenario | wanted | got | |\n|---|---|---|---|\n",
+         | scenario | goal | result | |\n|---|---|---|---|\n",
         board.accounts,
         board.seeds[0],
         board.seeds[1] - 1
     );
     for goal in board.goals() {
         let reached = if goal.reached {
-            "reached"
+            "met"
         } else {
             "**missed**"
         };

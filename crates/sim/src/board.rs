@@ -19,7 +19,7 @@ use crate::{
     play,
 };
 
-/// What to run.
+/// The runs to make.
 #[derive(Clone)]
 pub struct Request {
     /// The scenarios.
@@ -28,38 +28,38 @@ pub struct Request {
     pub defences: Vec<DefenceId>,
     /// The seeds.
     pub seeds: std::ops::Range<u64>,
-    /// Accounts in each world.
+    /// Accounts per world.
     pub accounts: u32,
-    /// Threads that run worlds.
+    /// The number of threads.
     pub threads: usize,
 }
 
-/// How far it is.
+/// The progress of a board.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Runs that are done.
+    /// Completed runs.
     pub done: usize,
-    /// Of so many.
+    /// All runs.
     pub of: usize,
 }
 
-/// One defence in one scenario.
+/// The results of one defence in one scenario.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cell {
     /// The scenario's id.
     pub scenario: &'static str,
     /// The defence's name.
     pub defence: String,
-    /// What its runs show.
+    /// The summary of its runs.
     pub summary: Summary,
 }
 
-/// All that was run.
+/// The results of all runs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Board {
     /// The version of this format.
     pub schema: &'static str,
-    /// Accounts in each world.
+    /// Accounts per world.
     pub accounts: u32,
     /// The first seed, and the one after the last.
     pub seeds: [u64; 2],
@@ -67,26 +67,26 @@ pub struct Board {
     pub cells: Vec<Cell>,
 }
 
-/// Something that was to be reached.
+/// A goal and the result.
 #[derive(Clone, Debug, Serialize)]
 pub struct Goal {
     /// The scenario's id.
     pub scenario: &'static str,
-    /// What was to be reached.
+    /// The goal.
     pub wanted: String,
-    /// What was.
+    /// The result.
     pub got: String,
-    /// Whether that is it.
+    /// Whether the goal is met.
     pub reached: bool,
 }
 
 impl Request {
-    /// How many worlds it runs.
+    /// Returns the number of runs.
     pub fn runs(&self) -> usize {
         self.jobs().len()
     }
 
-    /// Scenario, defence and seed of each run. An outage is only played where the store goes away.
+    /// Returns scenario, defence and seed of each run. Outages are played only in S15.
     fn jobs(&self) -> Vec<(usize, usize, u64)> {
         let mut jobs = Vec::new();
         for seed in self.seeds.clone() {
@@ -104,7 +104,7 @@ impl Request {
 }
 
 impl Board {
-    /// Runs a request; `told` hears of every run that ends.
+    /// Runs a request; calls `told` after each run.
     pub fn run(request: &Request, told: impl Fn(Progress) + Sync) -> Self {
         let jobs = request.jobs();
         let next = AtomicUsize::new(0);
@@ -138,7 +138,7 @@ impl Board {
         }
     }
 
-    /// The cell of a defence in a scenario.
+    /// Returns the summary of a defence in a scenario.
     pub fn cell(&self, scenario: &str, defence: &str) -> Option<&Summary> {
         let mut cells = self.cells.iter();
         let cell = cells.find(|cell| cell.scenario == scenario && cell.defence == defence)?;
@@ -161,13 +161,13 @@ impl Board {
         seen
     }
 
-    /// One line a cell, for machines.
+    /// Returns all cells as CSV, one per line.
     pub fn csv(&self) -> String {
         let mut csv = String::from(
-            "scenario,defence,taken_1h,taken_1d,taken_7d,taken_30d,taken_30d_half,kept,confirmed,guesses_per_account,\
-             denied,stepped_up,delayed,harm,harm_half,ever_hurt,refused_on_device,tpr_0.0001,tpr_0.001,\
-             tpr_0.005,tpr_0.01,auc,caught_after_attempts,caught_after_hours,addresses,hashes_saved,\
-             most_in_window\n",
+            "scenario,defence,compromised_1h,compromised_1d,compromised_7d,compromised_30d,\
+             compromised_30d_half,after_retroaction,passwords_learned,guesses_per_account,denied,stepped_up,\
+             delayed,affected,affected_half,users_affected,denied_on_device,tpr_0.0001,tpr_0.001,tpr_0.005,\
+             tpr_0.01,auc,detected_after_attempts,detected_after_hours,addresses,hashes_saved,most_in_window\n",
         );
         for Cell {
             scenario,
@@ -213,10 +213,10 @@ impl Board {
         csv
     }
 
-    /// A table of a scenario's cells in Markdown.
+    /// Returns a table of the cells of a scenario in Markdown.
     pub fn table(&self, scenario: &'static str) -> String {
         let mut table = String::from(
-            "| defence | taken, of 10,000 | kept | learned | harm | refused | stepped up | ever hurt | TPR at 0.1 % | at 0.5 % |\n\
+            "| defence | compromised of 10,000 | after retroaction | passwords learned | legitimate logins affected | denied | stepped up | users affected | TPR at 0.1 % | at 0.5 % |\n\
              |---|---|---|---|---|---|---|---|---|---|\n",
         );
         for Cell {
@@ -243,8 +243,8 @@ impl Board {
         table
     }
 
-    /// Named figures as SVG: for each scenario the ROC curve, accounts taken over time, and harm by
-    /// how often people log in.
+    /// Returns named figures as SVG: for each scenario the ROC curve, the compromised accounts over time,
+    /// and the affected users by activity.
     pub fn figures(&self) -> Result<Vec<(String, String)>, String> {
         let mut figures = Vec::new();
         for scenario in self.scenarios() {
@@ -263,25 +263,25 @@ impl Board {
             let of = [
                 (
                     "roc",
-                    "Right hostile logins caught",
-                    "right honest logins caught",
+                    "Hostile logins with the correct password caught",
+                    "legitimate logins caught",
                     "share caught",
                     true,
                     line(&|s| s.roc.clone()),
                 ),
                 (
-                    "taken",
-                    "Accounts taken, of 10,000",
+                    "compromised",
+                    "Compromised accounts of 10,000",
                     "hours of attack",
                     "accounts",
                     false,
                     line(&|s| s.over_time.clone()),
                 ),
                 (
-                    "harm",
-                    "People ever refused or stepped up",
+                    "affected",
+                    "Users ever denied or stepped up",
                     "activity decile",
-                    "% of people",
+                    "% of users",
                     false,
                     line(&by_decile),
                 ),
@@ -304,7 +304,7 @@ impl Board {
         Ok(figures)
     }
 
-    /// What Doorwarden is judged by, as far as it was run.
+    /// Returns the goals for Doorwarden whose scenarios were run.
     pub fn goals(&self) -> Vec<Goal> {
         let mut goals = Vec::new();
         for scenario in self.scenarios() {
@@ -314,7 +314,8 @@ impl Board {
         goals
     }
 
-    /// In S1 to S7 and S9 to S13: a tenth of the accounts of the best rival that does no more harm.
+    /// Returns the goal of S1 to S7 and S9 to S13: a tenth of the accounts that are compromised with the
+    /// best rival among those that affect no more legitimate logins.
     fn beside_rivals(&self, scenario: &'static str) -> Option<Goal> {
         const JUDGED: [&str; 12] = [
             "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S9", "S10", "S11", "S12", "S13",
@@ -332,7 +333,7 @@ impl Board {
             self.of(scenario)
                 .filter(|cell| !cell.defence.starts_with("D12"))
         };
-        // Who hurts no more; doing nothing hurts nobody, so there is one.
+        // Not empty: doing nothing affects no one.
         let gentle = rivals().filter(|cell| cell.summary.harm.mean <= ours.harm.mean);
         let best = gentle.min_by(order)?;
         let any = rivals().min_by(order)?;
@@ -340,15 +341,15 @@ impl Board {
         Some(Goal {
             scenario,
             wanted: format!(
-                "at most a tenth of the {taken:.1} of 10,000 that {} lets be taken, the best of those that hurt no \
-                 more (the best of all: {} {:.1} at a harm of {})",
+                "at most a tenth of the {taken:.1} accounts of 10,000 compromised with {}, the best rival that \
+                 affects no more legitimate logins (best of all: {} with {:.1}, affecting {})",
                 best.defence,
                 any.defence,
                 any.summary.taken[3].mean,
                 percent(any.summary.harm.mean, 3),
             ),
             got: format!(
-                "{} at a harm of {}",
+                "{}, affecting {}",
                 pair(ours.taken[3]),
                 percent(ours.harm.mean, 3)
             ),
@@ -361,17 +362,17 @@ impl Board {
         let tpr = |place: usize| ours.tpr.map_or(0.0, |tpr| tpr[place].mean);
         let (wanted, got, reached) = match scenario {
             "S2" => (
-                "99 % of right guesses caught at 0.1 % of right honest logins".to_owned(),
+                "99 % of correct guesses caught at 0.1 % of legitimate logins".to_owned(),
                 percent(tpr(1), 2),
                 tpr(1) >= 0.99,
             ),
             "S6" => (
-                "95 % of right pairs caught at 0.5 % of right honest logins".to_owned(),
+                "95 % of valid pairs caught at 0.5 % of legitimate logins".to_owned(),
                 percent(tpr(2), 2),
                 tpr(2) >= 0.95,
             ),
             "S8" => (
-                "no owner on a known device refused".to_owned(),
+                "no owner denied on a known device".to_owned(),
                 ours.refused_on_device.to_string(),
                 ours.refused_on_device == 0,
             ),
@@ -380,7 +381,7 @@ impl Board {
                 let with = ours.campus_harm.mean;
                 (
                     format!(
-                        "campus people hurt at most 1.2 times {}",
+                        "campus logins affected at most 1.2 times as often as without the attacker ({})",
                         percent(control, 4)
                     ),
                     percent(with, 4),
@@ -389,12 +390,10 @@ impl Board {
             }
             "S15" => {
                 let local = self.cell(scenario, &DefenceId::OutageLocal.name())?;
-                // Four nodes' shares, and as much again from networks that the account knows.
+                // The shares of four nodes, and the same again from networks that the account knows.
                 let bound = 2 * 4 * (10 / 4);
                 (
-                    format!(
-                        "at most {bound} guesses an account in 15 minutes while the store is away"
-                    ),
+                    format!("at most {bound} guesses per account in 15 minutes during the outage"),
                     local.most_in_window.to_string(),
                     local.most_in_window <= bound,
                 )
@@ -404,7 +403,7 @@ impl Board {
                 let (knowing, ignorant) = (ours.taken[3].mean, ignorant.taken[3].mean);
                 (
                     format!(
-                        "at most twice the {ignorant:.2} accounts of S2's attacker, who does not know"
+                        "at most twice the {ignorant:.2} accounts compromised in S2, without that knowledge"
                     ),
                     format!("{knowing:.2}"),
                     knowing <= 2.0 * ignorant,

@@ -1,19 +1,22 @@
-//! Attackers, people and rival defences on a virtual clock: who was taken, and who was hurt.
+//! Attackers, users and rival defences on a virtual clock: how many accounts are compromised, and how
+//! many legitimate users are affected.
 //!
 //! ```text
-//! scenarios.rs   who attacks whom, how, for how long
-//! people.rs      honest people: devices, networks, typos, lost cookies, robots, giving up
-//! attackers/     one kind of attack a file
-//! defences/      one defence a file; `doorwarden.rs` runs the code that ships
-//! world.rs       the clock: everybody acts, sees what happens, and acts again
-//! probed.rs      what a scan would measure of a defence, and what its score's attacker takes
-//! measure.rs     what a run showed, and what many runs show together
-//! board.rs       every defence against every scenario: tables, CSV, JSON, figures
+//! scenarios.rs   the attacks, with their sizes and lengths
+//! people.rs      legitimate users: devices, networks, typos, lost cookies, old programs, giving up
+//! passwords.rs   passwords as ranks, drawn by popularity
+//! attackers/     one kind of attack per file
+//! defences/      one defence per file; `doorwarden.rs` runs the code that ships
+//! world.rs       the clock: users and attackers act, see the result, and act again
+//! probed.rs      what a scan would measure of a defence, and what the attacker of the score compromises
+//! measure.rs     the results of one run, and the summary of many runs
+//! board.rs       every defence against every scenario: tables, CSV, JSON, goals
+//! figures.rs     figures as SVG
 //! ```
 //!
-//! A run is a function of its scenario, defence, number of accounts and seed: the same values, the
-//! same result, byte for byte. Nothing here sends anything anywhere; attackers guess at made-up
-//! accounts that live in this process.
+//! A run is a function of its scenario, defence, number of accounts and seed: the same values give the
+//! same result, byte for byte. Nothing here uses the network; attackers guess at made-up accounts inside
+//! this process.
 
 mod attackers;
 mod board;

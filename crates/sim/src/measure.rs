@@ -1,4 +1,4 @@
-//! What a run showed, and what many runs show together.
+//! The results of one run, and the summary of many runs.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,21 +9,21 @@ use crate::{
     defences::{Action, Answer, Try},
 };
 
-/// People are told apart by how often they log in, in tenths.
+/// Users are divided into tenths by how often they log in.
 pub const DECILES: usize = 10;
 
-/// What a step-up and a delay cost a person, where a refusal costs 1. The former is a code from a
-/// telephone, the latter two seconds.
+/// The cost of a step-up and of a delay for a user, where a denial costs 1. A step-up is a code from a
+/// phone, a delay is two seconds.
 pub const COST_OF_STEP_UP: f64 = 0.1;
 pub const COST_OF_DELAY: f64 = 0.01;
 
-/// When accounts taken are counted, since the attack began: 1 h, 1 d, 7 d, 30 d.
+/// When compromised accounts are counted, since the start of the attack: 1 h, 1 d, 7 d, 30 d.
 pub const MOMENTS: [u64; 4] = [HOUR, DAY, 7 * DAY, 30 * DAY];
 
 /// The window in which guesses on one account are counted: that of the standard policy.
 const WINDOW: u64 = 15 * MINUTE;
 
-/// What one run showed.
+/// The results of one run.
 #[derive(Clone, Debug)]
 pub struct Measured {
     people: u32,
@@ -38,7 +38,7 @@ pub struct Measured {
     taken: Vec<u64>,
     recovered: HashSet<u64>,
     guessed: HashSet<u64>,
-    /// Right guesses that were stepped up: the attacker knows the password now.
+    /// Correct guesses that were stepped up: the attacker knows the password now.
     confirmed: u32,
     honest_scores: Vec<f64>,
     hostile_scores: Vec<f64>,
@@ -50,7 +50,7 @@ pub struct Measured {
     most_in_window: u32,
 }
 
-/// What right honest logins met.
+/// What successful legitimate logins met.
 #[derive(Clone, Copy, Debug, Default)]
 struct Harm {
     right: u64,
@@ -151,7 +151,7 @@ impl Measured {
         if (refused || answer.action == Action::StepUp) && self.caught_after.is_none() {
             self.caught_after = Some((self.guesses, since));
         }
-        // Only the first right guess at an account: one that was caught can be made again.
+        // Only the first correct guess at an account: one that was caught can be made again.
         if attempt.right && self.guessed.insert(attempt.name) {
             self.hostile_scores.push(answer.score);
             self.confirmed += u32::from(answer.action == Action::StepUp);
@@ -188,7 +188,7 @@ impl Measured {
         total
     }
 
-    /// The share of right hostile passwords that a threshold catches which refuses at most `share`
+    /// The share of correct hostile passwords that a threshold catches which refuses at most `share`
     /// of right honest ones; `None` without a right hostile one.
     fn tpr(&self, share: f64) -> Option<f64> {
         let (honest, hostile) = (&self.honest_scores, &self.hostile_scores);
@@ -202,7 +202,7 @@ impl Measured {
         Some(1.0 - passed as f64 / hostile.len() as f64)
     }
 
-    /// The odds that a right hostile login scores higher than a right honest one, ties by half.
+    /// The odds that a successful hostile login scores higher than a right honest one, ties by half.
     fn auc(&self) -> Option<f64> {
         let (honest, hostile) = (&self.honest_scores, &self.hostile_scores);
         if honest.is_empty() || hostile.is_empty() {
@@ -275,55 +275,66 @@ fn student(freedom: usize) -> f64 {
         .unwrap_or(1.96)
 }
 
-/// What the runs of one defence in one scenario show together. Shares are from 0 to 1, accounts
-/// are of 10,000.
+/// The summary of the runs of one defence in one scenario. Shares are from 0 to 1, accounts are of 10,000.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// Accounts taken after 1 h, 1 d, 7 d and 30 d of attack; a shorter attack's last stand goes on.
+    /// Accounts compromised after 1 h, 1 d, 7 d and 30 d of attack; the last value of a shorter attack is
+    /// repeated.
+    #[serde(rename = "compromised")]
     pub taken: [Interval; 4],
-    /// Accounts taken in the end that were not come back to because their password turned hot.
+    /// Accounts compromised in the end, without those that retroaction reported.
+    #[serde(rename = "after_retroaction")]
     pub kept: Interval,
-    /// Accounts whose password an attacker learned and was asked for a second factor with.
+    /// Accounts whose password an attacker learned from being asked for a second factor.
+    #[serde(rename = "passwords_learned")]
     pub confirmed: Interval,
-    /// Guesses that were verified for each account taken; no number where none was.
+    /// Verified guesses per compromised account; absent if none was compromised.
     pub guesses_per_account: Option<Interval>,
-    /// Of right honest logins, how many were refused.
+    /// The share of successful legitimate logins that were denied.
     pub denied: Interval,
-    /// How many were stepped up.
+    /// The share that were stepped up.
     pub stepped_up: Interval,
-    /// How many were delayed.
+    /// The share that were delayed.
     pub delayed: Interval,
-    /// The three together: a step-up costs a tenth of a refusal, a delay a hundredth.
+    /// The three together, where a step-up counts a tenth of a denial and a delay a hundredth.
+    #[serde(rename = "affected")]
     pub harm: Interval,
-    /// Of people who logged in, who was ever refused or stepped up.
+    /// The share of users with a login who were ever denied or stepped up.
+    #[serde(rename = "users_affected")]
     pub ever_hurt: Interval,
     /// The same by activity decile, the least active first.
+    #[serde(rename = "users_affected_by_decile")]
     pub ever_hurt_by_decile: [f64; DECILES],
-    /// Harm among those who use the campus's address.
+    /// `harm` among the users of the campus address.
+    #[serde(rename = "campus_affected")]
     pub campus_harm: Interval,
-    /// Right logins on a known device that were refused, in all runs.
+    /// Successful logins on a known device that were denied, in all runs.
+    #[serde(rename = "denied_on_device")]
     pub refused_on_device: u64,
-    /// The share of all runs' right hostile passwords caught at 0.01, 0.1, 0.5 and 1 % of right honest ones.
+    /// The share of correct hostile passwords of all runs caught at 0.01, 0.1, 0.5 and 1 % of correct
+    /// legitimate ones.
     pub tpr: Option<[Interval; 4]>,
     /// The area under the ROC curve.
     pub auc: Option<Interval>,
-    /// Attempts until the first hostile one was refused or stepped up, where one was.
+    /// Attempts until the first hostile one was denied or stepped up; absent if none was.
+    #[serde(rename = "detected_after_attempts")]
     pub caught_after_attempts: Option<Interval>,
     /// The hours until then.
+    #[serde(rename = "detected_after_hours")]
     pub caught_after_hours: Option<Interval>,
-    /// Addresses that the attacker used, of 10,000 accounts.
+    /// Addresses that the attacker used, per 10,000 accounts.
     pub addresses: Interval,
-    /// Verifications that an attempt of the attacker's did not cost, as a share.
+    /// The share of the attacker's attempts that cost no password hash.
     pub hashes_saved: Interval,
     /// The most verified guesses on one account in 15 minutes, in any run.
     pub most_in_window: u32,
-    /// Points of the ROC curve: honest share, hostile share.
+    /// Points of the ROC curve: legitimate share, hostile share.
     pub roc: Vec<[f64; 2]>,
-    /// Points of accounts taken over time: hours, accounts.
+    /// Points of compromised accounts over time: hours, accounts.
     pub over_time: Vec<[f64; 2]>,
 }
 
-/// At which shares of honest logins the curve is drawn.
+/// At which shares of legitimate logins the curve is drawn.
 const ROC_AT: [f64; 13] = [
     0.0, 0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
 ];
@@ -332,7 +343,7 @@ const ROC_AT: [f64; 13] = [
 const TPR_AT: [f64; 4] = [0.0001, 0.001, 0.005, 0.01];
 
 impl Summary {
-    /// Of runs that differ by their seed; `None` without any.
+    /// Summarises runs that differ only in their seed; `None` without any.
     pub fn of(runs: &[Measured]) -> Option<Self> {
         let every = |of: &dyn Fn(&Measured) -> f64| Interval::of(runs.iter().map(of));
         let some = |of: &dyn Fn(&Measured) -> Option<f64>| Interval::of(runs.iter().filter_map(of));
@@ -414,7 +425,7 @@ impl Measured {
     }
 }
 
-/// The share caught of all right hostile passwords of all runs, by each run's own threshold; half
+/// The share caught of all correct hostile passwords of all runs, by each run's own threshold; half
 /// the interval is that of the runs' shares.
 fn pooled(runs: &[Measured], share: f64) -> Option<Interval> {
     let of = |run: &Measured| Some((run.tpr(share)?, run.hostile_scores.len() as f64));

@@ -1,4 +1,4 @@
-//! Honest people: what they have, and how they log in.
+//! Legitimate users: what they have, and how they log in.
 //!
 //! Parameters, with where they come from: 10 to 30 % of logins come from a new address (carrier
 //! NAT), 5 to 10 % of device tokens are lost, 3 to 5 % of passwords are mistyped; a few robots

@@ -1,6 +1,5 @@
-//! What a scan would measure of a defence: the scanner's three arms, on a virtual clock. And what the
-//! attacker that its score is about takes of accounts behind the same defence, so that the two can be
-//! held against each other.
+//! What a scan would measure of a defence, with the scanner's three arms on a virtual clock; and how many
+//! accounts the attacker of the score compromises behind the same defence, to compare the two.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -13,23 +12,23 @@ use crate::{
     world::play,
 };
 
-/// A limit as a scan sees it.
+/// A limit as a scan measures it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Met {
-    /// Failures that get through.
+    /// The failures that get through.
     pub most: u32,
-    /// Seconds until it is worth coming back, where the defence says it.
+    /// The seconds until a retry is worthwhile, if the defence reports them.
     pub retry_after: Option<u64>,
 }
 
-/// What a scan would measure; `None` where nothing limits.
+/// The limits that a scan would measure; `None` where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Probed {
-    /// Of one account, from fresh addresses.
+    /// The limit of one account, from fresh addresses.
     pub account: Option<Met>,
-    /// Of one address, at fresh names.
+    /// The limit of one address, with fresh names.
     pub address: Option<Met>,
-    /// Of one password, on fresh accounts from fresh addresses.
+    /// The limit of one password, on fresh accounts from fresh addresses.
     pub password: Option<Met>,
 }
 
@@ -77,7 +76,7 @@ pub fn probe(defence: DefenceId) -> Probed {
     }
 }
 
-/// A wrong password of this number for an account of this number from an address of this number.
+/// An incorrect password of this number for an account of this number from an address of this number.
 fn attempt(account: u32, address: u32, password: u32) -> Try {
     Try {
         name: account.into(),
@@ -93,13 +92,13 @@ fn attempt(account: u32, address: u32, password: u32) -> Try {
     }
 }
 
-/// Guesses an account that the attacker makes in its day, refused ones among them.
+/// Guesses per account that the attacker makes in its day, including denied ones.
 const GUESSES: u64 = 1_500;
 
 static DAY_OF_GUESSING: Scenario = Scenario {
     id: "score",
-    title: "the score's attacker",
-    what: "A day, an address for ten accounts, 1,500 guesses an account at most, by popularity.",
+    title: "the attacker of the score",
+    what: "One day, one address per ten accounts, at most 1,500 guesses per account, by popularity.",
     length: DAY,
     setup: |accounts, _| {
         let choice = Choice { banned: 0 };
@@ -112,7 +111,7 @@ static DAY_OF_GUESSING: Scenario = Scenario {
     },
 };
 
-/// Accounts of 10,000 that the score's attacker takes in a day behind a defence.
+/// Returns how many of 10,000 accounts the attacker of the score compromises in a day behind a defence.
 pub fn taken_in_a_day(defence: DefenceId, accounts: u32, seed: u64) -> f64 {
     play(&DAY_OF_GUESSING, defence, accounts, seed).taken_in(DAY)
 }

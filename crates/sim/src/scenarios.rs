@@ -1,5 +1,4 @@
-//! Who attacks whom, how, and for how long. Numbers of guesses follow the number of accounts, so
-//! that shares hold at any size.
+//! The attacks. The number of guesses follows the number of accounts, so that shares hold at any size.
 
 use crate::{
     DAY, HOUR, MINUTE, SECOND,
@@ -11,15 +10,15 @@ use crate::{
     people::CAMPUS,
 };
 
-/// A situation that defences are put in.
+/// An attack, or a situation without one, that defences are tested in.
 pub struct Scenario {
     /// S0 to S16.
     pub id: &'static str,
-    /// In a few words.
+    /// A short title.
     pub title: &'static str,
-    /// What happens, with its numbers.
+    /// What happens, with the numbers.
     pub what: &'static str,
-    /// How long the attack goes on, in milliseconds.
+    /// The length of the attack in milliseconds.
     pub length: u64,
     pub(crate) setup: fn(accounts: u32, seed: u64) -> Cast,
 }
@@ -28,16 +27,16 @@ pub struct Scenario {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     pub(crate) choice: Choice,
-    /// Of people, how many chose one of twenty passwords that no list has.
+    /// The share of users who chose one of twenty passwords that are in no list.
     pub(crate) private: f64,
-    /// Of people, how many have a robot with a stale password.
+    /// The share of users with a program that has an old password.
     pub(crate) robots: f64,
-    /// Of people, how many are at a campus with one address.
+    /// The share of users on a campus with a single address.
     pub(crate) campus: f64,
-    /// How long verifying takes, in milliseconds, and how many can be at once; `None` for any.
+    /// How long a verification takes, in milliseconds, and how many can run at once; `None` for any.
     pub(crate) latency: u64,
     pub(crate) slots: Option<usize>,
-    /// Of people, how many still use a pair that has leaked.
+    /// The share of users who still use a leaked pair.
     pub(crate) leaked: f64,
     /// Accounts that are the attacker's own.
     pub(crate) own_accounts: u32,
@@ -61,14 +60,14 @@ impl Default for Setup {
 /// The world and who attacks in it.
 pub(crate) type Cast = (Setup, Vec<Box<dyn Attacker>>);
 
-/// One guess an address, mostly: a botnet.
+/// One guess per address: a botnet.
 const ONE_GUESS: Addresses = Addresses::Botnet {
     guesses: 1,
     churn: 0.0,
     regional: REGIONAL,
 };
 
-/// One or two guesses an address, three in ten given up early.
+/// One or two guesses per address; three in ten are given up early.
 const TWO_GUESSES: Addresses = Addresses::Botnet {
     guesses: 2,
     churn: 0.3,
@@ -79,12 +78,12 @@ fn alone(attacker: impl Attacker + 'static) -> Cast {
     (Setup::default(), vec![Box::new(attacker)])
 }
 
-/// So many guesses spread evenly over a time.
+/// Returns the pace that spreads `guesses` evenly over a time.
 fn pace(guesses: u64, over: u64) -> u64 {
     (over / guesses.max(1)).max(1)
 }
 
-/// Guesses that stand beside a week's honest logins as in StopGuessing's experiment: half of all.
+/// Returns the guesses of a week in the proportion of StopGuessing's experiment: half of all attempts.
 fn weekly(accounts: u32) -> u64 {
     u64::from(accounts) * 20
 }
@@ -94,31 +93,31 @@ pub static SCENARIOS: [Scenario; 18] = [
     Scenario {
         id: "S0",
         title: "a quiet week",
-        what: "Nobody attacks. What is measured is harm alone.",
+        what: "No attack. Measures only how legitimate users are affected.",
         length: 7 * DAY,
         setup: |_, _| (Setup::default(), Vec::new()),
     },
     Scenario {
         id: "S1",
         title: "StopGuessing's setting",
-        what: "A week of 20 guesses an account from addresses of 100 guesses each. Each seed plays one of \
-               18 configurations: breadth first, by popularity, or 25 accounts a password; the top 0, 100 or \
-               10,000 passwords banned; one in twenty or one in five addresses in people's networks. The code of \
-               StopGuessing that could be read has 8 of them; the other combinations of its values are ours.",
+        what: "A week with 20 guesses per account, from addresses that make 100 guesses each. Each seed plays \
+               one of 18 configurations: breadth first, by popularity, or 25 accounts per password; the top 0, 100 \
+               or 10,000 passwords banned; one in twenty or one in five addresses in users' networks. The available \
+               code of StopGuessing has 8 of them; the other combinations of its values are ours.",
         length: 7 * DAY,
         setup: |accounts, seed| stop_guessing(accounts, seed, 100, 0.0),
     },
     Scenario {
         id: "S2",
-        title: "one or two guesses an address",
-        what: "The same 18 configurations with two guesses an address, 30 % of addresses given up after one.",
+        title: "one or two guesses per address",
+        what: "The same 18 configurations with two guesses per address; 30 % of the addresses are given up after one.",
         length: 7 * DAY,
         setup: |accounts, seed| stop_guessing(accounts, seed, 2, 0.3),
     },
     Scenario {
         id: "S3",
         title: "low and slow",
-        what: "One password a day over all accounts, every guess from another address, for 30 days.",
+        what: "One password per day over all accounts, each guess from a different address, for 30 days.",
         length: 30 * DAY,
         setup: |accounts, _| {
             let guesses = u64::from(accounts) * 30;
@@ -136,7 +135,7 @@ pub static SCENARIOS: [Scenario; 18] = [
     Scenario {
         id: "S4",
         title: "below every threshold",
-        what: "Four accounts a password and day, one guess an address, down the list of popular passwords.",
+        what: "Four accounts per password and day, one guess per address, down the list of popular passwords.",
         length: 7 * DAY,
         setup: |accounts, _| {
             let (order, choice) = (Order::Under { accounts: 4 }, Choice { banned: 0 });
@@ -152,9 +151,9 @@ pub static SCENARIOS: [Scenario; 18] = [
     },
     Scenario {
         id: "S5",
-        title: "company and season",
-        what: "One in a hundred people has one of twenty passwords that no list has; the attacker tries those, \
-               one over all accounts, one guess an address.",
+        title: "company and season passwords",
+        what: "One in a hundred users has one of twenty passwords that are in no list. The attacker tries them, one \
+               after the other over all accounts, with one guess per address.",
         length: 7 * DAY,
         setup: |accounts, _| {
             let (order, choice) = (Order::Private { passwords: 20 }, Choice { banned: 100 });
@@ -171,9 +170,9 @@ pub static SCENARIOS: [Scenario; 18] = [
     Scenario {
         id: "S6",
         title: "credential stuffing",
-        what: "Leaked pairs, one an address, 60 % of names unknown. Each seed plays one of six: 34 or 80 % of \
-               traffic, 0.1, 0.5 or 2 % of pairs right, of the three people in ten whose pair has leaked. No defence but the \
-               one that says so has a list of leaked pairs.",
+        what: "Leaked pairs, one per address; 60 % of the names do not exist. Each seed plays one of six \
+               configurations: 34 or 80 % of the traffic; 0.1, 0.5 or 2 % of the pairs valid, those of the three users \
+               in ten whose pair has leaked. Only D12-with-leaks has a list of leaked pairs.",
         length: 7 * DAY,
         setup: |accounts, seed| {
             // People make about 0.9 attempts a day; 34 and 80 % of traffic are half and four times that.
@@ -195,8 +194,8 @@ pub static SCENARIOS: [Scenario; 18] = [
     Scenario {
         id: "S7",
         title: "tweaked passwords",
-        what: "Ten variants of each account's leaked password, one an address; for six in a hundred accounts \
-               one of them is right.",
+        what: "Ten variants of each account's leaked password, one guess per address. For six in a hundred \
+               accounts, one of the variants is correct.",
         length: 7 * DAY,
         setup: |accounts, _| {
             let guesses = u64::from(accounts) * 10;
@@ -206,7 +205,7 @@ pub static SCENARIOS: [Scenario; 18] = [
     Scenario {
         id: "S8",
         title: "lockout as denial of service",
-        what: "Wrong guesses on every account, 24 an hour each, for six hours, one an address.",
+        what: "Incorrect guesses at every account, 24 per hour each, for six hours, one guess per address.",
         length: 6 * HOUR,
         setup: |accounts, _| {
             let guesses = u64::from(accounts) * 24 * 6;
@@ -220,8 +219,8 @@ pub static SCENARIOS: [Scenario; 18] = [
     },
     Scenario {
         id: "S9",
-        title: "one host with a prefix",
-        what: "One host sprays and takes a new IPv6 address for each guess: from its /64, or its /48, by seed.",
+        title: "one host with an IPv6 prefix",
+        what: "One host sprays, with a new IPv6 address for each guess: from its /64 or its /48, depending on the seed.",
         length: 7 * DAY,
         setup: |accounts, seed| {
             let addresses = Addresses::Prefix {
@@ -240,8 +239,8 @@ pub static SCENARIOS: [Scenario; 18] = [
     },
     Scenario {
         id: "S10",
-        title: "a robot on the campus",
-        what: "Half of the people are at a campus with one address; a machine there sprays one guess a minute.",
+        title: "an attacker on the campus",
+        what: "Half of the users are on a campus with a single address, from which a machine sprays one guess per minute.",
         length: 7 * DAY,
         setup: |_, _| {
             let addresses = Addresses::Fixed(CAMPUS);
@@ -259,8 +258,8 @@ pub static SCENARIOS: [Scenario; 18] = [
     },
     Scenario {
         id: "S10-control",
-        title: "the campus without its robot",
-        what: "The same people, nobody attacks: what the robot's harm is compared with.",
+        title: "the campus without the attacker",
+        what: "The same users without an attack, for comparison with S10.",
         length: 7 * DAY,
         setup: |_, _| {
             (
@@ -274,8 +273,9 @@ pub static SCENARIOS: [Scenario; 18] = [
     },
     Scenario {
         id: "S11",
-        title: "washing",
-        what: "A spray of 20 guesses an address that logs in to one of twenty own accounts after every third.",
+        title: "resetting counters with own accounts",
+        what: "A spray with 20 guesses per address that logs in to one of twenty accounts of its own after every third \
+               guess.",
         length: 7 * DAY,
         setup: |accounts, _| {
             let addresses = Addresses::Botnet {
@@ -303,9 +303,9 @@ pub static SCENARIOS: [Scenario; 18] = [
     },
     Scenario {
         id: "S12",
-        title: "robots with stale passwords",
-        what: "One in twenty people has a program that tries an old password every half hour; beside it, the \
-               spray of S2.",
+        title: "programs with old passwords",
+        what: "One in twenty users has a program that tries an old password every half hour; in addition, the spray \
+               of S2.",
         length: 7 * DAY,
         setup: |accounts, _| {
             let (guesses, choice) = (weekly(accounts), Choice { banned: 0 });
@@ -327,9 +327,9 @@ pub static SCENARIOS: [Scenario; 18] = [
     },
     Scenario {
         id: "S13",
-        title: "two hundred at once",
-        what: "200 parallel guesses at an account, before the first is answered, at one account a minute in ten; \
-               one guess an address, 100 ms for each verification.",
+        title: "two hundred guesses at once",
+        what: "200 parallel guesses at an account before the first response, at one account per minute, for a tenth of \
+               the accounts; one guess per address, 100 ms per verification.",
         length: DAY,
         setup: |accounts, _| {
             let setup = Setup {
@@ -345,8 +345,8 @@ pub static SCENARIOS: [Scenario; 18] = [
     Scenario {
         id: "S14",
         title: "a flood to exhaust hashing",
-        what: "500 attempts a second at invented names, where four can be verified at once and each takes \
-               100 ms: twelve times the capacity, for ten minutes, one guess an address.",
+        what: "500 attempts per second with invented names, where four can be verified at once and each takes \
+               100 ms: twelve times the capacity, for ten minutes, one guess per address.",
         length: 10 * MINUTE,
         setup: |_, _| {
             let setup = Setup {
@@ -362,9 +362,9 @@ pub static SCENARIOS: [Scenario; 18] = [
     },
     Scenario {
         id: "S15",
-        title: "the store away",
-        what: "The burst of S13 at an account every minute, while the store that four nodes share is away for \
-               the first six hours. Only Doorwarden is told of it; for the rivals it is S13.",
+        title: "the store unavailable",
+        what: "The burst of S13 at one account per minute, while the store shared by four nodes is unavailable for the \
+               first six hours. The outage affects only Doorwarden; for its rivals this is like S13.",
         length: 12 * HOUR,
         setup: |accounts, _| {
             let setup = Setup {
@@ -379,10 +379,10 @@ pub static SCENARIOS: [Scenario; 18] = [
     },
     Scenario {
         id: "S16",
-        title: "an attacker who has read this",
-        what: "Guesses from the people's own networks only, vouches for each with three logins to fifty own \
-               accounts, stays at five accounts a password and day, and heats the passwords from place 200 to 219 \
-               to hurt those who have them.",
+        title: "an attacker who knows the algorithm",
+        what: "Guesses only from users' own networks, vouches for each network with three logins to fifty accounts of \
+               its own, stays at five accounts per password and day, and makes the passwords ranked 200 to 219 hot to \
+               affect the users who have them.",
         length: 7 * DAY,
         setup: |accounts, _| {
             let guesses = weekly(accounts);
@@ -400,7 +400,7 @@ pub static SCENARIOS: [Scenario; 18] = [
 ];
 
 impl Scenario {
-    /// The scenario with this id.
+    /// Returns the scenario with this id.
     pub fn named(id: &str) -> Option<&'static Self> {
         SCENARIOS.iter().find(|scenario| scenario.id == id)
     }

@@ -1,4 +1,4 @@
-//! The clock: everybody acts, sees what happens, and acts again.
+//! The clock: users and attackers act, see the result, and act again.
 
 use std::{
     cmp::Reverse,
@@ -23,7 +23,7 @@ const WARM_UP: u64 = 10 * DAY;
 /// How often a stale robot tries.
 const ROBOT_EVERY: u64 = 30 * MINUTE;
 
-/// Runs one world and says what it showed. The same arguments, the same result.
+/// Runs one world and returns its results. The same arguments give the same result.
 pub fn play(scenario: &Scenario, defence: DefenceId, accounts: u32, seed: u64) -> Measured {
     let attack = EPOCH + WARM_UP;
     let end = attack + scenario.length;

@@ -170,7 +170,7 @@ fn a_board_is_played_and_written() {
     let json: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(folder.join("board.json")).unwrap()).unwrap();
     assert_eq!(json["schema"], "doorwarden/board/1");
-    for figure in ["S13-roc.svg", "S13-taken.svg", "S13-harm.svg"] {
+    for figure in ["S13-roc.svg", "S13-compromised.svg", "S13-affected.svg"] {
         assert!(
             fs::read_to_string(folder.join(figure))
                 .unwrap()
@@ -178,7 +178,7 @@ fn a_board_is_played_and_written() {
         );
     }
     assert_eq!(run(&["sim", "--scenario", "S99"]).code, Some(2));
-    assert!(run(&["sim", "--list"]).out.contains("D12-less-heat"));
+    assert!(run(&["sim", "--list"]).out.contains("D12-without-heat"));
     fs::remove_dir_all(folder).unwrap();
 }
 

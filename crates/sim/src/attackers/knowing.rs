@@ -24,7 +24,7 @@ pub(crate) struct Knowing {
     made: u64,
 }
 
-/// Right logins that make a network known to the site, and guesses that it is then used for.
+/// Successful logins that make a network known to the site, and guesses that it is then used for.
 const VOUCHES: u32 = 3;
 const GUESSES: u32 = 20;
 

@@ -102,7 +102,7 @@ pub(crate) enum Addresses {
     },
     /// One host that owns an IPv6 /64, or a /48, and takes a new address for each guess.
     Prefix { bits: u8 },
-    /// One address, among honest people.
+    /// One address, among legitimate users.
     Fixed(IpAddr),
 }
 

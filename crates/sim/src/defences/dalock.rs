@@ -1,4 +1,4 @@
-//! D10: DALock (Blocki and Zhang, PETS 2022): an account is locked after ten wrong guesses in a row,
+//! D10: DALock (Blocki and Zhang, PETS 2022): an account is locked after ten incorrect guesses in a row,
 //! or when the guessed passwords' popularity adds up to 2⁻⁹ of all people; a success forgets the
 //! former and not the latter. Unlocking is left to other means there; here both are forgotten a day
 //! after they began, which hurts fewer people and lets a slow attacker begin anew.

@@ -1,6 +1,6 @@
 //! D9: two lanes as Microsoft describes Entra's smart lockout: ten failures of an account lock it
 //! for a minute, each further one again and longer; familiar and unfamiliar places are counted
-//! apart, and the last three wrong passwords are not counted again.
+//! apart, and the last three incorrect passwords are not counted again.
 //!
 //! Source: Microsoft's documentation of smart lockout. What makes a place familiar and how the
 //! waits grow is not published: here an address from which the account has logged in, and doubling

@@ -1,5 +1,5 @@
 //! D5: Keycloak's brute-force detector, switched on, with its defaults: 30 failures of an account,
-//! then a minute for each further thirty, 15 minutes at the most; two failures within a second wait
+//! then a minute for each further thirty, 15 minutes at most; two failures within a second wait
 //! a minute; forgotten 12 h after the last one. Names that don't exist are not counted.
 //!
 //! Source: keycloak `DefaultBruteForceProtector.java` and `RealmManager.setupRealmDefaults`.

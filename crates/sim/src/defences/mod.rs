@@ -69,7 +69,7 @@ pub(crate) enum Action {
     },
     /// Asks for a second factor, which people have and attackers don't.
     StepUp,
-    /// Verifies, and answers a right password as if it were wrong.
+    /// Verifies, and answers a correct password as if it were wrong.
     Silent,
     /// Refuses; `retry` says when it is worth coming back, in milliseconds.
     Deny {
@@ -139,22 +139,22 @@ pub(crate) trait Defence {
     ) -> Vec<Doubtful>;
 }
 
-/// Which defence.
+/// The defences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DefenceId {
-    /// Nothing.
+    /// No defence.
     None,
     /// A fixed window for each address.
     AddressWindow,
     /// A lockout for each account.
     AccountLockout,
-    /// Both and a global limit.
+    /// Both, and a global limit.
     Articles,
     /// A leaky bucket for each address.
     CrowdSec,
-    /// Failures of an account, growing waits.
+    /// Growing waits after failures of an account.
     Keycloak,
-    /// Failures of an account, short waits, a day's lock.
+    /// Short waits after failures of an account, then a lock for the day.
     Kanidm,
     /// Three failures of a user.
     AutheliaUser,
@@ -168,32 +168,32 @@ pub enum DefenceId {
     StepUpUnfamiliar,
     /// Guesses weighed by popularity.
     Dalock,
-    /// StopGuessing as its code has it.
+    /// StopGuessing as published.
     StopGuessing,
-    /// StopGuessing with its faults mended.
+    /// StopGuessing with the faults of its code fixed.
     StopGuessingMended,
-    /// The code that ships, before an application with a second factor.
+    /// The code that ships, in front of an application with a second factor.
     Doorwarden,
-    /// Before one without: what would be a step-up is a refusal.
+    /// In front of one without: a step-up becomes a denial.
     DoorwardenNoSecondFactor,
     /// Given a list with half of the leaked pairs that attackers have.
     DoorwardenWithLeaks,
-    /// With a signal taken away.
+    /// Without one signal.
     Without(SignalId),
-    /// Without coming back to logins whose password turned hot.
+    /// Without retroaction on logins whose password later turned hot.
     WithoutRetroaction,
-    /// On four nodes whose store is away during the attack: own counters, divided limits.
+    /// On four nodes whose store is unavailable during the attack: own counters, divided limits.
     OutageLocal,
-    /// The same with limits that open.
+    /// The same, without limits during the outage.
     OutageOpen,
-    /// The same with every login refused.
+    /// The same, with every login denied.
     OutageClosed,
-    /// Limits as a scan takes a login's for; not on the board.
+    /// Limits as a scan measures them; not on the board.
     Plain(PlainLimits),
 }
 
 impl DefenceId {
-    /// Every defence of the board, in its order.
+    /// The defences of the board, in its order.
     pub const BOARD: [Self; 18] = [
         Self::None,
         Self::AddressWindow,
@@ -215,7 +215,7 @@ impl DefenceId {
         Self::DoorwardenWithLeaks,
     ];
 
-    /// Doorwarden less one part each.
+    /// Doorwarden without one part each.
     pub const ABLATIONS: [Self; 9] = [
         Self::Without(SignalId::Account),
         Self::Without(SignalId::Source),
@@ -228,10 +228,10 @@ impl DefenceId {
         Self::WithoutRetroaction,
     ];
 
-    /// Doorwarden while its store is away.
+    /// Doorwarden while its store is unavailable.
     pub const OUTAGES: [Self; 3] = [Self::OutageLocal, Self::OutageOpen, Self::OutageClosed];
 
-    /// Its name on the board and the command line.
+    /// Returns its name on the board and on the command line.
     pub fn name(self) -> String {
         match self {
             Self::None => "D0-none".into(),
@@ -248,12 +248,12 @@ impl DefenceId {
             Self::StepUpUnfamiliar => "D9b-step-up-unfamiliar".into(),
             Self::Dalock => "D10-dalock".into(),
             Self::StopGuessing => "D11-stopguessing".into(),
-            Self::StopGuessingMended => "D11-stopguessing-mended".into(),
+            Self::StopGuessingMended => "D11-stopguessing-fixed".into(),
             Self::Doorwarden => "D12-doorwarden".into(),
             Self::DoorwardenNoSecondFactor => "D12-no-second-factor".into(),
             Self::DoorwardenWithLeaks => "D12-with-leaks".into(),
-            Self::Without(signal) => format!("D12-less-{}", signal.name()),
-            Self::WithoutRetroaction => "D12-less-retroaction".into(),
+            Self::Without(signal) => format!("D12-without-{}", signal.name()),
+            Self::WithoutRetroaction => "D12-without-retroaction".into(),
             Self::OutageLocal => "D12-outage-local".into(),
             Self::OutageOpen => "D12-outage-danger-open".into(),
             Self::OutageClosed => "D12-outage-closed".into(),
@@ -261,19 +261,19 @@ impl DefenceId {
         }
     }
 
-    /// The defence with this name.
+    /// Returns the defence with this name.
     pub fn named(name: &str) -> Option<Self> {
         let mut all = Self::all();
         all.find(|id| id.name() == name)
     }
 
-    /// All of them.
+    /// Returns all named defences.
     pub fn all() -> impl Iterator<Item = Self> {
         let others = Self::ABLATIONS.into_iter().chain(Self::OUTAGES);
         Self::BOARD.into_iter().chain(others)
     }
 
-    /// Whether it is Doorwarden in some form.
+    /// Returns whether it is a variant of Doorwarden.
     pub fn is_ours(self) -> bool {
         self.name().starts_with("D12")
     }

@@ -1,19 +1,19 @@
-//! What a scan takes a login for: failures in fixed windows, of an account, of an address and of a
-//! password, each charged before the password is verified and taken back where it was right.
+//! Limits as a scan assumes them: failures of an account, an address and a password in fixed windows,
+//! each charged before the password is verified and refunded if it is correct.
 
 use super::{Action, Answer, Defence, Doubtful, FixedWindow, Try};
 use crate::SECOND;
 
-/// Failures in a window of so many seconds.
+/// A limit on failures in a fixed window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PlainLimit {
-    /// Failures.
+    /// The most failures.
     pub most: u32,
-    /// Seconds.
+    /// The length of the window in seconds.
     pub window: u64,
 }
 
-/// What is limited; `None` is not.
+/// The limits; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PlainLimits {
     /// Failures of an account.

@@ -1,15 +1,15 @@
-//! D11: StopGuessing (Herley, Schechter and Tian, EuroS&P 2019), as its server's code has it, and
-//! with faults of that code mended.
+//! D11: StopGuessing (Herley, Schechter and Tian, EuroS&P 2019), as in the code of its server, and with
+//! the faults of that code fixed.
 //!
-//! A score for each address, halved in 12 h: a wrong password costs 1, five times as much when it
+//! A score for each address, halved in 12 h: an incorrect password costs 1, five times as much when it
 //! is frequently guessed (44 of 48 rungs of a binomial ladder), twice for a name that nobody has;
-//! the same wrong password again costs nothing; a typo is refunded to nine tenths when the right
-//! one comes; a success gives 30 of credit. Only right passwords are refused, silently: above 50
+//! the same incorrect password again costs nothing; a typo is refunded to nine tenths when the right
+//! one comes; a success gives 30 of credit. Only correct passwords are refused, silently: above 50
 //! where the account's own password is frequent, above 5,000 where it is not, and never with a
 //! cookie of the account.
 //!
 //! Source: microsoft/StopGuessing `LoginAttemptController.cs`, `BlockingAlgorithmOptions.cs`,
-//! `BinomialLadderFilter.cs`. Mended: consumed credit is added, not subtracted, so that its cap
+//! `BinomialLadderFilter.cs`. Fixed: consumed credit is added, not subtracted, so that its cap
 //! binds; a score does not fall below zero; a refund is only for the same account's failures, and
 //! only where the login is admitted. The ladder has 2²¹ bits instead of 2²⁹: a hundred for each guess,
 //! as there. Typos are what a person's typing gives: no edit distances here.
