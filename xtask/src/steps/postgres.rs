@@ -1,6 +1,6 @@
 //! The tests of the service, on one PostgreSQL.
 
-#[path = "../../../crates/serve/tests/it/postgres.rs"]
+#[path = "../../../crates/serve/tests/postgres/server.rs"]
 #[allow(dead_code, reason = "tests of the store use more of it")]
 mod server;
 

@@ -12,7 +12,7 @@ mod nodes;
 #[cfg(feature = "real-apps")]
 mod pages;
 #[cfg(feature = "real-postgres")]
-#[path = "../../../serve/tests/it/postgres.rs"]
+#[path = "../../../serve/tests/postgres/server.rs"]
 #[expect(dead_code, reason = "the tests of serve itself use more of it")]
 mod postgres;
 mod process;

