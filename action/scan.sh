@@ -28,7 +28,7 @@ if [[ ! -f $report ]]; then
 fi
 {
   jq --raw-output '"score=\(.score // "")", "grade=\(.grade // "")"' "$report"
-  jq --raw-output '[.verdicts[] | select(.verdict == "find" and .severity != "info")] | "findings=\(length)"' "$report"
+  jq --raw-output '[.verdicts[] | select(.verdict == "finding" and .severity != "info")] | "findings=\(length)"' "$report"
   echo "sarif=$FOLDER/report.sarif"
 } >>"$GITHUB_OUTPUT"
 cat "$FOLDER/report.md" >>"$GITHUB_STEP_SUMMARY"

@@ -63,7 +63,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
                     wrong.push(format!("{} × the whole scan: {reason}", specimen.id));
                 }
                 for judgement in &report.verdicts {
-                    let cut_short = judgement.reason.contains("the budget of");
+                    let cut_short = judgement.budget_exhausted;
                     cells += 1;
                     cut += u32::from(cut_short);
                     if !accounts.allows(&specimen, judgement) {
@@ -269,10 +269,10 @@ impl Accounts {
     fn allows(self, specimen: &Specimen, judgement: &Judgement) -> bool {
         let fires = specimen.fires(&judgement.check);
         match (self, judgement.verdict) {
-            (_, VerdictKind::Find) => fires,
+            (_, VerdictKind::Finding) => fires,
             (Self::Registered, _) => !fires,
-            (Self::Given(_), VerdictKind::Pass) => !fires,
-            (Self::Given(_), VerdictKind::Skip) => true,
+            (Self::Given(_), VerdictKind::Passed) => !fires,
+            (Self::Given(_), VerdictKind::Inconclusive | VerdictKind::NotApplicable) => true,
         }
     }
 }
@@ -341,10 +341,10 @@ fn given(accounts: &[(String, String)]) -> Vec<Account> {
 
 fn letter(judgement: &Judgement) -> char {
     match judgement.verdict {
-        VerdictKind::Find => 'F',
-        VerdictKind::Pass => '.',
-        VerdictKind::Skip if judgement.inconclusive => '?',
-        VerdictKind::Skip => '-',
+        VerdictKind::Finding => 'F',
+        VerdictKind::Passed => '.',
+        VerdictKind::Inconclusive => '?',
+        VerdictKind::NotApplicable => '-',
     }
 }
 

@@ -216,10 +216,10 @@ fn table(before: &Report, after: &Report, taken: &Taken, taken_after: &Taken) ->
 
 fn word(judgement: &Judgement) -> &'static str {
     match judgement.verdict {
-        VerdictKind::Find if judgement.severity == Some(Severity::Info) => "to know",
-        VerdictKind::Find => "FOUND",
-        VerdictKind::Pass => "pass",
-        VerdictKind::Skip if judgement.inconclusive => "not decided",
-        VerdictKind::Skip => "does not apply",
+        VerdictKind::Finding if judgement.severity == Some(Severity::Info) => "informational",
+        VerdictKind::Finding => "FINDING",
+        VerdictKind::Passed => "passed",
+        VerdictKind::Inconclusive => "inconclusive",
+        VerdictKind::NotApplicable => "not applicable",
     }
 }

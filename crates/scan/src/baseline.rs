@@ -127,7 +127,7 @@ impl Baseline {
             list.push(finding.check.clone());
         }
         let passed = |entry: &&Accepted| {
-            let passed = report.of(crate::VerdictKind::Pass);
+            let passed = report.of(crate::VerdictKind::Passed);
             passed
                 .into_iter()
                 .any(|judgement| judgement.check == entry.check)
@@ -199,7 +199,7 @@ until = "2027-01-31"
         assert_eq!(difference.new, ["cookie-flags"]);
         let mut none = report(&[]);
         for judgement in &mut none.verdicts {
-            judgement.verdict = crate::VerdictKind::Pass;
+            judgement.verdict = crate::VerdictKind::Passed;
         }
         assert_eq!(baseline.compare(&none, "2026-12-01").fixed, ["jwt-no-id"]);
     }

@@ -1,101 +1,99 @@
-//! What a check says.
+//! The verdict of a check, and the evidence for it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A check's verdict. Inconclusive is a [`Verdict::Skip`], never a pass.
+/// A check's verdict. A check that could not decide is [`Verdict::Inconclusive`], never a pass.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// The fault is there.
+    /// The weakness exists.
     Find(Finding),
-    /// It is not, by this evidence.
+    /// The weakness does not exist, by this evidence.
     Pass(Evidence),
-    /// It was not decided.
-    Skip {
-        /// Why.
-        reason: String,
-        /// Whether the check would apply here: something that another run could decide.
-        inconclusive: bool,
-    },
+    /// The check applies but could not decide, for this reason; another run might.
+    Inconclusive(String),
+    /// The check has nothing to decide here, for this reason.
+    NotApplicable(String),
 }
 
-/// A fault.
+/// A weakness that a check found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// How bad.
+    /// How severe it is.
     pub severity: Severity,
-    /// How sure.
+    /// How certain it is.
     pub confidence: Confidence,
-    /// By what.
+    /// What it rests on.
     pub evidence: Evidence,
 }
 
-/// How bad a fault is.
+/// How severe a finding is.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Nothing is wrong; something to know.
+    /// Informational: not a weakness.
     Info,
-    /// Helps an attacker a little.
+    /// Helps an attacker slightly.
     Low,
     /// Makes an attack cheaper.
     Medium,
-    /// Lets an attack through.
+    /// Makes an attack succeed.
     High,
 }
 
-/// How sure a finding is.
+/// How certain a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// One observation.
     Low,
-    /// Several, with one control.
+    /// Several observations, with one control.
     Medium,
     /// With a positive and a negative control in the same run.
     High,
 }
 
-/// What was observed, in words that a reader can check. Holds no password and no token.
+/// What was observed, in a form that a reader can verify. Contains no passwords and no tokens.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Evidence {
-    /// One sentence.
+    /// The observation in one sentence.
     pub summary: String,
-    /// Requests and answers.
+    /// Requests and their responses.
     pub exhibits: Vec<Exhibit>,
-    /// Times, where time is the evidence.
+    /// Response times, if the evidence is timing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<Times>,
 }
 
-/// A request and its answer, masked.
+/// A request and its response, with secrets masked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Exhibit {
-    /// What was sent, in words.
+    /// A description of the request.
     pub request: String,
-    /// Status and the beginning of the body, without tokens.
-    pub answer: String,
+    /// The status and the beginning of the body, without tokens.
+    pub response: String,
 }
 
-/// Milliseconds of paired answers.
+/// Paired response times in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Times {
-    /// Of accounts that exist.
+    /// Response times for accounts that exist.
     pub existing_ms: Vec<f64>,
-    /// Of names that don't.
+    /// Response times for accounts that do not exist.
     pub absent_ms: Vec<f64>,
-    /// The Hodges–Lehmann estimate of the difference, existing less absent.
+    /// The Hodges–Lehmann estimate of the difference, existing minus absent.
     pub difference_ms: f64,
-    /// The same between absent names: what the measurement shows where nothing is.
+    /// The same estimate between absent accounts: what the measurement shows where there is no
+    /// difference.
     pub control_ms: f64,
-    /// The e-value against "existence does not matter".
+    /// The e-value against the hypothesis that existence makes no difference.
     pub e_value: f64,
 }
 
 impl Evidence {
-    /// Evidence that is one sentence.
+    /// Returns evidence that consists of one sentence.
     pub(crate) fn of(summary: impl Into<String>) -> Self {
         Self {
             summary: summary.into(),
@@ -103,10 +101,14 @@ impl Evidence {
         }
     }
 
-    pub(crate) fn exhibit(mut self, request: impl Into<String>, answer: impl Into<String>) -> Self {
+    pub(crate) fn exhibit(
+        mut self,
+        request: impl Into<String>,
+        response: impl Into<String>,
+    ) -> Self {
         self.exhibits.push(Exhibit {
             request: request.into(),
-            answer: answer.into(),
+            response: response.into(),
         });
         self
     }
@@ -125,19 +127,18 @@ impl Verdict {
         Self::Pass(Evidence::of(summary))
     }
 
-    /// The check has nothing to decide here.
+    /// Returns the verdict of a check that has nothing to decide here.
     pub(crate) fn not_applicable(reason: impl Into<String>) -> Self {
-        Self::Skip {
-            reason: reason.into(),
-            inconclusive: false,
-        }
+        Self::NotApplicable(reason.into())
     }
 
-    /// The check would apply, and could not decide.
+    /// Returns the verdict of a check that applies but could not decide.
     pub(crate) fn inconclusive(reason: impl Into<String>) -> Self {
-        Self::Skip {
-            reason: reason.into(),
-            inconclusive: true,
-        }
+        Self::Inconclusive(reason.into())
+    }
+
+    /// Returns true if the check applies but could not decide.
+    pub fn is_inconclusive(&self) -> bool {
+        matches!(self, Self::Inconclusive(_))
     }
 }

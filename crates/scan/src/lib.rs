@@ -46,7 +46,7 @@ pub use options::{
     TokenFrom, TokenPlace,
 };
 pub use probe::Progress;
-pub use report::{Endpoint, Judgement, Report, VerdictKind};
+pub use report::{Endpoint, ExitStatus, Judgement, Report, VerdictKind};
 pub use scan::{Plan, PlannedCheck, ScanError, plan, scan, understand};
 pub use score::{Limited, Score, Yield, predicted};
 pub use secret::Secret;

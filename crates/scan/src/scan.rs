@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, atomic::AtomicBool},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -12,7 +13,7 @@ use rand::rngs::StdRng;
 
 use crate::{
     Account, Options, Ownership, Registration, Report, Route, Secret, TokenPlace, Verdict,
-    access::{self, Access, Door},
+    access::{self, Access},
     accounts::Inventor,
     answer::{Answer, Echoes, Signature},
     checks::{self, Check, limits::LimitFacts, locks::Locks},
@@ -117,6 +118,38 @@ pub struct PlannedCheck {
     pub id: &'static str,
     /// The most requests that it sends.
     pub requests: u32,
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ownership = match self.ownership {
+            Some(ownership) => ownership.to_string(),
+            None => {
+                "ownership is verified by the operator's token on the target or in its DNS".into()
+            }
+        };
+        let login = self.login.as_deref();
+        let login = login.unwrap_or("to be discovered in the target's API documents");
+        writeln!(f, "target    {} ({ownership})", self.target)?;
+        writeln!(f, "login     {login}")?;
+        let (given, registered) = (self.accounts, self.registered);
+        writeln!(f, "accounts  {given} given, {registered} to be registered")?;
+        writeln!(f, "sources   {}", self.sources)?;
+        writeln!(
+            f,
+            "limits    {} requests, {} per second, {} consecutive failures per account",
+            self.budget, self.pace, self.failures_per_account
+        )?;
+        let setup = "proof, discovery, registration, learning, cleanup";
+        writeln!(f, "  {setup}: at most {} requests", self.beside)?;
+        for check in &self.checks {
+            match check.requests {
+                0 => writeln!(f, "  {:<24} uses the responses to other checks", check.id)?,
+                most => writeln!(f, "  {:<24} at most {most} requests", check.id)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What [`scan`] would do. Sends nothing.
@@ -358,7 +391,7 @@ pub(crate) struct Session {
     pub(crate) access: Option<Arc<Access>>,
     pub(crate) locks: Option<Result<Locks, Stop>>,
     pub(crate) long_passwords: Option<checks::long_passwords::Facts>,
-    pub(crate) signing: Option<Arc<Result<Door, String>>>,
+    pub(crate) signing: Option<Arc<checks::signing::Controls>>,
     /// How accounts are registered here, where they are, and how that is answered.
     pub(crate) registration: Option<Registered>,
     /// The key that signs the target's JWTs, if the operator gave it.
@@ -560,6 +593,7 @@ impl Session {
                     check,
                     verdict: Verdict::inconclusive(ended.clone().unwrap_or_default()),
                     requests: 0,
+                    budget_exhausted: false,
                 });
             }
             for (one, end) in done {
@@ -580,6 +614,7 @@ impl Session {
             true => (check.run)(self).await,
             false => Err(Stop::Check(NEEDS_ACCOUNT.into())),
         };
+        let budget_exhausted = matches!(outcome, Err(Stop::Budget(_)));
         let verdict = match outcome {
             Ok(verdict) => verdict,
             Err(Stop::Check(reason)) => Verdict::inconclusive(reason),
@@ -594,6 +629,7 @@ impl Session {
             check,
             verdict,
             requests: self.probe.sent_here() - before,
+            budget_exhausted,
         };
         (judged, ended)
     }

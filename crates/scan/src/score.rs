@@ -27,8 +27,8 @@ pub struct Yield {
     pub one_address: f64,
     /// Accounts of 10,000 that 1,000 addresses take in a day.
     pub thousand_addresses: f64,
-    /// The arithmetic, a line each.
-    pub arithmetic: Vec<String>,
+    /// The calculation, one step per line.
+    pub calculation: Vec<String>,
 }
 
 /// The score of a login.
@@ -39,10 +39,10 @@ pub struct Score {
     /// A to F.
     pub grade: char,
     /// What it rests on.
-    #[serde(rename = "yield")]
+    #[serde(rename = "accounts_per_day")]
     pub accounts: Yield,
     /// Why the grade is lower than the score's band, if it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "grade_cap", skip_serializing_if = "Option::is_none")]
     pub cap: Option<String>,
 }
 
@@ -159,7 +159,7 @@ impl Rates {
         Yield {
             one_address: self.accounts_taken(1.0),
             thousand_addresses,
-            arithmetic: self.arithmetic(thousand_addresses, points(thousand_addresses)),
+            calculation: self.calculation(thousand_addresses, points(thousand_addresses)),
         }
     }
 
@@ -177,7 +177,7 @@ impl Rates {
         self.password * taken_by(guesses / self.password)
     }
 
-    fn arithmetic(&self, taken: f64, score: u32) -> Vec<String> {
+    fn calculation(&self, taken: f64, score: u32) -> Vec<String> {
         let rate = |rate: f64, unlimited: &str| {
             if rate.is_finite() {
                 format!("{rate:.0} guesses a day")

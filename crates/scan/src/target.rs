@@ -27,16 +27,26 @@ pub struct InvalidTarget {
     reason: &'static str,
 }
 
-/// Why a target may be scanned.
+/// How ownership of a target was established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum Ownership {
-    /// It is on this machine.
+    /// The target is on this machine.
     Loopback,
-    /// It serves the operator's token.
+    /// The target serves the operator's token.
     WellKnownFile,
-    /// Its domain carries the operator's token.
+    /// A DNS record of the target's domain contains the operator's token.
     DnsRecord,
+}
+
+impl fmt::Display for Ownership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Loopback => "on this machine",
+            Self::WellKnownFile => "verified by a file on the target",
+            Self::DnsRecord => "verified by a DNS record",
+        })
+    }
 }
 
 /// A secret of the operator, from which the tokens of targets are made. What stands on a target

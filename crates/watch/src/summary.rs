@@ -1,143 +1,146 @@
-//! What of a report is remembered, and what changed between two. Pure.
+//! The part of a report that is recorded, and what changed between two. Pure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Write,
+    fmt::{self, Display, Formatter, Write},
 };
 
-use doorwarden_scan::{Report, Severity};
+use doorwarden_scan::{Report, Severity, Target, VerdictKind};
 use serde::{Deserialize, Serialize};
 
-/// What is remembered of a scan.
+/// The recorded part of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The score, from 0 to 100; absent where the limits could not be measured.
+    /// The score, from 0 to 100; absent if the limits could not be measured.
     pub score: Option<u32>,
-    /// A to F.
+    /// The grade, A to F.
     pub grade: Option<char>,
-    /// Accounts of 10,000 that 1,000 addresses take in a day.
-    pub accounts_a_day: Option<f64>,
-    /// The faults, by check.
+    /// Accounts out of 10,000 that an attacker with 1,000 IP addresses compromises per day.
+    pub accounts_per_day: Option<f64>,
+    /// The severity of each finding, by check.
     pub findings: BTreeMap<String, Severity>,
-    /// Checks that could not decide.
+    /// Checks that were inconclusive.
     #[serde(default)]
-    pub undecided: BTreeSet<String>,
-    /// Why there was no scan, or none to its end.
-    pub broken_off: Option<String>,
+    pub inconclusive: BTreeSet<String>,
+    /// Why the scan failed or was aborted.
+    pub failure: Option<String>,
 }
 
-/// What changed from one scan to the next.
+/// The changes from one scan to the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Change {
-    /// Found now, and not before.
+    /// Checks with a new finding.
     pub new: Vec<String>,
-    /// Found graver than before.
+    /// Checks whose finding is more severe than before.
     pub worse: Vec<String>,
-    /// Found before, and not now.
+    /// Checks whose finding was fixed.
     pub fixed: Vec<String>,
-    /// The grade before and now, where they differ.
-    pub grade: Option<[Option<char>; 2]>,
-    /// Why it can't be scanned to its end any more.
-    pub broken_off: Option<String>,
-    /// Whether it can be scanned again.
-    pub back: bool,
+    /// The change of the grade.
+    pub grade: Option<GradeChange>,
+    /// Why the scan failed, if the previous one did not.
+    pub failure: Option<String>,
+    /// Whether the scan succeeded after one that failed.
+    pub recovered: bool,
+}
+
+/// A change of the grade. A grade is absent if the limits could not be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct GradeChange {
+    /// The grade of the previous scan.
+    pub previous: Option<char>,
+    /// The grade of the current scan.
+    pub current: Option<char>,
 }
 
 impl Summary {
-    /// Of a report.
-    pub fn of(report: &Report) -> Self {
+    /// Summarizes a report.
+    pub fn from_report(report: &Report) -> Self {
         let score = report.score.as_ref();
         let findings = report.findings().into_iter();
-        let undecided = report
-            .verdicts
-            .iter()
-            .filter(|verdict| verdict.inconclusive);
+        let inconclusive = report.of(VerdictKind::Inconclusive);
         Self {
             score: score.map(|score| score.score),
             grade: score.map(|score| score.grade),
-            accounts_a_day: score.map(|score| score.accounts.thousand_addresses),
+            accounts_per_day: score.map(|score| score.accounts.thousand_addresses),
             findings: findings
                 .filter_map(|finding| Some((finding.check.clone(), finding.severity?)))
                 .collect(),
-            undecided: undecided.map(|verdict| verdict.check.clone()).collect(),
-            broken_off: report.aborted.clone(),
+            inconclusive: inconclusive.map(|verdict| verdict.check.clone()).collect(),
+            failure: report.aborted.clone(),
         }
     }
 
-    /// Of a scan that gave no report.
-    pub fn failed(reason: impl ToString) -> Self {
+    /// Summarizes a scan that failed without a report.
+    pub fn from_failure(reason: impl ToString) -> Self {
         Self {
-            broken_off: Some(reason.to_string()),
+            failure: Some(reason.to_string()),
             ..Self::default()
         }
     }
 
-    /// What is different now; `None` where nothing is. What was not decided, or not found by a scan
-    /// that was broken off, is not taken for mended.
-    pub fn change_to(&self, now: &Self) -> Option<Change> {
+    /// Returns what changed from this scan to the current one, or `None` if nothing did. A finding
+    /// is not fixed if its check was inconclusive or the scan failed.
+    pub fn diff(&self, current: &Self) -> Option<Change> {
         let mut change = Change::default();
-        for (check, severity) in &now.findings {
+        for (check, severity) in &current.findings {
             match self.findings.get(check) {
                 None => change.new.push(check.clone()),
-                Some(before) if severity > before => change.worse.push(check.clone()),
+                Some(previous) if severity > previous => change.worse.push(check.clone()),
                 Some(_) => {}
             }
         }
-        match (&self.broken_off, &now.broken_off) {
-            (None, Some(reason)) => change.broken_off = Some(reason.clone()),
-            (Some(_), None) => change.back = true,
+        match (&self.failure, &current.failure) {
+            (None, Some(reason)) => change.failure = Some(reason.clone()),
+            (Some(_), None) => change.recovered = true,
             _ => {}
         }
-        if now.broken_off.is_none() {
-            let gone = self.findings.keys().filter(|check| {
-                !now.findings.contains_key(*check) && !now.undecided.contains(*check)
+        if current.failure.is_none() {
+            let fixed = self.findings.keys().filter(|check| {
+                !current.findings.contains_key(*check) && !current.inconclusive.contains(*check)
             });
-            change.fixed = gone.cloned().collect();
-            let differs = self.grade != now.grade && self.broken_off.is_none();
-            change.grade = differs.then_some([self.grade, now.grade]);
+            change.fixed = fixed.cloned().collect();
+            let differs = self.grade != current.grade && self.failure.is_none();
+            change.grade = differs.then_some(GradeChange {
+                previous: self.grade,
+                current: current.grade,
+            });
         }
         (change != Change::default()).then_some(change)
     }
 
-    /// What the next scan is held against: after one that was broken off, what was known before it.
-    pub fn carried_over(&self, before: &Self) -> Self {
-        match self.broken_off {
-            None => {
-                let known = before.findings.iter();
-                let open = known.filter(|(check, _)| self.undecided.contains(*check));
-                let mut carried = self.clone();
-                let open = open.map(|(check, severity)| (check.clone(), *severity));
-                carried.findings.extend(open);
-                carried
-            }
-            Some(_) => Self {
-                broken_off: self.broken_off.clone(),
-                ..before.clone()
-            },
+    /// Returns the summary that the next scan is compared with: findings whose checks were
+    /// inconclusive stay, and after a scan that failed all of the previous summary does.
+    pub fn carry_over(&self, previous: &Self) -> Self {
+        if self.failure.is_some() {
+            return Self {
+                failure: self.failure.clone(),
+                ..previous.clone()
+            };
         }
+        let mut carried = self.clone();
+        for (check, severity) in &previous.findings {
+            if self.inconclusive.contains(check) {
+                carried.findings.insert(check.clone(), *severity);
+            }
+        }
+        carried
     }
 }
 
 impl Change {
-    /// In a line.
-    pub fn headline(&self, target: &str) -> String {
-        let count = |what: &[String], word: &str| match what.len() {
+    /// Returns the changes in one line.
+    pub fn headline(&self, target: &Target) -> String {
+        let count = |checks: &[String], kind: &str| match checks.len() {
             0 => None,
-            n => Some(format!("{n} {word}")),
+            n => Some(format!("{n} {kind}")),
         };
-        let grade = self.grade.map(|[before, now]| {
-            let letter = |grade: Option<char>| grade.map_or("none".to_owned(), String::from);
-            format!("grade {} instead of {}", letter(now), letter(before))
-        });
         let parts: Vec<String> = [
-            self.broken_off
-                .as_ref()
-                .map(|_| "can't be scanned".to_owned()),
-            self.back.then(|| "can be scanned again".to_owned()),
+            self.failure.as_ref().map(|_| "scan failed".to_owned()),
+            self.recovered.then(|| "scan succeeded again".to_owned()),
             count(&self.new, "new"),
             count(&self.worse, "worse"),
             count(&self.fixed, "fixed"),
-            grade,
+            self.grade.map(|grade| format!("grade {grade}")),
         ]
         .into_iter()
         .flatten()
@@ -145,13 +148,15 @@ impl Change {
         format!("{target}: {}", parts.join(", "))
     }
 
-    /// A mail (RFC 5322) without addresses, to be handed to whatever sends mail.
-    pub fn mail(&self, target: &str, date: &str) -> String {
+    /// Renders an email (RFC 5322) without sender and recipients, for a program that sends it.
+    /// `date` is in the form of RFC 2822.
+    pub fn render_email(&self, target: &Target, date: &str) -> String {
+        // Header fields are ASCII.
+        let subject = self.headline(target).replace(" → ", " to ");
         let mut text = format!(
-            "Subject: Doorwarden: {}\nDate: {date}\nMIME-Version: 1.0\n\
-             Content-Type: text/plain; charset=utf-8\nAuto-Submitted: auto-generated\n\n\
-             The login at {target} is not as it was.\n",
-            self.headline(target).replace(|c: char| c.is_control(), " ")
+            "Subject: Doorwarden: {subject}\nDate: {date}\nMIME-Version: 1.0\n\
+             Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\
+             Auto-Submitted: auto-generated\n\nThe login at {target} has changed.\n"
         );
         let lists = [
             ("New", &self.new),
@@ -165,11 +170,23 @@ impl Change {
                 let _ = writeln!(text, "  {check}: {title}");
             }
         }
-        if let Some(reason) = &self.broken_off {
-            let _ = write!(text, "\nThe scan did not end: {}\n", reason.escape_debug());
+        if let Some(grade) = self.grade {
+            let _ = write!(text, "\nGrade: {grade}\n");
         }
-        text.push_str("\n`doorwarden explain CHECK` says what each means and how to mend it.\n");
+        if let Some(reason) = &self.failure {
+            let _ = write!(text, "\nThe scan failed: {}\n", reason.escape_debug());
+        }
+        text.push_str(
+            "\n`doorwarden explain CHECK` describes a check and how to fix its finding.\n",
+        );
         text
+    }
+}
+
+impl Display for GradeChange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let letter = |grade: Option<char>| grade.map_or("none".to_owned(), String::from);
+        write!(f, "{} → {}", letter(self.previous), letter(self.current))
     }
 }
 
@@ -177,12 +194,16 @@ impl Change {
 mod tests {
     use super::*;
 
+    fn target() -> Target {
+        "http://a".parse().unwrap()
+    }
+
     fn summary(grade: char, findings: &[(&str, Severity)]) -> Summary {
         let findings = findings.iter();
         Summary {
             score: Some(50),
             grade: Some(grade),
-            accounts_a_day: Some(1.0),
+            accounts_per_day: Some(1.0),
             findings: findings
                 .map(|(check, severity)| ((*check).into(), *severity))
                 .collect(),
@@ -190,69 +211,104 @@ mod tests {
         }
     }
 
+    fn three_changes() -> (Summary, Summary) {
+        let previous = [
+            ("cookie-flags", Severity::Low),
+            ("jwt-no-id", Severity::Low),
+        ];
+        let current = [
+            ("cookie-flags", Severity::Medium),
+            ("spray-unseen", Severity::High),
+        ];
+        (summary('C', &previous), summary('D', &current))
+    }
+
     #[test]
-    fn what_is_new_worse_and_fixed_is_told() {
-        let before = summary(
-            'C',
-            &[
-                ("cookie-flags", Severity::Low),
-                ("jwt-no-id", Severity::Low),
-            ],
-        );
-        let now = summary(
-            'D',
-            &[
-                ("cookie-flags", Severity::Medium),
-                ("spray-unseen", Severity::High),
-            ],
-        );
-        let change = before.change_to(&now).unwrap();
+    fn new_worse_and_fixed_findings_are_changes() {
+        let (previous, current) = three_changes();
+        let change = previous.diff(&current).unwrap();
         assert_eq!(change.new, ["spray-unseen"]);
+        assert_eq!(change.worse, ["cookie-flags"]);
+        assert_eq!(change.fixed, ["jwt-no-id"]);
         assert_eq!(
-            (change.worse.as_slice(), change.fixed.as_slice()),
-            (
-                &["cookie-flags".to_owned()][..],
-                &["jwt-no-id".to_owned()][..]
-            )
+            change.headline(&target()),
+            "http://a: 1 new, 1 worse, 1 fixed, grade C → D"
         );
-        assert_eq!(
-            change.headline("http://a"),
-            "http://a: 1 new, 1 worse, 1 fixed, grade D instead of C"
-        );
-        let mail = change.mail("http://a", "Sun, 22 Nov 2026 08:00:00 +0000");
-        assert!(
-            mail.starts_with("Subject: Doorwarden: http://a: 1 new"),
-            "{mail}"
-        );
-        assert!(
-            mail.contains("\n\nThe login at") && mail.contains("  spray-unseen: "),
-            "{mail}"
-        );
-        assert_eq!(now.change_to(&now), None);
+        assert_eq!(current.diff(&current), None);
     }
 
     #[test]
-    fn what_could_not_be_decided_is_not_fixed() {
-        let before = summary('C', &[("cookie-flags", Severity::Low)]);
-        let mut now = summary('C', &[]);
-        now.undecided.insert("cookie-flags".into());
-        assert_eq!(before.change_to(&now), None);
-        let carried = now.carried_over(&before);
-        assert_eq!(carried.change_to(&before), None);
+    fn an_email_lists_the_changes() {
+        let (previous, current) = three_changes();
+        let change = previous.diff(&current).unwrap();
+        let email = change.render_email(&target(), "Sun, 22 Nov 2026 08:00:00 +0000");
+        let (headers, body) = email.split_once("\n\n").unwrap();
+        assert!(headers.is_ascii(), "{headers}");
+        assert!(
+            headers.starts_with(
+                "Subject: Doorwarden: http://a: 1 new, 1 worse, 1 fixed, grade C to D\n"
+            ),
+            "{headers}"
+        );
+        assert!(
+            body.starts_with("The login at http://a has changed.\n"),
+            "{body}"
+        );
+        for line in ["  spray-unseen: ", "Fixed:\n  jwt-no-id: ", "Grade: C → D"] {
+            assert!(body.contains(line), "{line} in {body}");
+        }
     }
 
     #[test]
-    fn a_scan_that_was_broken_off_mends_nothing() {
-        let before = summary('C', &[("cookie-flags", Severity::Low)]);
-        let away = Summary::failed("no answer");
-        let change = before.change_to(&away).unwrap();
+    fn an_inconclusive_check_is_not_fixed() {
+        let previous = summary('C', &[("cookie-flags", Severity::Low)]);
+        let mut current = summary('C', &[]);
+        current.inconclusive.insert("cookie-flags".into());
+        assert_eq!(previous.diff(&current), None);
+        let carried = current.carry_over(&previous);
+        assert_eq!(carried.diff(&previous), None);
+    }
+
+    #[test]
+    fn a_failed_scan_fixes_nothing() {
+        let previous = summary('C', &[("cookie-flags", Severity::Low)]);
+        let failed = Summary::from_failure("no response");
+        let change = previous.diff(&failed).unwrap();
+        assert_eq!(change.failure.as_deref(), Some("no response"));
+        assert!(change.fixed.is_empty());
+        assert_eq!(change.headline(&target()), "http://a: scan failed");
+        let carried = failed.carry_over(&previous);
+        assert_eq!(carried.diff(&failed.carry_over(&carried)), None);
+        let recovery = carried.diff(&previous).unwrap();
+        assert!(recovery.new.is_empty() && recovery.fixed.is_empty());
         assert_eq!(
-            (change.fixed.len(), change.broken_off.as_deref()),
-            (0, Some("no answer"))
+            recovery.headline(&target()),
+            "http://a: scan succeeded again"
         );
-        let carried = away.carried_over(&before);
-        assert_eq!(carried.change_to(&away.carried_over(&carried)), None);
-        let back = carried.change_to(&before).unwrap();
-        assert!(back.back && back.new.is_empty() && back.fixed.is_empty());
+    }
+
+    #[test]
+    fn the_fields_of_the_webhook_payload_are_stable() {
+        let (previous, current) = three_changes();
+        let change = serde_json::to_value(previous.diff(&current)).unwrap();
+        let expected = serde_json::json!({
+            "new": ["spray-unseen"],
+            "worse": ["cookie-flags"],
+            "fixed": ["jwt-no-id"],
+            "grade": {"previous": "C", "current": "D"},
+            "failure": null,
+            "recovered": false,
+        });
+        assert_eq!(change, expected);
+        let summary = serde_json::to_value(current).unwrap();
+        let expected = serde_json::json!({
+            "score": 50,
+            "grade": "D",
+            "accounts_per_day": 1.0,
+            "findings": {"cookie-flags": "medium", "spray-unseen": "high"},
+            "inconclusive": [],
+            "failure": null,
+        });
+        assert_eq!(summary, expected);
     }
 }

@@ -13,7 +13,7 @@ fn the_demo_shows_the_loop() {
     for check in ["enumeration-by-answer", "spray-unseen", "login-unlimited"] {
         let row = ran.out.lines().find(|line| line.contains(check)).unwrap();
         let cells: Vec<&str> = row.split(['│', '┆']).map(str::trim).collect();
-        assert_eq!(&cells[2..4], ["FOUND", "pass"], "{row}");
+        assert_eq!(&cells[2..4], ["FINDING", "passed"], "{row}");
     }
     let taken = ran
         .out

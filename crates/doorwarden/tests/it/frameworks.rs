@@ -335,7 +335,7 @@ impl Framework {
             .as_array()
             .unwrap()
             .iter()
-            .filter(|verdict| verdict["verdict"] == "find")
+            .filter(|verdict| verdict["verdict"] == "finding")
             .map(|verdict| verdict["check"].as_str().unwrap())
             .collect();
         found.sort_unstable();

@@ -184,7 +184,7 @@ impl Case {
         let before = self.scan(address, &accounts);
         let expected = [self.remains, self.found, &["captcha-or-mfa-absent"]].concat();
         assert_eq!(
-            sorted(verdicts(&before, "find")),
+            sorted(verdicts(&before, "finding")),
             sorted(expected),
             "{before:#}"
         );
@@ -197,13 +197,13 @@ impl Case {
         let told = ["lockout-denies-owner", "captcha-or-mfa-absent"];
         let expected = [self.remains, &told].concat();
         assert_eq!(
-            sorted(verdicts(&after, "find")),
+            sorted(verdicts(&after, "finding")),
             sorted(expected),
             "{after:#}"
         );
         for check in self.found {
             // The control of times may differ by chance: then it is undecided, and not found either.
-            let decided = verdicts(&after, "pass").contains(check);
+            let decided = verdicts(&after, "passed").contains(check);
             assert!(
                 decided || *check == "enumeration-by-time",
                 "{check}: {after:#}"

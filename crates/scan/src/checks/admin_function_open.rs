@@ -1,4 +1,4 @@
-//! An ordinary token opens what is an administrator's.
+//! Administrator routes that accept an ordinary user's token.
 
 use futures_util::future::BoxFuture;
 
@@ -9,20 +9,20 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "admin-function-open",
-    title: "An ordinary token opens what is an administrator's",
+    title: "Administrator routes accept an ordinary user's token",
     severity: Severity::High,
-    what: "GET routes whose path says admin, of the OpenAPI document: does the token \
-           of an ordinary test account open one?",
-    why: "Who has any account is an administrator then (OWASP API5).",
-    sends: "Up to three such routes, each without a token and with the scanner's own. \
-            Nothing is changed: only GET is sent.",
+    what: "Checks whether the token of an ordinary test account opens a GET route of the OpenAPI \
+           document whose path contains `admin`.",
+    why: "Any account then has administrator rights (OWASP API5).",
+    sends: "Up to three such routes, each once without a token and once with the scanner's token. \
+           Only GET requests are sent, so nothing is changed.",
     max_requests: 6,
     measures_limits: false,
     side_by_side: true,
-    evidence: "Without a token the route refuses (negative control); with that of an \
-               ordinary account it answers 2xx.",
-    false_alarms: "A test account that is an administrator makes everything look \
-                   open; give an ordinary one.",
+    evidence: "The route rejects a request without a token (negative control) and returns 2xx for \
+           the token of an ordinary account.",
+    false_alarms: "If the test account is an administrator, every route looks open; use an \
+           ordinary account.",
     standards: Standards {
         owasp_api: &["API5:2023"],
         asvs: &["8.2.1"],
@@ -31,8 +31,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "7.3.1"],
         soc2: &["CC6.1", "CC6.3"],
     },
-    fix: "Ask for the role on the server, on each such route or on all of their \
-             prefix; a menu that hides them is no check.",
+    fix: "Check the role on the server, on each such route or on their common prefix. Hiding the \
+           menu entry is not access control.",
     recipes: &recipes::ACCESS,
     policy: "",
     run,
@@ -55,26 +55,26 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     })
 }
 
-/// Each route, and its answers to no token and to an ordinary one.
+/// Judges each route by its responses to no token and to an ordinary one.
 fn judge(answers: &[(String, Answer, Answer)]) -> Verdict {
     let opens = |answer: &Answer| (200..300).contains(&answer.status);
-    // What needs no token is another matter, and may be a page that asks for a login.
+    // A route that needs no token is another matter, and may be a page that asks for a login.
     let guarded: Vec<_> = answers.iter().filter(|(_, none, _)| !opens(none)).collect();
     if guarded.is_empty() {
         return Verdict::not_applicable(
-            "the document names no route of administrators that asks for a token",
+            "the OpenAPI document lists no administrator route that requires a token",
         );
     }
     let Some((path, none, own)) = guarded.iter().find(|(_, _, own)| opens(own)) else {
         let refused: Vec<&str> = guarded.iter().map(|(path, ..)| path.as_str()).collect();
         return Verdict::pass(format!(
-            "Refused to an ordinary token: {}.",
+            "An ordinary token is rejected by {}.",
             refused.join(", ")
         ));
     };
-    let evidence = Evidence::of(format!("{path} opens to the token of an ordinary account."))
+    let evidence = Evidence::of(format!("{path} accepts the token of an ordinary account."))
         .exhibit(format!("GET {path} without a token"), none.describe())
-        .exhibit("the same with an ordinary token", own.describe());
+        .exhibit("the same with an ordinary account's token", own.describe());
     Verdict::find(Severity::High, Confidence::High, evidence)
 }
 
@@ -91,12 +91,6 @@ mod tests {
         };
         assert!(matches!(judged(401, 200), Verdict::Find(_)));
         assert!(matches!(judged(401, 403), Verdict::Pass(_)));
-        assert!(matches!(
-            judged(200, 200),
-            Verdict::Skip {
-                inconclusive: false,
-                ..
-            }
-        ));
+        assert!(matches!(judged(200, 200), Verdict::NotApplicable(_)));
     }
 }

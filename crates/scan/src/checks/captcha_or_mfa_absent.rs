@@ -1,4 +1,4 @@
-//! Nothing but the password was ever asked for.
+//! Logins that never ask for more than the password.
 
 use futures_util::future::BoxFuture;
 
@@ -11,21 +11,20 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "captcha-or-mfa-absent",
-    title: "Nothing but a password was ever asked for",
+    title: "The login never asks for more than the password",
     severity: Severity::Info,
-    what: "Did any answer, to right logins from new addresses or to failures, ask for \
-           a second factor, a code or a riddle?",
-    why: "A password that was guessed or leaked opens an account that asks for \
-          nothing else.",
-    sends: "Nothing of its own: it reads what the other checks were answered.",
+    what: "Checks whether any response, to successful logins from new IP addresses or to failed \
+           ones, asks for a second factor, a code or a CAPTCHA.",
+    why: "A guessed or leaked password is enough to take over an account that asks for nothing \
+           else.",
+    sends: "It evaluates the responses that the other checks received.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,
-    evidence: "A right login from an address that was never used hands out the token \
-               at once, and no refusal names a challenge.",
-    false_alarms: "Accounts may have a second factor that the test accounts did not \
-                   enrol, and some challenges are shown to people only after more \
-                   suspicion than a scan raises.",
+    evidence: "A successful login from a new IP address returns the token immediately, and no \
+           rejection mentions a challenge.",
+    false_alarms: "Accounts may have a second factor that the test accounts are not enrolled in, \
+           and some challenges appear only at a higher level of suspicion than a scan raises.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.3"],
@@ -34,15 +33,14 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.4.2"],
         soc2: &["CC6.1"],
     },
-    fix: "Offer passkeys or one-time codes (SP 800-63B-4 section 2.2 requires \
-             offering a phishing-resistant one at AAL2), and ask for them where an \
-             attempt is suspicious.",
+    fix: "Offer passkeys or one-time codes (SP 800-63B-4 section 2.2 requires offering a \
+           phishing-resistant option at AAL2), and ask for them when an attempt is suspicious.",
     recipes: &recipes::FACTORS,
     policy: "",
     run,
 };
 
-/// Words of challenges, in small letters.
+/// Phrases that name a challenge, in lower case.
 const CHALLENGES: [&str; 10] = [
     "captcha",
     "challenge",
@@ -69,7 +67,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 
 fn judge(facts: &LimitFacts, spray: Option<&(u32, String)>) -> Verdict {
     if facts.bystander_refused {
-        return Verdict::inconclusive("everybody was refused; see limit-global");
+        return Verdict::inconclusive("all logins were rejected; see limit-global");
     }
     if let Some(reason) = facts.blind {
         return Verdict::inconclusive(reason);
@@ -83,12 +81,12 @@ fn judge(facts: &LimitFacts, spray: Option<&(u32, String)>) -> Verdict {
         CHALLENGES.iter().any(|challenge| how.contains(challenge))
     };
     match reactions.into_iter().find(challenges) {
-        Some((at, how)) => Verdict::pass(format!("Try {at} was answered {how}")),
+        Some((at, how)) => Verdict::pass(format!("Attempt {at} received {how}")),
         None => Verdict::find(
             Severity::Info,
             Confidence::Medium,
             Evidence::of(
-                "Right logins from new addresses were let in by their password alone, and no refusal asked for more.",
+                "Successful logins from new IP addresses needed only the password, and no rejection asked for more.",
             ),
         ),
     }

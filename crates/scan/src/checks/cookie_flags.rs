@@ -14,18 +14,17 @@ pub(super) static CHECK: Check = Check {
     id: "cookie-flags",
     title: "The session cookie lacks HttpOnly, SameSite or Secure",
     severity: Severity::Medium,
-    what: "Does the session's cookie have HttpOnly and SameSite, and over https \
-           Secure?",
-    why: "Without HttpOnly a script reads the session; without SameSite another \
-          site's form uses it; without Secure it goes over plain http.",
-    sends: "Nothing: it reads the answer to the own login.",
+    what: "Checks whether the session cookie has HttpOnly and SameSite and, over HTTPS, Secure.",
+    why: "Without HttpOnly, scripts can read the session; without SameSite, another site's form \
+           can use it; without Secure, it is also sent over plain HTTP.",
+    sends: "It evaluates the response to the scanner's login.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The flags of the cookie that a right login sets and a wrong one does \
-               not.",
-    false_alarms: "Browsers take a missing SameSite as Lax, mostly. Secure is not \
-                   asked for over http, so not on loopback.",
+    evidence: "The attributes of the cookie that a successful login sets and a failed one does \
+           not.",
+    false_alarms: "Most browsers treat a missing SameSite as Lax. Secure is not required over \
+           plain HTTP, so not on loopback.",
     standards: Standards {
         owasp_api: &["API8:2023"],
         asvs: &["3.3.1", "3.3.2", "3.3.4"],
@@ -47,7 +46,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         let access = access::access(session).await?;
         let Some(issued) = &access.issued else {
             return Ok(Verdict::not_applicable(
-                "a right login sets no session cookie",
+                "a successful login sets no session cookie",
             ));
         };
         let Credential::Cookie { name, .. } = &issued.credential else {
@@ -78,9 +77,9 @@ fn judge(cookie: &str, https: bool) -> Verdict {
         .filter(|flag| !flags.contains(&flag.to_lowercase()))
         .collect();
     if missing.is_empty() {
-        return Verdict::pass("The session cookie has the flags that it should.");
+        return Verdict::pass("The session cookie has the required attributes.");
     }
-    // Browsers stand in for SameSite alone.
+    // Browsers make up only for a missing SameSite.
     let severity = if missing == ["SameSite"] {
         Severity::Low
     } else {

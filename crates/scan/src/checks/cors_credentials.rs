@@ -1,4 +1,4 @@
-//! Any origin may ask with the visitor's credentials.
+//! CORS that lets any origin read responses with the user's credentials.
 
 use futures_util::future::BoxFuture;
 
@@ -9,20 +9,20 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "cors-credentials",
-    title: "Any origin may read answers with the visitor's credentials",
+    title: "Any origin can read responses with the user's credentials",
     severity: Severity::Medium,
-    what: "The protected route is asked with an Origin that nobody has: is that \
-           origin allowed, with credentials?",
-    why: "Any page that a logged-in person opens could then read what the application \
-          tells that person.",
-    sends: "One request with the own token and an invented Origin.",
+    what: "Requests the protected route with an invented Origin. Checks whether that origin is \
+           allowed with credentials.",
+    why: "Any page that a logged-in user opens could then read that user's data from the \
+           application.",
+    sends: "One request with the scanner's token and an invented Origin.",
     max_requests: 1,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The answer repeats the invented origin in Access-Control-Allow-Origin \
-               and says Access-Control-Allow-Credentials: true. A star with \
-               credentials is refused by browsers and not counted.",
-    false_alarms: "None is known: the origin is random and can be on no list.",
+    evidence: "The response repeats the invented origin in Access-Control-Allow-Origin and sets \
+           Access-Control-Allow-Credentials: true. Browsers reject `*` with credentials, so that \
+           is not counted.",
+    false_alarms: "None known: the origin is random and cannot be on an allowlist.",
     standards: Standards {
         owasp_api: &["API8:2023"],
         asvs: &["3.4.2"],
@@ -31,10 +31,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["4.2.1", "6.2.4"],
         soc2: &["CC6.7"],
     },
-    fix: "List the origins that may. FastAPI: CORSMiddleware(allow_origins=[...], \
-             allow_credentials=True) without \"*\" and without a regular expression \
-             that matches all. Flask-CORS: origins=[...]. Express cors: origin: \
-             [...].",
+    fix: "List the allowed origins. FastAPI: CORSMiddleware(allow_origins=[...], \
+           allow_credentials=True) without \"*\" and without a regular expression that matches \
+           every origin. Flask-CORS: origins=[...]. Express cors: origin: [...].",
     recipes: &recipes::TRANSPORT,
     policy: "",
     run,
@@ -63,13 +62,13 @@ fn judge(origin: &str, allowed: Option<&str>, credentials: Option<&str>) -> Verd
     let with_credentials =
         credentials.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
     if allowed == Some(origin) && with_credentials {
-        let evidence = Evidence::of("An origin that nobody has may read answers with credentials.").exhibit(
+        let evidence = Evidence::of("An invented origin may read responses with credentials.").exhibit(
             format!("Origin: {origin}"),
             "Access-Control-Allow-Origin repeats it, with Access-Control-Allow-Credentials: true",
         );
         return Verdict::find(Severity::Medium, Confidence::High, evidence);
     }
-    Verdict::pass("An origin that nobody has is not allowed with credentials.")
+    Verdict::pass("An invented origin is not allowed with credentials.")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The answer tells which accounts exist.
+//! Login responses that reveal which accounts exist.
 
 use std::collections::BTreeSet;
 
@@ -15,23 +15,23 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "enumeration-by-answer",
-    title: "The answer tells which accounts exist",
+    title: "Login responses reveal which accounts exist",
     severity: Severity::Medium,
-    what: "Wrong passwords for test accounts and for names that nobody has: do the answers \
-           differ in status, headers, cookies, redirects or body?",
-    why: "A list of accounts that exist is the first half of every guess; it multiplies what a \
-           spray takes for each request.",
-    sends: "Three rounds, each of a test account and two invented names of the same form, in \
-           random order, with the same wrong password.",
+    what: "Sends incorrect passwords for test accounts and for invented account names. Checks \
+           whether the responses differ in status, headers, cookies, redirects or body.",
+    why: "A list of existing accounts is the first half of every guess, and it multiplies what a \
+           spray gains per request.",
+    sends: "Three rounds, each with one test account and two invented names of the same form, in \
+           random order, with the same incorrect password.",
     max_requests: 9,
     measures_limits: false,
     side_by_side: false,
-    evidence: "All existing names answer alike, all absent names answer alike (the absent-absent \
-           control), and the two differ. Names, numbers and long random words in answers are \
-           masked first.",
-    false_alarms: "Answers that change by themselves make it inconclusive. Where the test accounts were \
-           given and their names look unlike the invented ones, a rule on the form of names \
-           could answer differently; registered accounts avoid that.",
+    evidence: "All existing accounts get the same response, all nonexistent names get the same \
+           response (the absent-absent control), and the two differ. Names, numbers and long \
+           random words in responses are masked first.",
+    false_alarms: "If responses vary on their own, the check is inconclusive. If you supplied the \
+           test accounts and their names look unlike the invented ones, a rule on the form of \
+           names could cause a different response; registered accounts avoid that.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.8"],
@@ -40,8 +40,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Answer an unknown name exactly like a wrong password: one code path, one status, one \
-           body.",
+    fix: "Return exactly the same response for an unknown name as for an incorrect password: one \
+           code path, one status, one body.",
     recipes: &recipes::UNIFORM,
     policy: r#"[guard.failure]
 status = 401
@@ -51,17 +51,17 @@ body = '{"detail":"Incorrect username or password"}'"#,
 
 const ROUNDS: usize = 3;
 
-/// What names were answered.
+/// The responses to existing and to nonexistent names.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Facts {
     existing: BTreeSet<Signature>,
     absent: BTreeSet<Signature>,
-    /// An answer of each kind, described.
+    /// A description of one response of each kind.
     shown: [String; 2],
-    /// Whether a limit stood in the way, or an account was answered otherwise than when its
-    /// failures were learned.
+    /// Whether a limit was reached, or an account got a response other than the failures learned
+    /// for it.
     refused: bool,
-    /// Whether answers vary so much by themselves that only their status was compared.
+    /// Whether responses vary so much on their own that only their status was compared.
     coarse: bool,
 }
 
@@ -108,15 +108,15 @@ impl Facts {
 
 fn judge(facts: &Facts) -> Verdict {
     if facts.refused {
-        return Verdict::inconclusive("a limit was met, so answers can't be compared");
+        return Verdict::inconclusive("a limit was reached, so responses cannot be compared");
     }
     if facts.existing == facts.absent && facts.coarse {
         return Verdict::inconclusive(
-            "bodies vary by themselves, so only statuses could be compared",
+            "response bodies vary on their own, so only statuses could be compared",
         );
     }
     if facts.existing == facts.absent {
-        return Verdict::pass("Names that exist and names that don't are answered alike.");
+        return Verdict::pass("Existing and nonexistent accounts get the same response.");
     }
     let mut sides = (facts.existing.iter(), facts.absent.iter());
     match (
@@ -126,17 +126,17 @@ fn judge(facts: &Facts) -> Verdict {
     ) {
         (Some(existing), Some(absent), None) => {
             let evidence = Evidence::of(format!(
-                "An account that exists is answered otherwise than a name that doesn't: {}.",
+                "An existing account gets a different response from a nonexistent name: {}.",
                 existing.difference(absent)
             ))
             .exhibit(
-                "a wrong password for an account that exists",
+                "an incorrect password for an existing account",
                 &facts.shown[0],
             )
-            .exhibit("the same for a name that doesn't", &facts.shown[1]);
+            .exhibit("the same for a nonexistent name", &facts.shown[1]);
             Verdict::find(Severity::Medium, Confidence::High, evidence)
         }
-        _ => Verdict::inconclusive("answers to failures vary by themselves"),
+        _ => Verdict::inconclusive("responses to failed logins vary on their own"),
     }
 }
 
@@ -163,10 +163,7 @@ mod tests {
     fn a_finding_is_a_difference_between_constant_sides() {
         assert!(matches!(judge(&facts(&["no"], &["no"])), Verdict::Pass(_)));
         assert!(matches!(judge(&facts(&["no"], &["who"])), Verdict::Find(_)));
-        assert!(matches!(
-            judge(&facts(&["no"], &["who", "no"])),
-            Verdict::Skip { .. }
-        ));
+        assert!(judge(&facts(&["no"], &["who", "no"])).is_inconclusive());
         assert!(matches!(
             judge(&facts(&["a", "b"], &["a", "b"])),
             Verdict::Pass(_)
@@ -175,17 +172,11 @@ mod tests {
             coarse: true,
             ..facts(&["no"], &["no"])
         };
-        assert!(matches!(judge(&coarse), Verdict::Skip { .. }));
+        assert!(judge(&coarse).is_inconclusive());
         let refused = Facts {
             refused: true,
             ..facts(&["no"], &["who"])
         };
-        assert!(matches!(
-            judge(&refused),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judge(&refused).is_inconclusive());
     }
 }

@@ -1,4 +1,4 @@
-//! Registration tells which accounts exist.
+//! A registration that reveals which accounts exist.
 
 use futures_util::future::BoxFuture;
 
@@ -7,20 +7,21 @@ use crate::{Confidence, Evidence, Severity, Verdict, answer::Answer, probe::Stop
 
 pub(super) static CHECK: Check = Check {
     id: "enumeration-by-registration",
-    title: "Registration tells which accounts exist",
+    title: "Registration reveals which accounts exist",
     severity: Severity::Low,
-    what: "Names of two test accounts are registered again, and one that nobody has: \
-           are the taken ones answered otherwise?",
-    why: "A list of names is asked of the registration as well as of the login.",
-    sends: "Two registrations of names that are taken, with random passwords, and one \
-            of a new name; only with --register.",
+    what: "Registers the names of two test accounts again, and one new name. Checks whether the \
+           existing names get a different response.",
+    why: "An attacker can test a list of names against the registration as well as against the \
+           login.",
+    sends: "Two registrations of existing names, with random passwords, and one of a new name; \
+           only with --register.",
     max_requests: 3,
     measures_limits: false,
     side_by_side: false,
-    evidence: "New names are answered alike (control, from registering the test \
-               accounts and once more); the taken ones are not.",
-    false_alarms: "Where people choose a name that others see, it has to be told that \
-                   one is taken; the finding is low for that.",
+    evidence: "New names get the same response (control: the registration of the test accounts, \
+           and one more); the existing ones do not.",
+    false_alarms: "Where users choose a name that others see, the application has to say that a \
+           name is in use; the severity is therefore low.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.8"],
@@ -29,9 +30,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Ask for a mail address, answer the same for each, and say what is so in \
-             the mail: a link to go on, or that there is an account already. Where \
-             names are chosen, ask for the name after the mail was proven.",
+    fix: "Ask for an email address, return the same response for each, and put the outcome in the \
+           email: a link to continue, or a note that an account already exists. Where users \
+           choose names, ask for the name after the email address is verified.",
     recipes: &recipes::UNIFORM,
     policy: "",
     run,
@@ -55,30 +56,28 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     })
 }
 
-/// The answers to taken names and, at last, to a new one.
+/// Judges the responses to two existing names and, last, to a new one.
 fn judge(answers: &[Answer]) -> Verdict {
     let [one, other, new] = answers else {
-        return Verdict::inconclusive("it needs two test accounts");
+        return Verdict::inconclusive("this check needs two test accounts");
     };
     let (taken, control) = (one.signature(), new.signature());
     if !(200..400).contains(&new.status) {
         let status = new.status;
-        return Verdict::inconclusive(format!(
-            "a new name can't be registered any more ({status})"
-        ));
+        return Verdict::inconclusive(format!("new names can no longer be registered ({status})"));
     }
     if taken == control {
-        return Verdict::pass("Names that are taken and new ones are answered alike.");
+        return Verdict::pass("Existing and new names get the same response.");
     }
     if taken != other.signature() {
-        return Verdict::inconclusive("registrations are answered otherwise by themselves");
+        return Verdict::inconclusive("responses to registrations vary on their own");
     }
     let evidence = Evidence::of(format!(
-        "Registering a name that is taken is answered otherwise than a new one: {}.",
+        "Registering an existing name gets a different response from a new one: {}.",
         taken.difference(&control)
     ))
-    .exhibit("registering a name that is taken", one.describe())
-    .exhibit("the same with a new one", new.describe());
+    .exhibit("registering an existing name", one.describe())
+    .exhibit("the same with a new name", new.describe());
     Verdict::find(Severity::Low, Confidence::High, evidence)
 }
 
@@ -92,8 +91,8 @@ mod tests {
         let judged = |statuses: [u16; 3]| judge(&statuses.map(|status| answer(status, &[], "")));
         assert!(matches!(judged([409, 409, 201]), Verdict::Find(_)));
         assert!(matches!(judged([201, 201, 201]), Verdict::Pass(_)));
-        assert!(matches!(judged([409, 429, 201]), Verdict::Skip { .. }));
-        assert!(matches!(judged([409, 409, 429]), Verdict::Skip { .. }));
-        assert!(matches!(judged([429, 429, 429]), Verdict::Skip { .. }));
+        assert!(judged([409, 429, 201]).is_inconclusive());
+        assert!(judged([409, 409, 429]).is_inconclusive());
+        assert!(judged([429, 429, 429]).is_inconclusive());
     }
 }

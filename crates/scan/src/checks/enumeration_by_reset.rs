@@ -1,4 +1,4 @@
-//! The password reset tells which accounts exist.
+//! A password reset that reveals which accounts exist.
 
 use futures_util::future::BoxFuture;
 
@@ -10,22 +10,21 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "enumeration-by-reset",
-    title: "The password reset tells which accounts exist",
+    title: "The password reset reveals which accounts exist",
     severity: Severity::Medium,
-    what: "A new password is asked for, twice for test accounts and twice for names \
-           that nobody has: are the answers different?",
-    why: "A list of names is asked of the reset as well as of the login; it is seldom \
-          limited.",
-    sends: "Four requests to the reset that the OpenAPI document names or --reset \
-            says. The test accounts may get a mail each.",
+    what: "Requests a password reset for two test accounts and for two invented names. Checks \
+           whether the responses differ.",
+    why: "An attacker can test a list of names against the password reset as well as against the \
+           login, and the reset is seldom limited.",
+    sends: "Four requests to the password-reset endpoint that the OpenAPI document lists or \
+           --reset names. The test accounts may each receive an email.",
     max_requests: 4,
     measures_limits: false,
     side_by_side: false,
-    evidence: "Accounts that exist are answered alike, absent ones too (controls), \
-               and the two differ. Times are not compared: a mail that is sent within \
-               the request shows there, and is left to a reader.",
-    false_alarms: "None is known: answers are compared without names, numbers and \
-                   tokens.",
+    evidence: "Existing accounts get the same response, nonexistent names too (controls), and the \
+           two differ. Response times are not compared: an email sent within the request shows \
+           there, and that is left to manual review.",
+    false_alarms: "None known: responses are compared without names, numbers and tokens.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.8"],
@@ -34,9 +33,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Answer at once and always the same, and send the mail from a queue. \
-             Django: PasswordResetView does. Flask-Security: \
-             SECURITY_RETURN_GENERIC_RESPONSES.",
+    fix: "Respond immediately and always in the same way, and send the email from a queue. \
+           Django: PasswordResetView gives the same response. Flask-Security: \
+           SECURITY_RETURN_GENERIC_RESPONSES.",
     recipes: &recipes::UNIFORM,
     policy: "",
     run,
@@ -45,7 +44,8 @@ pub(super) static CHECK: Check = Check {
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(async {
         let Some(reset) = session.found.reset.clone() else {
-            let reason = "no password reset was found; name it: --reset 'POST /forgot json:/email'";
+            let reason =
+                "no password-reset endpoint was found; name it: --reset 'POST /forgot json:/email'";
             return Ok(Verdict::not_applicable(reason));
         };
         let pool = session.pool();
@@ -63,15 +63,15 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         }
         session
             .probe
-            .note_side_effect("password resets asked for (test accounts may get a mail)");
+            .note_side_effect("password resets requested (test accounts may receive an email)");
         Ok(judge(&answers))
     })
 }
 
-/// The answers to two accounts that exist and two names that don't.
+/// Judges the responses to two existing accounts and two nonexistent names.
 fn judge(answers: &[Answer]) -> Verdict {
     let [one, two, three, four] = answers else {
-        return Verdict::inconclusive("it needs a test account");
+        return Verdict::inconclusive("this check needs a test account");
     };
     let statuses = [one, two, three, four].map(|answer| answer.status);
     if statuses
@@ -79,28 +79,28 @@ fn judge(answers: &[Answer]) -> Verdict {
         .any(|status| matches!(status, 405 | 429 | 500..))
     {
         return Verdict::inconclusive(format!(
-            "the reset answered {statuses:?}; name it with --reset"
+            "the password reset returned {statuses:?}; name its endpoint with --reset"
         ));
     }
     let (existing, absent) = (one.signature(), three.signature());
     if existing != two.signature() || absent != four.signature() {
-        return Verdict::inconclusive("its answers vary by themselves");
+        return Verdict::inconclusive("its responses vary on their own");
     }
     if existing == absent {
         return match statuses[0] {
-            404 => Verdict::not_applicable("the reset that was named is not there (404)"),
-            200..400 => Verdict::pass("Names that exist and names that don't are answered alike."),
+            404 => Verdict::not_applicable("the password-reset endpoint does not exist (404)"),
+            200..400 => Verdict::pass("Existing and nonexistent accounts get the same response."),
             status => Verdict::inconclusive(format!(
-                "the reset refuses all alike ({status}); name it and its field with --reset"
+                "the password reset rejects every request ({status}); name its endpoint and field with --reset"
             )),
         };
     }
     let evidence = Evidence::of(format!(
-        "A reset for an account that exists is answered otherwise than for a name that doesn't: {}.",
+        "A password reset for an existing account gets a different response from one for a nonexistent name: {}.",
         existing.difference(&absent)
     ))
-    .exhibit("a reset for an account that exists", one.describe())
-    .exhibit("the same for a name that doesn't", three.describe());
+    .exhibit("a password reset for an existing account", one.describe())
+    .exhibit("the same for a nonexistent name", three.describe());
     Verdict::find(Severity::Medium, Confidence::High, evidence)
 }
 
@@ -118,10 +118,10 @@ mod tests {
             [403; 4],
             [202, 404, 404, 404],
             [202, 202, 429, 429],
-            [404; 4],
             [202, 202, 404, 202],
         ] {
-            assert!(matches!(judged(odd), Verdict::Skip { .. }), "{odd:?}");
+            assert!(judged(odd).is_inconclusive(), "{odd:?}");
         }
+        assert!(matches!(judged([404; 4]), Verdict::NotApplicable(_)));
     }
 }

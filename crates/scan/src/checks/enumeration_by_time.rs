@@ -1,4 +1,4 @@
-//! The time of the answer tells which accounts exist.
+//! Login response times that reveal which accounts exist.
 
 use futures_util::future::BoxFuture;
 
@@ -17,29 +17,29 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "enumeration-by-time",
-    title: "The time of the answer tells which accounts exist",
+    title: "Login response times reveal which accounts exist",
     severity: Severity::Medium,
-    what: "Pairs of a test account and an invented name, in an order that a coin decides, with \
-           the same wrong password, back to back on one warm connection: is one of them \
-           answered faster more often than a coin allows?",
-    why: "A login that hashes only for accounts that exist tells them apart in milliseconds, \
-           whatever its words.",
-    sends: "Up to 20 pairs of a test account and an invented name, 10 pairs of a used and a fresh \
-            invented name as a control, a first request on each new connection, and a right \
-            login where an account's failures would run long. Where it is the only check, 72 \
-            pairs.",
+    what: "Tries pairs of a test account and an invented name, in random order, with the same \
+           incorrect password, back to back on one warm connection. Checks whether one of them is \
+           answered faster more often than chance allows.",
+    why: "A login that hashes passwords only for existing accounts reveals them within \
+           milliseconds, whatever its responses say.",
+    sends: "Up to 20 pairs of a test account and an invented name, 10 control pairs of a used and \
+           a new invented name, a first request on each new connection, and a successful login \
+           whenever an account's series of failures would get long. If it is the only check that \
+           runs, 72 pairs.",
     max_requests: 76,
     measures_limits: false,
     side_by_side: false,
-    evidence: "The sign of each difference is a fair coin if existence does not matter, whatever \
-           drift and spikes the network has. The e-value of the signs bounds false alarms at \
-           any stopping time (Ville); at 1,000 the odds are 1 in 1,000. A finding also needs an \
+    evidence: "If existence does not matter, the sign of each difference is a fair coin, whatever \
+           the network's drift and spikes. The e-value of the signs bounds false positives at any \
+           stopping time (Ville); at 1,000 the odds are 1 in 1,000. A finding also needs an \
            estimated shift (Hodges-Lehmann) of at least 0.5 ms and three times the control's. \
-           Otherwise it says what shift these pairs would have found; that is no promise that \
-           there is none.",
-    false_alarms: "At most 1 in 1,000 by the signs alone. Limits shift times, so an answer that is \
-                   not the usual one ends it as inconclusive; names that don't exist fail as often \
-                   as the accounts that they are held against.",
+           Otherwise the check reports the shift that these pairs would have detected; that does \
+           not prove that there is none.",
+    false_alarms: "At most 1 in 1,000 from the signs alone. Limits shift response times, so an \
+           unusual response ends the check as inconclusive; nonexistent names fail as often as \
+           the accounts that they are compared with.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.8", "11.2.4"],
@@ -48,38 +48,37 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Verify a dummy hash with the current parameters when the account is unknown, and \
-           test that it takes as long. Django does; FastAPI's and Flask's tutorials return \
-           early.",
+    fix: "If the account is unknown, verify a dummy hash with the current parameters, and test \
+           that it takes as long. Django does this; the FastAPI and Flask tutorials return early.",
     recipes: &recipes::UNIFORM,
     policy: r#"[guard.failure]
-quantum_ms = 100   # failed answers leave at multiples of this that follow the slow path"#,
+quantum_ms = 100   # responses to failed logins leave at a multiple of this that follows the slow path"#,
     run,
 };
 
-/// 1/α: what the e-value has to reach.
+/// 1/α: the e-value that a finding needs.
 const THRESHOLD: f64 = 1000.0;
-/// Pairs at the most.
+/// Maximum number of pairs.
 const PAIRS: u32 = 20;
-/// The same where the whole budget is this check's: with `--check enumeration-by-time`.
+/// Like [`PAIRS`], if this check has the whole budget: with `--check enumeration-by-time`.
 const PAIRS_ALONE: u32 = 72;
-/// A control pair follows every second pair; where there are many, every third.
+/// A control pair follows every second pair, or every third if there are many.
 const CONTROL_EVERY: u32 = 2;
 const CONTROL_EVERY_ALONE: u32 = 3;
-/// From here on it leans too much to pass, where the difference is one that matters; once in ten at most where
-/// nothing is (Ville).
+/// E-value from which the check does not pass if the difference matters; reached by chance at most
+/// once in ten (Ville).
 const LEANS: f64 = 10.0;
-/// Pairs from one address, so that an address's limit is not met; a connection each.
+/// Pairs per address, each address with one connection; few enough not to reach a per-address limit.
 const PAIRS_PER_SOURCE: u32 = 2;
 const PAIRS_PER_SOURCE_ALONE: u32 = 3;
-/// Shifts below this are not reported, however sure; half of what must be found, since an estimate of
-/// a millisecond is below it every second time.
+/// Shifts below this are not reported, however certain. Half of what must be found, since half of
+/// all estimates of a one-millisecond shift are below one millisecond.
 const LEAST_SHIFT_MS: f64 = 0.5;
-/// The control may differ by so much without meaning anything.
+/// E-value of the control up to which its difference is taken for chance.
 const CONTROL_LIMIT: f64 = 20.0;
-/// So many failures in a row, then a right login, and a new twin.
+/// Consecutive failures of an account, after which it logs in and gets a new twin.
 const RUN: u32 = 8;
-/// So many control pairs share a used name.
+/// Control pairs that share a used name.
 const CONTROLS_PER_NAME: usize = 6;
 
 /// Paired times in milliseconds.
@@ -87,11 +86,11 @@ const CONTROLS_PER_NAME: usize = 6;
 struct Facts {
     existing: Vec<f64>,
     absent: Vec<f64>,
-    /// Differences between a used and a fresh name that don't exist.
+    /// Differences between a used and a new name, neither of which exists.
     control: Vec<f64>,
-    /// How many pairs there are at most.
+    /// Maximum number of pairs.
     planned: u32,
-    /// Why it ended early, if it did.
+    /// Why the measurement ended early, if it did.
     disturbed: Option<String>,
 }
 
@@ -112,8 +111,8 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 
 async fn measure(session: &mut Session, facts: &mut Facts) -> Result<(), Stop> {
     let pool = session.pool();
-    // Each account has a twin that doesn't exist and fails as often: what slows down with the
-    // failures of a name must slow down both.
+    // Each account has a nonexistent twin that fails as often: what slows down with the failures of
+    // a name must slow down both.
     let mut twins: Vec<Invented> = pool.iter().map(|_| session.nobody()).collect();
     let mut used = session.nobody();
     let mut line: Option<(Source, Signature)> = None;
@@ -134,7 +133,7 @@ async fn measure(session: &mut Session, facts: &mut Facts) -> Result<(), Stop> {
         };
         let place = pair as usize % pool.len();
         let account = &pool[place];
-        // It begins without failures, as its twin does, and its runs of them end.
+        // The account starts without failures, as its twin does, and its series of failures end.
         let allowed = if (pair as usize) < pool.len() {
             0
         } else {
@@ -159,7 +158,7 @@ async fn measure(session: &mut Session, facts: &mut Facts) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Opens a connection from a fresh address; what an absent name is answered there is the usual.
+/// Opens a connection from a new address; the response to a nonexistent name there is the usual one.
 async fn warm_up(session: &mut Session) -> Result<(Source, Signature), Stop> {
     let source = session.need_source()?;
     let nobody = session.nobody();
@@ -186,7 +185,7 @@ async fn pair_of(
     Ok([millis(&one), millis(&other)])
 }
 
-/// The difference between a name that was used before and a fresh one; neither exists.
+/// Returns the difference between a name used before and a new one; neither exists.
 async fn control_pair(
     session: &mut Session,
     source: Source,
@@ -206,8 +205,8 @@ async fn control_pair(
     Ok(millis(&used) - millis(&fresh))
 }
 
-/// Tries one wrong password on both, in an order that a coin decides; the answers come back in the
-/// order of the names.
+/// Tries one incorrect password on both, in random order; returns the answers in the order of the
+/// names.
 async fn in_any_order(
     session: &mut Session,
     source: Source,
@@ -230,7 +229,7 @@ async fn in_any_order(
     Ok(answers)
 }
 
-/// A throttle or a challenge shifts times, whoever exists.
+/// Rejects a throttle or a challenge, which shifts times whether or not the account exists.
 fn undisturbed(answer: &Answer) -> Result<(), Stop> {
     let throttles = matches!(answer.status, 403 | 429) || answer.status >= 500;
     if throttles || answer.retry_after().is_some() {
@@ -241,7 +240,7 @@ fn undisturbed(answer: &Answer) -> Result<(), Stop> {
 }
 
 fn throttled() -> Stop {
-    Stop::Check("a limit or another answer than the usual one was met, which shifts times".into())
+    Stop::Check("a limit or an unusual response was met, which shifts response times".into())
 }
 
 fn millis(answer: &Answer) -> f64 {
@@ -270,8 +269,8 @@ impl Facts {
         }
     }
 
-    /// Whether no signs of the pairs that are left could make a finding any more: then they are not
-    /// sent. Nothing is lost by that, and a sound login costs half the requests.
+    /// Returns true if no signs of the remaining pairs could still make a finding: then they are not
+    /// sent. Nothing is lost by that, and a login without the fault costs half the requests.
     fn is_hopeless(&self) -> bool {
         let differences = self.differences();
         let count = |keep: fn(f64) -> bool| differences.iter().filter(|d| keep(**d)).count() as u32;
@@ -296,7 +295,7 @@ fn judge(facts: &Facts) -> Verdict {
     let pairs = facts.existing.len() as u32;
     if e_of(&facts.control) >= CONTROL_LIMIT {
         return Verdict::inconclusive(
-            "the control differs too: names that were tried before are answered in another time than fresh ones",
+            "the control differs too: names tried before take a different time than new ones",
         );
     }
     let least = LEAST_SHIFT_MS.max(3.0 * times.control_ms.abs());
@@ -308,7 +307,7 @@ fn judge(facts: &Facts) -> Verdict {
             "faster"
         };
         let summary = format!(
-            "Accounts that exist are answered {shift:.1} ms {slower} than names that don't ({pairs} pairs, e-value {:.0}, control {:.2} ms).",
+            "Responses for existing accounts are {shift:.1} ms {slower} than for nonexistent names ({pairs} pairs, e-value {:.0}, control {:.2} ms).",
             times.e_value, times.control_ms
         );
         let evidence = Evidence {
@@ -322,13 +321,13 @@ fn judge(facts: &Facts) -> Verdict {
     }
     if sure && shift >= LEAST_SHIFT_MS {
         return Verdict::inconclusive(format!(
-            "{shift:.1} ms of difference are no more than three times the control's"
+            "the difference of {shift:.1} ms is no more than three times the control's"
         ));
     }
-    // Not enough for a finding, and too much to say that there is nothing.
+    // Not enough for a finding, and too much to rule out a difference.
     if times.e_value >= LEANS && shift >= least {
         return Verdict::inconclusive(format!(
-            "accounts that exist are answered {shift:.1} ms apart from names that don't, but not surely enough; scan again with --check enumeration-by-time, which takes more pairs"
+            "response times of existing accounts and nonexistent names differ by {shift:.1} ms, but not with enough certainty; scan again with --check enumeration-by-time, which uses more pairs"
         ));
     }
     // The power is that of all pairs: those that were not sent could have changed nothing.
@@ -336,12 +335,12 @@ fn judge(facts: &Facts) -> Verdict {
     let usual = median(facts.absent.clone()).max(median(facts.existing.clone()));
     if !detectable.is_finite() || detectable > usual.max(LEAST_SHIFT_MS) {
         return Verdict::inconclusive(format!(
-            "{} pairs with this much noise would not have found a difference as long as an answer takes",
+            "{} pairs with this much noise would not have detected a difference as long as the whole response time",
             facts.planned
         ));
     }
     let summary = format!(
-        "No difference of {detectable:.1} ms or more (power about 95 % with {} pairs, of which {pairs} decided it; estimated {:.2} ms).",
+        "No difference of {detectable:.1} ms or more (power about 95 % with {} pairs, of which {pairs} were enough to decide; estimate {:.2} ms).",
         facts.planned, times.difference_ms
     );
     Verdict::Pass(Evidence {
@@ -382,9 +381,9 @@ mod tests {
             panic!()
         };
         assert!(
-            evidence
-                .summary
-                .contains("or more (power about 95 % with 20 pairs, of which 9 decided it"),
+            evidence.summary.contains(
+                "or more (power about 95 % with 20 pairs, of which 9 were enough to decide"
+            ),
             "{}",
             evidence.summary
         );
@@ -398,16 +397,7 @@ mod tests {
         }
         assert!(leaning.is_hopeless());
         let judged = judge(&leaning);
-        assert!(
-            matches!(
-                judged,
-                Verdict::Skip {
-                    inconclusive: true,
-                    ..
-                }
-            ),
-            "{judged:?}"
-        );
+        assert!(judged.is_inconclusive(), "{judged:?}");
     }
 
     #[test]
@@ -428,30 +418,12 @@ mod tests {
             disturbed: Some("a limit".into()),
             ..facts(9, 0.0, jitter)
         };
-        assert!(matches!(
-            judge(&stopped),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
-        assert!(matches!(
-            judge(&Facts::default()),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judge(&stopped).is_inconclusive());
+        assert!(judge(&Facts::default()).is_inconclusive());
         let drifting = Facts {
             control: vec![1.0; 24],
             ..facts(24, 30.0, jitter)
         };
-        assert!(matches!(
-            judge(&drifting),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judge(&drifting).is_inconclusive());
     }
 }

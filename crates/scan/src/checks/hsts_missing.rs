@@ -1,4 +1,4 @@
-//! Browsers are not told to come by https only.
+//! Logins over HTTPS that send no Strict-Transport-Security.
 
 use futures_util::future::BoxFuture;
 
@@ -7,20 +7,20 @@ use crate::{Confidence, Evidence, Severity, Verdict, access, probe::Stop, scan::
 
 pub(super) static CHECK: Check = Check {
     id: "hsts-missing",
-    title: "Browsers are not told to come by https only",
+    title: "Strict-Transport-Security is missing",
     severity: Severity::Low,
-    what: "Over https: does the answer to the login have Strict-Transport-Security \
-           with a max-age (RFC 6797)?",
-    why: "Without it the first request of a visit may go over http, where somebody on \
-          the way can keep it.",
-    sends: "Nothing: it reads the answer to the own login.",
+    what: "Over HTTPS, checks whether the login response has Strict-Transport-Security with a \
+           max-age (RFC 6797).",
+    why: "Without it, the first request of a visit may go over plain HTTP, where an attacker on \
+           the network path can keep it.",
+    sends: "It evaluates the response to the scanner's login.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The header of the answer to a right login; a max-age of 0 counts as \
-               none. Over http it says nothing and is passed over.",
-    false_alarms: "A host that is on the browsers' preload list needs no header; it \
-                   should send it all the same.",
+    evidence: "The header of the response to a successful login; a max-age of 0 counts as \
+           missing. Over plain HTTP the header has no effect, and the check does not apply.",
+    false_alarms: "A host on the browsers' preload list does not need the header, but should send \
+           it anyway.",
     standards: Standards {
         owasp_api: &["API8:2023"],
         asvs: &["3.4.1"],
@@ -29,10 +29,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["4.2.1", "6.2.4"],
         soc2: &["CC6.7"],
     },
-    fix: "Answer with Strict-Transport-Security: max-age=31536000; \
-             includeSubDomains. nginx: add_header Strict-Transport-Security \
-             \"max-age=31536000\" always; Django: SECURE_HSTS_SECONDS; Express: \
-             helmet.",
+    fix: "Send Strict-Transport-Security: max-age=31536000; includeSubDomains. nginx: add_header \
+           Strict-Transport-Security \"max-age=31536000\" always; Django: SECURE_HSTS_SECONDS; \
+           Express: helmet.",
     recipes: &recipes::TRANSPORT,
     policy: "",
     run,
@@ -41,12 +40,14 @@ pub(super) static CHECK: Check = Check {
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(async {
         if !session.probe.is_https() {
-            return Ok(Verdict::not_applicable("over http the header says nothing"));
+            return Ok(Verdict::not_applicable(
+                "the header has no effect over plain HTTP",
+            ));
         }
         let access = access::access(session).await?;
         let Some(issued) = &access.issued else {
             return Ok(Verdict::inconclusive(
-                "the answer to a right login holds no token",
+                "the response to a successful login contains no token",
             ));
         };
         Ok(judge(issued.answer.header("strict-transport-security")))
@@ -66,11 +67,10 @@ fn judge(header: Option<&str>) -> Verdict {
         .next()
         .unwrap_or(0);
     if seconds > 0 {
-        return Verdict::pass(format!(
-            "Browsers come by https only, for {seconds} seconds."
-        ));
+        return Verdict::pass(format!("Browsers use HTTPS only, for {seconds} seconds."));
     }
-    let summary = "The login over https has no Strict-Transport-Security with a max-age.";
+    let summary =
+        "The login response over HTTPS has no Strict-Transport-Security with a max-age above 0.";
     Verdict::find(Severity::Low, Confidence::High, Evidence::of(summary))
 }
 

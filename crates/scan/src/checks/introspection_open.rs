@@ -1,4 +1,4 @@
-//! Anybody may ask whose a token is.
+//! Token introspection that needs no authentication.
 
 use futures_util::future::BoxFuture;
 
@@ -10,22 +10,22 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "introspection-open",
-    title: "Anybody may ask whose a token is",
+    title: "Token introspection needs no authentication",
     severity: Severity::Medium,
-    what: "The own token is sent to the introspection (RFC 7662) without any \
-           credentials: is it told active, and garbage not?",
-    why: "Who finds a token learns whose it is and how long it is good for, and who \
-          guesses at tokens is told when one is right, past the limits of the login.",
-    sends: "The own token to the introspection that the OpenAPI document names, else \
-            to /introspect; and garbage, where that was told active.",
+    what: "Sends the scanner's token to the introspection endpoint (RFC 7662) without any \
+           credentials. Checks whether it is reported as active, and a made-up token is not.",
+    why: "Anyone who finds a token learns whose it is and how long it is valid, and an attacker \
+           who guesses tokens learns when one is valid, bypassing the limits of the login.",
+    sends: "The scanner's token, to the introspection endpoint that the OpenAPI document lists or \
+           else to /introspect; and a made-up token, if the first was reported as active.",
     max_requests: 2,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The own token is told active (positive control) and garbage is not \
-               (negative control), both without credentials. RFC 7662 section 2.1 \
-               requires authorization.",
-    false_alarms: "An introspection that only the own network reaches is found when \
-                   the scan comes from there.",
+    evidence: "Without credentials, the scanner's token is reported as active (positive control) \
+           and a made-up token is not (negative control). RFC 7662 section 2.1 requires \
+           authorization.",
+    false_alarms: "An introspection endpoint that only the internal network can reach is reported \
+           if the scan runs from there.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["10.4.10"],
@@ -34,8 +34,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    fix: "Ask the caller for client credentials or a token of its own before the \
-             token is looked at, and limit what one caller may ask.",
+    fix: "Require client credentials or a token of the caller's own before looking at the \
+           submitted token, and limit the requests of each caller.",
     recipes: &recipes::TOKENS,
     policy: "",
     run,
@@ -45,7 +45,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(async {
         let access = access::access(session).await?;
         let Some(issued) = &access.issued else {
-            return Ok(Verdict::not_applicable("the login hands out no token"));
+            return Ok(Verdict::not_applicable("the login returns no token"));
         };
         let named = session.found.introspection.clone();
         let path = named.map_or_else(|| "/introspect".to_owned(), |route| route.path);
@@ -62,7 +62,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         Ok(match (verdict, &access.door) {
             (verdict, Ok(door)) => {
                 let shown = (
-                    format!("POST {path} with the own token and no credentials"),
+                    format!("POST {path} with the scanner's token and no credentials"),
                     own.describe(),
                 );
                 access::with_controls(verdict, door, Some(shown))
@@ -77,22 +77,25 @@ fn tells_active(answer: &Answer) -> bool {
     answer.status == 200 && json.is_some_and(|json| json["active"] == true)
 }
 
-/// Whether the own token and garbage are told active, and the status of the first answer.
+/// Judges whether the scanner's token and a made-up one are reported as active, and the status of
+/// the first response.
 fn judge(own: bool, garbage: bool, status: u16) -> Verdict {
     match (own, garbage) {
         (true, false) => Verdict::find(
             Severity::Medium,
             Confidence::High,
             Evidence::of(
-                "Without any credentials the own token is told active, and garbage is not.",
+                "Without credentials, the scanner's token is reported as active and a made-up token is not.",
             ),
         ),
-        (true, true) => Verdict::inconclusive("garbage is told active like the own token"),
+        (true, true) => {
+            Verdict::inconclusive("a made-up token is reported as active, like the scanner's token")
+        }
         (false, _) if status == 404 || status == 405 => {
-            Verdict::not_applicable("no introspection was found")
+            Verdict::not_applicable("no introspection endpoint was found")
         }
         (false, _) => Verdict::pass(format!(
-            "Without credentials the introspection answers {status}."
+            "Without credentials, the introspection endpoint returns {status}."
         )),
     }
 }
@@ -107,17 +110,8 @@ mod tests {
         assert!(matches!(judge(false, false, 401), Verdict::Pass(_)));
         assert!(matches!(
             judge(false, false, 404),
-            Verdict::Skip {
-                inconclusive: false,
-                ..
-            }
+            Verdict::NotApplicable(_)
         ));
-        assert!(matches!(
-            judge(true, true, 200),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judge(true, true, 200).is_inconclusive());
     }
 }

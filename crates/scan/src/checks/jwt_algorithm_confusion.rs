@@ -1,4 +1,4 @@
-//! The public key is taken for a secret.
+//! JWTs that are verified with the public key as a shared secret.
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -14,24 +14,24 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "jwt-algorithm-confusion",
-    title: "A JWT that is signed with the public key is accepted",
+    title: "A JWT signed with the public key is accepted",
     severity: Severity::High,
-    what: "Tokens that a private key signs: is the own token accepted when it says \
-           HS256 and is signed with the target's public key, as a file, as its \
-           secret?",
-    why: "The public key is public. Whoever can sign with it makes tokens for anybody \
-          (RFC 8725 section 2.1).",
-    sends: "Up to two requests for the target's keys (/.well-known/jwks.json, and \
-            what its OIDC metadata names), and two with forged tokens of the \
-            scanner's own account.",
+    what: "For tokens signed with a private key, checks whether the scanner's token is accepted \
+           if its header says HS256 and it is signed with the target's public key file as the \
+           secret.",
+    why: "The public key is public: anyone can sign tokens for any account with it (RFC 8725 \
+           section 2.1).",
+    sends: "Up to three requests for the target's keys (/.well-known/jwks.json, its OIDC metadata \
+           and the address that this names), and two with forged tokens of the scanner's own \
+           account.",
     max_requests: 5,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The forged token is answered like the own one (positive control), \
-               while no token, garbage and the own token with one character changed \
-               are not (negative controls).",
-    false_alarms: "None is known: the claims are the own account's, and only the \
-                   algorithm and the signature differ.",
+    evidence: "The forged token gets the same response as the scanner's token (positive control), \
+           while no token, a made-up token and the scanner's token with one character changed do \
+           not (negative controls).",
+    false_alarms: "None known: the claims are those of the scanner's own account, and only the \
+           algorithm and the signature differ.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["9.1.2", "9.1.3"],
@@ -40,14 +40,15 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    fix: "Fix the algorithm where the key is: verify with a list that holds RS256 \
-             (or whichever it is) and no HS algorithm.",
+    fix: "Fix the algorithm where the key is configured: verify with a list that contains RS256 \
+           (or whichever you use) and no HS algorithm.",
     recipes: &recipes::JWT,
     policy: "",
     run,
 };
 
-/// Where public keys usually are, and what else may name them (OpenID Connect Discovery).
+/// The usual path of the public keys, and of metadata that may name another (OpenID Connect
+/// Discovery).
 const USUAL: &str = "/.well-known/jwks.json";
 const METADATA: &str = "/.well-known/openid-configuration";
 
@@ -60,11 +61,12 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         };
         if jwt.algorithm().starts_with("HS") {
             return Ok(Verdict::not_applicable(
-                "a secret signs the tokens, and no private key",
+                "the tokens are signed with a shared secret, not with a private key",
             ));
         }
         let Some(key) = public_key(session, &jwt).await? else {
-            let reason = "no public key was found at /.well-known/jwks.json or by OIDC metadata";
+            let reason =
+                "no public key was found at /.well-known/jwks.json or through OIDC metadata";
             return Ok(Verdict::not_applicable(reason));
         };
         let Some(files) = public_key_files(&key) else {
@@ -88,7 +90,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     })
 }
 
-/// The key that the token names, else the first.
+/// Returns the key that the token names, or else the first.
 async fn public_key(session: &mut Session, jwt: &Jwt) -> Result<Option<Value>, Stop> {
     let mut path = USUAL.to_owned();
     for _ in 0..2 {
@@ -117,13 +119,14 @@ async fn public_key(session: &mut Session, jwt: &Jwt) -> Result<Option<Value>, S
     Ok(None)
 }
 
-/// The verdict, and what to show for it.
+/// Returns the verdict and the exhibit that it rests on.
 fn judge(answers: &[(Option<bool>, String)]) -> (Verdict, Option<(String, String)>) {
     if let Some((_, answer)) = answers.iter().find(|(opens, _)| *opens == Some(true)) {
-        let evidence =
-            Evidence::of("The own token under HS256, signed with the public key, is accepted.");
+        let evidence = Evidence::of(
+            "The scanner's token, changed to HS256 and signed with the public key, is accepted.",
+        );
         let shown = (
-            "the own token signed with the public key".to_owned(),
+            "the scanner's token signed with the public key".to_owned(),
             answer.clone(),
         );
         return (
@@ -132,8 +135,8 @@ fn judge(answers: &[(Option<bool>, String)]) -> (Verdict, Option<(String, String
         );
     }
     let verdict = match answers.iter().any(|(opens, _)| opens.is_none()) || answers.is_empty() {
-        true => Verdict::inconclusive("a forged token was answered like neither control"),
-        false => Verdict::pass("Tokens under HS256, signed with the public key, are refused."),
+        true => Verdict::inconclusive("a forged token got a response that matches neither control"),
+        false => Verdict::pass("HS256 tokens signed with the public key are rejected."),
     };
     (verdict, None)
 }
@@ -159,12 +162,6 @@ mod tests {
             judged(&[Some(false), Some(false)]),
             Verdict::Pass(_)
         ));
-        assert!(matches!(
-            judged(&[Some(false), None]),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judged(&[Some(false), None]).is_inconclusive());
     }
 }

@@ -1,4 +1,4 @@
-//! A JWT for somebody else is accepted.
+//! JWTs whose audience, issuer, start or type is not checked.
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -10,25 +10,23 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "jwt-claims-unchecked",
-    title: "A JWT for somebody else, or of tomorrow, is accepted",
+    title: "The audience, issuer, start or type of a JWT is not checked",
     severity: Severity::Medium,
-    what: "The own token is signed anew by the key that signs it, with one claim \
-           changed: for another audience (aud), by another issuer (iss), not to be \
-           used before tomorrow (nbf), or, where it says at+jwt, of another type \
-           (typ). Is it accepted?",
-    why: "Services that share a key or an issuer take each other's tokens where \
-          nobody looks for whom they are (RFC 8725 sections 3.8, 3.9 and 3.11).",
-    sends: "Up to five requests with tokens of the scanner's own account. It takes \
-            the key, as jwt-expired-accepted does.",
+    what: "Signs the scanner's token again with the signing key and one claim changed: another \
+           audience (aud), another issuer (iss), a start tomorrow (nbf) or, if the type is \
+           at+jwt, another type (typ). Checks whether it is accepted.",
+    why: "Services that share a key or an issuer accept each other's tokens unless they check \
+           whom a token is for (RFC 8725 sections 3.8, 3.9 and 3.11).",
+    sends: "Up to five requests with tokens of the scanner's own account. It needs the signing \
+           key, as jwt-expired-accepted does.",
     max_requests: 5,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The own claims signed anew are accepted (positive control); the same \
-               with one claim changed are accepted too. No token and garbage are \
-               refused (negative controls). Only claims that the own token has are \
-               changed, but for nbf.",
-    false_alarms: "An application that is alone with its key may leave aud unread on \
-                   purpose; it should not issue one then.",
+    evidence: "The original claims, signed again, are accepted (positive control), and so is the \
+           token with one claim changed. No token and a made-up token are rejected (negative \
+           controls). Except for nbf, only claims that the original token has are changed.",
+    false_alarms: "An application that shares its key with no other may ignore aud on purpose; it \
+           should not issue one then.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["9.2.2", "9.2.3", "9.2.4"],
@@ -37,10 +35,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    fix: "Say what you expect. PyJWT: jwt.decode(token, key, \
-             algorithms=[\"HS256\"], audience=\"api\", issuer=\"me\"). \
-             jsonwebtoken.verify: audience and issuer. simplejwt: AUDIENCE and \
-             ISSUER. Flask-JWT-Extended: JWT_DECODE_AUDIENCE and JWT_DECODE_ISSUER.",
+    fix: "State what you expect. PyJWT: jwt.decode(token, key, algorithms=[\"HS256\"], \
+           audience=\"api\", issuer=\"me\"). jsonwebtoken.verify: audience and issuer. simplejwt: \
+           AUDIENCE and ISSUER. Flask-JWT-Extended: JWT_DECODE_AUDIENCE and JWT_DECODE_ISSUER.",
     recipes: &recipes::JWT,
     policy: "",
     run,
@@ -70,7 +67,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     })
 }
 
-/// The own token, and the same with one thing changed each.
+/// Returns the scanner's token, and copies of it with one change each.
 fn changed(jwt: &Jwt, now: f64) -> Vec<(&'static str, Value, Value)> {
     let mut all = vec![("", jwt.header.clone(), jwt.claims.clone())];
     let mut add = |what, claim: &str, value: Value| {
@@ -89,7 +86,7 @@ fn changed(jwt: &Jwt, now: f64) -> Vec<(&'static str, Value, Value)> {
         );
     }
     add(
-        "a beginning tomorrow (nbf)",
+        "a start tomorrow (nbf)",
         "nbf",
         ((now + 86_400.0) as u64).into(),
     );
@@ -102,7 +99,7 @@ fn changed(jwt: &Jwt, now: f64) -> Vec<(&'static str, Value, Value)> {
     all
 }
 
-/// The own claims first, then each change, with what the route says to it.
+/// Judges the response to the original claims, which comes first, and to each change.
 fn judge(answers: &[(&str, Option<bool>)]) -> Verdict {
     let Some(((_, Some(true)), changes)) = answers.split_first() else {
         return Verdict::inconclusive(access::NOT_THE_KEY);
@@ -113,13 +110,21 @@ fn judge(answers: &[(&str, Option<bool>)]) -> Verdict {
     };
     let accepted = told(Some(true));
     if !accepted.is_empty() {
-        let summary = format!("The own token is accepted with {}.", accepted.join(", "));
+        let summary = format!(
+            "The scanner's token is accepted with {}.",
+            accepted.join(", ")
+        );
         return Verdict::find(Severity::Medium, Confidence::High, Evidence::of(summary));
     }
     if !told(None).is_empty() {
-        return Verdict::inconclusive("a changed token was answered like neither control");
+        return Verdict::inconclusive(
+            "a changed token got a response that matches neither control",
+        );
     }
-    Verdict::pass(format!("Refused with {}.", told(Some(false)).join(", ")))
+    Verdict::pass(format!(
+        "The scanner's token is rejected with {}.",
+        told(Some(false)).join(", ")
+    ))
 }
 
 #[cfg(test)]
@@ -134,20 +139,8 @@ mod tests {
         let judged = |own, other| judge(&[("", own), ("another audience", other)]);
         assert!(matches!(judged(Some(true), Some(true)), Verdict::Find(_)));
         assert!(matches!(judged(Some(true), Some(false)), Verdict::Pass(_)));
-        assert!(matches!(
-            judged(Some(false), Some(true)),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
-        assert!(matches!(
-            judged(Some(true), None),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judged(Some(false), Some(true)).is_inconclusive());
+        assert!(judged(Some(true), None).is_inconclusive());
     }
 
     #[test]

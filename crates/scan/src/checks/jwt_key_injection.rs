@@ -1,4 +1,4 @@
-//! A JWT brings the key that it is verified with.
+//! JWTs that supply the key that they are verified with.
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -13,23 +13,22 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "jwt-key-injection",
-    title: "A JWT that brings its own key is accepted",
+    title: "A JWT that supplies its own key is accepted",
     severity: Severity::High,
-    what: "The own token is signed anew with a key that was made for it, and says \
-           where that key is: in its header (jwk), at an address (jku, x5u), or as a \
-           file that is empty (kid). Is it accepted, or the address asked?",
-    why: "Whoever chooses the key makes tokens for anybody (RFC 8725 section 3.10).",
-    sends: "Up to four requests with forged tokens of the scanner's own account. The \
-            addresses that they name are the scanner's own, on loopback, and are \
-            tried on loopback targets only.",
+    what: "Signs the scanner's token with a new key and names that key: in its header (jwk), at a \
+           URL (jku, x5u), or as an empty file (kid). Checks whether the token is accepted or the \
+           URL is requested.",
+    why: "An attacker who chooses the key can sign tokens for any account (RFC 8725 section 3.10).",
+    sends: "Up to four requests with forged tokens of the scanner's own account. The URLs that \
+           they name are the scanner's own, on loopback, and are tried on loopback targets only.",
     max_requests: 4,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The forged token is answered like the own one (positive control), \
-               while no token, garbage and the own token with one character changed \
-               are not (negative controls). For jku and x5u it is enough that the \
-               address was asked, which nothing else knows of.",
-    false_alarms: "None is known.",
+    evidence: "The forged token gets the same response as the scanner's token (positive control), \
+           while no token, a made-up token and the scanner's token with one character changed do \
+           not (negative controls). For jku and x5u, a request to the URL is enough, since \
+           nothing else knows it.",
+    false_alarms: "None known.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["9.1.3"],
@@ -38,9 +37,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    fix: "Take the key from your own configuration or from the JWKS of an issuer \
-             that you configured, by a kid that stands in it; look at no jwk, jku, \
-             x5u or x5c of a token.",
+    fix: "Take the key from your own configuration or from the JWKS of an issuer that you \
+           configured, by a kid that it contains; ignore jwk, jku, x5u and x5c in a token.",
     recipes: &recipes::JWT,
     policy: "",
     run,
@@ -54,7 +52,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             Err(reason) => return Ok(Verdict::not_applicable(reason)),
         };
         let Some((key, algorithm, jwk)) = Key::invented(jwt.algorithm()) else {
-            return Ok(Verdict::inconclusive("no key could be made"));
+            return Ok(Verdict::inconclusive("no key could be generated"));
         };
         let server = match session.probe.is_loopback() {
             true => KeyServer::start(&json!({"keys": [jwk]})).await,
@@ -76,7 +74,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     })
 }
 
-/// The own token under headers that name the key, each with how.
+/// Returns the scanner's token under headers that name the key, each with the header's name.
 fn forged(
     jwt: &Jwt,
     key: &Key,
@@ -100,7 +98,7 @@ fn forged(
         }
     }
     if algorithm == "HS256" {
-        // A key file that is empty everywhere.
+        // A file that is empty on every system that has it.
         let header = with("kid", "../../../../../../dev/null".into());
         let empty = Key::Secret(Vec::new());
         all.push(("kid", Jwt::signed_by(&empty, &header, &jwt.claims)));
@@ -111,7 +109,7 @@ fn forged(
     made.collect()
 }
 
-/// The verdict on each header and whether the scanner's own address was asked for keys.
+/// Judges the response to each header, and whether the scanner's own URL was requested.
 fn judge(
     answers: &[(&str, Option<bool>, String)],
     asked: bool,
@@ -120,25 +118,25 @@ fn judge(
         |summary: String| Verdict::find(Severity::High, Confidence::High, Evidence::of(summary));
     if let Some((how, _, answer)) = answers.iter().find(|(_, opens, _)| *opens == Some(true)) {
         let shown = (
-            format!("the own token with another key by {how}"),
+            format!("the scanner's token with another key in {how}"),
             answer.clone(),
         );
         let verdict = find(format!(
-            "The own token is accepted with a key that its {how} names."
+            "The scanner's token is accepted with a key that its {how} header names."
         ));
         return (verdict, Some(shown));
     }
     if asked {
-        let verdict = find("The target asked an address that a token named for its keys.".into());
+        let verdict = find("The target requested a URL that a token named for its keys.".into());
         return (verdict, None);
     }
     if answers.is_empty() || answers.iter().any(|(_, opens, _)| opens.is_none()) {
-        let reason = "a forged token was answered like neither control";
+        let reason = "a forged token got a response that matches neither control";
         return (Verdict::inconclusive(reason), None);
     }
     let tried: Vec<&str> = answers.iter().map(|(how, _, _)| *how).collect();
     let summary = format!(
-        "Keys that a token names are not believed: {}.",
+        "Keys that a token names are not trusted: {}.",
         tried.join(", ")
     );
     (Verdict::pass(summary), None)
@@ -154,12 +152,6 @@ mod tests {
         assert!(matches!(judged(Some(true), false), Verdict::Find(_)));
         assert!(matches!(judged(Some(false), true), Verdict::Find(_)));
         assert!(matches!(judged(Some(false), false), Verdict::Pass(_)));
-        assert!(matches!(
-            judged(None, false),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judged(None, false).is_inconclusive());
     }
 }

@@ -1,4 +1,4 @@
-//! JWTs that are good for long.
+//! JWTs that are valid for a long time.
 
 use futures_util::future::BoxFuture;
 
@@ -9,18 +9,18 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "jwt-long-lived",
-    title: "Access tokens are good for more than an hour",
+    title: "Access tokens are valid for more than an hour",
     severity: Severity::Low,
-    what: "How long is the own access token good for, from its iat to its exp?",
-    why: "A JWT is mostly not asked back: until its end it works for whoever has it, \
-          also after logout.",
-    sends: "Nothing: it reads the token of the scanner's own login.",
+    what: "Checks how long the scanner's access token is valid, from its iat to its exp.",
+    why: "A JWT is usually not looked up when it is used: until it expires, it works for anyone \
+           who has it, even after logout.",
+    sends: "It evaluates the token from the scanner's login.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The claims iat and exp of the own token.",
-    false_alarms: "A token that is looked up at each request, and can so be ended \
-                   early, may live longer.",
+    evidence: "The claims iat and exp of the scanner's token.",
+    false_alarms: "A token that is looked up on each request, and can therefore be revoked early, \
+           may live longer.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["9.2.1"],
@@ -29,8 +29,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    fix: "Let access tokens live for 5 to 60 minutes and renew them by a refresh \
-             token that is rotated.",
+    fix: "Let access tokens expire after 5 to 60 minutes and renew them with a refresh token that \
+           is rotated.",
     recipes: &recipes::JWT,
     policy: "",
     run,
@@ -45,15 +45,15 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 
 fn judge(jwt: &Jwt) -> Verdict {
     let (Some(issued), Some(ends)) = (jwt.seconds("iat"), jwt.seconds("exp")) else {
-        return Verdict::not_applicable(
-            "the own token does not say from when and until when it is good",
-        );
+        return Verdict::not_applicable("the scanner's token has no iat or no exp");
     };
     let minutes = (ends - issued) / 60.0;
     if minutes <= MOST_MINUTES {
-        return Verdict::pass(format!("The own token is good for {minutes:.0} minutes."));
+        return Verdict::pass(format!(
+            "The scanner's token is valid for {minutes:.0} minutes."
+        ));
     }
-    let summary = format!("The own token is good for {minutes:.0} minutes.");
+    let summary = format!("The scanner's token is valid for {minutes:.0} minutes.");
     Verdict::find(Severity::Low, Confidence::High, Evidence::of(summary))
 }
 
@@ -72,7 +72,7 @@ mod tests {
         assert!(matches!(lives(3_700), Verdict::Find(_)));
         assert!(matches!(
             judge(&signed(json!({"exp": 9}), "k")),
-            Verdict::Skip { .. }
+            Verdict::NotApplicable(_)
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! JWTs that never end.
+//! JWTs that never expire.
 
 use futures_util::future::BoxFuture;
 
@@ -9,18 +9,17 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "jwt-no-expiry",
-    title: "JWTs have no end",
+    title: "JWTs never expire",
     severity: Severity::Medium,
-    what: "Does the own token have the claim exp (RFC 7519 section 4.1.4)?",
-    why: "A token that never ends is good for whoever finds it in a log or a backup, \
-          for ever.",
-    sends: "Nothing: it reads the token of the scanner's own login.",
+    what: "Checks whether the scanner's token has the claim exp (RFC 7519 section 4.1.4).",
+    why: "A token that never expires works forever for anyone who finds it in a log or a backup.",
+    sends: "It evaluates the token from the scanner's login.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The claims of the own token, as they were issued.",
-    false_alarms: "An application may end tokens by a list of its own; with one the \
-                   finding is still true of the token.",
+    evidence: "The claims of the scanner's token, as issued.",
+    false_alarms: "An application may revoke tokens with a list of its own; even then, the \
+           finding is true of the token.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["9.2.1"],
@@ -29,10 +28,10 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    fix: "Give access tokens an exp of 5 to 60 minutes and renew them by a refresh \
-             token. PyJWT: \"exp\": datetime.now(timezone.utc) + \
-             timedelta(minutes=15). Flask-JWT-Extended: JWT_ACCESS_TOKEN_EXPIRES. \
-             simplejwt: ACCESS_TOKEN_LIFETIME. jsonwebtoken: expiresIn.",
+    fix: "Give access tokens an exp of 5 to 60 minutes and renew them with a refresh token. \
+           PyJWT: \"exp\": datetime.now(timezone.utc) + timedelta(minutes=15). \
+           Flask-JWT-Extended: JWT_ACCESS_TOKEN_EXPIRES. simplejwt: ACCESS_TOKEN_LIFETIME. \
+           jsonwebtoken: expiresIn.",
     recipes: &recipes::JWT,
     policy: "",
     run,
@@ -44,11 +43,11 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 
 fn judge(jwt: &Jwt) -> Verdict {
     match jwt.seconds("exp") {
-        Some(_) => Verdict::pass("The own token has an end (exp)."),
+        Some(_) => Verdict::pass("The scanner's token has an expiry (exp)."),
         None => Verdict::find(
             Severity::Medium,
             Confidence::High,
-            Evidence::of("The own token has no claim exp: it never ends."),
+            Evidence::of("The scanner's token has no claim exp: it never expires."),
         ),
     }
 }

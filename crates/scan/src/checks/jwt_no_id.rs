@@ -1,4 +1,4 @@
-//! JWTs without an id.
+//! JWTs without an ID.
 
 use futures_util::future::BoxFuture;
 
@@ -9,18 +9,19 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "jwt-no-id",
-    title: "JWTs have no id",
+    title: "JWTs have no ID",
     severity: Severity::Low,
-    what: "Does the own token have the claim jti (RFC 7519 section 4.1.7)?",
-    why: "A token without an id can't be named in a list of ended ones, so logout can \
-          only end all or none.",
-    sends: "Nothing: it reads the token of the scanner's own login.",
+    what: "Checks whether the scanner's token has the claim jti (RFC 7519 section 4.1.7) or the \
+           ID of its session.",
+    why: "A token without an ID cannot be put on a revocation list, so logout can only revoke all \
+           tokens or none.",
+    sends: "It evaluates the token from the scanner's login.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The claims of the own token.",
-    false_alarms: "An application may end tokens by their hash, or by the user's last \
-                   logout.",
+    evidence: "The claims of the scanner's token.",
+    false_alarms: "An application may revoke tokens by their hash, or by the time of the user's \
+           last logout.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["7.4.1"],
@@ -29,8 +30,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    fix: "Give each token a random jti of 128 bits and keep those that were ended \
-             until their exp.",
+    fix: "Give each token a random jti of 128 bits and keep the revoked ones until their exp.",
     recipes: &recipes::JWT,
     policy: "",
     run,
@@ -43,11 +43,15 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 fn judge(jwt: &Jwt) -> Verdict {
     let names = ["jti", "sid", "session_id", "session_state"];
     match names.iter().find(|name| !jwt.claims[**name].is_null()) {
-        Some(name) => Verdict::pass(format!("The own token can be named by its {name}.")),
+        Some(name) => Verdict::pass(format!(
+            "The scanner's token can be identified by its {name}."
+        )),
         None => Verdict::find(
             Severity::Low,
             Confidence::High,
-            Evidence::of("The own token has no id (jti or sid), so it can't be ended alone."),
+            Evidence::of(
+                "The scanner's token has no ID (jti or sid), so it cannot be revoked individually.",
+            ),
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! JWTs that carry what nobody should read.
+//! JWTs that contain secrets.
 
 use futures_util::future::BoxFuture;
 
@@ -9,19 +9,18 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "jwt-sensitive-claims",
-    title: "JWTs carry a password, a hash or a number that is nobody's business",
+    title: "JWTs contain a password, a hash or another secret",
     severity: Severity::Medium,
-    what: "Does a claim of the own token have the name of a secret or of personal \
-           numbers, or the form of a password hash?",
-    why: "A JWT is signed and not encrypted: whoever holds it, or sees it in a log, \
-          reads its claims.",
-    sends: "Nothing: it reads the token of the scanner's own login.",
+    what: "Checks whether a claim of the scanner's token has the name of a secret or of a \
+           personal number, or the form of a password hash.",
+    why: "A JWT is signed but not encrypted: anyone who holds it or sees it in a log can read its \
+           claims.",
+    sends: "It evaluates the token from the scanner's login.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,
-    evidence: "Names and forms of the own token's claims; values are not shown.",
-    false_alarms: "A claim may be called so and hold something harmless; the finding \
-                   names it.",
+    evidence: "The names and forms of the claims of the scanner's token; values are not shown.",
+    false_alarms: "A claim may have such a name and hold something harmless; the finding names it.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["9.1.1", "14.2.4"],
@@ -30,13 +29,13 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    fix: "Put an opaque user id into the token and look the rest up.",
+    fix: "Put an opaque user ID into the token and look up the rest.",
     recipes: &recipes::JWT,
     policy: "",
     run,
 };
 
-/// Words in the names of claims, in small letters and without dashes.
+/// Parts of claim names, in lower case and without dashes and underscores.
 const NAMES: [&str; 9] = [
     "password",
     "passwd",
@@ -49,7 +48,7 @@ const NAMES: [&str; 9] = [
     "cardnumber",
 ];
 
-/// How hashes of passwords begin: bcrypt, Argon2, scrypt, crypt, Django, Werkzeug.
+/// Prefixes of password hashes: bcrypt, Argon2, scrypt, crypt, Django, Werkzeug.
 const FORMS: [&str; 9] = [
     "$2a$", "$2b$", "$2y$", "$argon2", "$scrypt$", "$6$", "pbkdf2", "scrypt:", "bcrypt",
 ];
@@ -65,10 +64,12 @@ fn judge(jwt: &Jwt) -> Verdict {
         .map(|(name, _)| name.escape_debug().to_string())
         .collect();
     if told.is_empty() {
-        return Verdict::pass("No claim of the own token has the name or the form of a secret.");
+        return Verdict::pass(
+            "No claim of the scanner's token has the name or the form of a secret.",
+        );
     }
     let summary = format!(
-        "The own token carries {}, for anybody to read.",
+        "The scanner's token contains {}, which anyone who holds it can read.",
         told.join(", ")
     );
     Verdict::find(Severity::Medium, Confidence::Medium, Evidence::of(summary))

@@ -1,4 +1,4 @@
-//! JWTs that whoever checks them can make.
+//! JWTs that any service that verifies them can issue.
 
 use futures_util::future::BoxFuture;
 
@@ -11,15 +11,16 @@ pub(super) static CHECK: Check = Check {
     id: "jwt-symmetric",
     title: "JWTs are signed with a shared secret",
     severity: Severity::Info,
-    what: "Is the own token signed with a shared secret (HS256, HS384, HS512)?",
-    why: "Every service that can check such a token can also make one. That is no \
-          fault of one application alone; it is one where several share the key.",
-    sends: "Nothing: it reads the token of the scanner's own login.",
+    what: "Checks whether the scanner's token is signed with a shared secret (HS256, HS384, \
+           HS512).",
+    why: "Every service that can verify such a token can also issue one. That is not a flaw of \
+           one application alone; it is one if several share the key.",
+    sends: "It evaluates the token from the scanner's login.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The header of the own token.",
-    false_alarms: "It is information and lowers no score.",
+    evidence: "The header of the scanner's token.",
+    false_alarms: "The finding is informational and does not lower the score.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["9.1.3"],
@@ -28,8 +29,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    fix: "Where more than one service checks tokens, sign with RS256, ES256 or \
-             EdDSA and publish the keys (JWKS).",
+    fix: "If more than one service verifies tokens, sign with RS256, ES256 or EdDSA and publish \
+           the keys (JWKS).",
     recipes: &recipes::JWT,
     policy: "",
     run,
@@ -42,11 +43,12 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 fn judge(jwt: &Jwt) -> Verdict {
     let algorithm = jwt.algorithm().escape_debug().to_string();
     if algorithm.starts_with("HS") {
-        let summary =
-            format!("The own token is signed by {algorithm}: who can check it can make it.");
+        let summary = format!(
+            "The scanner's token is signed with {algorithm}: any service that can verify it can issue it."
+        );
         return Verdict::find(Severity::Info, Confidence::High, Evidence::of(summary));
     }
-    Verdict::pass(format!("The own token is signed by {algorithm}."))
+    Verdict::pass(format!("The scanner's token is signed with {algorithm}."))
 }
 
 #[cfg(test)]
@@ -59,7 +61,7 @@ mod tests {
     #[test]
     fn a_shared_secret_is_information() {
         let Verdict::Find(found) = judge(&signed(json!({}), "k")) else {
-            panic!("HS256 is not told");
+            panic!("HS256 is not reported");
         };
         assert_eq!(found.severity, Severity::Info);
     }

@@ -1,4 +1,4 @@
-//! The key of the JWTs stands in a list.
+//! JWTs that are signed with a well-known key.
 
 use futures_util::future::BoxFuture;
 
@@ -9,19 +9,19 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "jwt-weak-secret",
-    title: "The key that signs JWTs is a well-known one",
+    title: "JWTs are signed with a well-known key",
     severity: Severity::High,
-    what: "Is the own token signed with a key that stands in documentation, tutorials \
-           and templates, or that is an empty or one-word placeholder?",
-    why: "Who knows the key makes tokens for anybody, and no login is asked.",
-    sends: "Nothing: it reads the token of the scanner's own login.",
+    what: "Checks whether the scanner's token is signed with a key from documentation, tutorials \
+           or templates, or with an empty or one-word placeholder.",
+    why: "Anyone who knows the key can sign tokens for any account, without a login.",
+    sends: "It evaluates the token from the scanner's login.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The key verifies the signature of the own token: certain, and without \
-               a request.",
-    false_alarms: "None: a key either verifies the signature or does not. A pass says \
-                   only that the key is not among these.",
+    evidence: "The key verifies the signature of the scanner's token: this is certain, and needs \
+           no request.",
+    false_alarms: "None: a key either verifies the signature or does not. A pass means only that \
+           the key is not one of these.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["9.1.1", "11.2.3"],
@@ -30,16 +30,16 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.3.2"],
         soc2: &["CC6.1"],
     },
-    fix: "Make a key of 32 random bytes (openssl rand -hex 32), keep it out of the \
-             repository, and give it by the environment; all tokens that the old one \
-             signed end with it.",
+    fix: "Generate a key of 32 random bytes (openssl rand -hex 32), keep it out of the repository \
+           and pass it through the environment. All tokens signed with the old key become \
+           invalid.",
     recipes: &recipes::JWT,
     policy: "",
     run,
 };
 
-/// Keys that everybody knows: placeholders, and those that documentation shows (jwt.io, FastAPI's
-/// tutorial, Flask's, Django's and Express's examples).
+/// Well-known keys: placeholders, and those in documentation (jwt.io, FastAPI's tutorial, examples
+/// of Flask, Django and Express).
 const KEYS: [&str; 28] = [
     "",
     "secret",
@@ -75,7 +75,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(access::judge_jwt(session, judge))
 }
 
-/// The well-known key that signed it, if one did.
+/// Returns the well-known key that signed it, if one did.
 pub(crate) fn well_known(jwt: &Jwt) -> Option<&'static str> {
     KEYS.into_iter().find(|key| jwt.is_signed_with(key))
 }
@@ -84,20 +84,20 @@ fn judge(jwt: &Jwt) -> Verdict {
     if !jwt.algorithm().starts_with("HS") {
         let algorithm = jwt.algorithm().escape_debug().to_string();
         return Verdict::not_applicable(format!(
-            "tokens are signed by {algorithm}, not by a shared secret"
+            "tokens are signed with {algorithm}, not with a shared secret"
         ));
     }
     match well_known(jwt) {
-        // The key is public already; which one it is helps to find where it stands.
+        // The key is public already; naming it helps to find where it is configured.
         Some(key) => Verdict::find(
             Severity::High,
             Confidence::High,
             Evidence::of(format!(
-                "The own token is signed with the well-known key {key:?}."
+                "The scanner's token is signed with the well-known key {key:?}."
             )),
         ),
         None => Verdict::pass(format!(
-            "The own token is signed with none of {} well-known keys.",
+            "The scanner's token is not signed with any of {} well-known keys.",
             KEYS.len()
         )),
     }

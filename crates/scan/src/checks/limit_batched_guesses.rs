@@ -1,4 +1,4 @@
-//! One request brings several passwords, which count as one.
+//! One request can test several passwords.
 
 use futures_util::future::BoxFuture;
 
@@ -10,23 +10,24 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "limit-batched-guesses",
-    title: "One request brings several passwords",
+    title: "One request can test several passwords",
     severity: Severity::High,
-    what: "A test account is logged in with a list of four passwords of which the \
-           last is right: as a list in the place of the password, as a list of \
-           logins, and for GraphQL as aliases in one query. Does it get in?",
-    why: "A limit counts requests or attempts. If one of them brings a hundred \
-          passwords, the limit is a hundred times what it says.",
-    sends: "A right login, up to three requests with four passwords each, three of them random; \
-            where one gets in, the same again with four random ones.",
+    what: "Sends a login for a test account with four passwords, the last of which is correct: as \
+           a list in place of the password, as a list of logins and, for GraphQL, as aliases in \
+           one query. Checks whether any of them logs in.",
+    why: "A limit counts requests or attempts. If one request can carry a hundred passwords, the \
+          effective limit is a hundred times the configured one.",
+    sends: "One successful login and up to three requests with four passwords each, three of them \
+            random; if one logs in, the same request again with four random passwords.",
     max_requests: 5,
     measures_limits: false,
     side_by_side: false,
-    evidence: "Alone, the right password logs in; the list with it gets in or hands out a token \
-               (positive); the same list without it does not (negative control).",
-    false_alarms: "Applications that look at the first or the last of a list only are \
-                   found too where the right one is there; the list was taken, which \
-                   is wrong enough.",
+    evidence: "Positive controls: the correct password alone logs in, and the list that contains \
+               it logs in or returns a token. Negative control: the same list without it does \
+               neither.",
+    false_alarms: "Applications that look only at the first or the last entry of a list are \
+                   reported too if the correct password is there; they accepted a list, which is \
+                   already a flaw.",
     standards: Standards {
         owasp_api: &["API4:2023"],
         asvs: &["2.4.1"],
@@ -35,25 +36,25 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Take exactly one password, as text: say so in the schema (pydantic: \
-             password: str; serializers.CharField; a JSON schema). For GraphQL refuse \
-             aliases and batches of the login, or count each of them.",
+    fix: "Accept exactly one password, as a string, and enforce that in the schema (pydantic: \
+          password: str; serializers.CharField; a JSON schema). For GraphQL, reject aliases and \
+          batches of the login, or count each of them.",
     recipes: &recipes::LIMITS,
     policy: "",
     run,
 };
 
-/// Passwords in a batch; few, since each wrong one may count as a failure.
+/// Passwords in a batch; few, since each incorrect one may count as a failure.
 const BATCH: usize = 4;
 
 fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     Box::pin(async {
         let Some(account) = session.pool().pop() else {
-            return Ok(Verdict::inconclusive("it needs a test account"));
+            return Ok(Verdict::inconclusive("this check needs a test account"));
         };
         let source = session.need_source()?;
         if session.right(source, &account).await?.1 != Class::Right {
-            let reason = "the right login of a test account is refused, so nothing can get in";
+            let reason = "a test account could not log in with its correct password, so no batch could succeed";
             return Ok(Verdict::inconclusive(reason));
         }
         let login = session.learned.login.clone();
@@ -77,13 +78,13 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             return Ok(judge(how, !gets_in(&other, class), [&answer, &other]));
         }
         Ok(match &refused[..] {
-            [] => Verdict::not_applicable("the login takes no JSON, so no lists"),
-            refused => Verdict::pass(format!("Refused: {}.", refused.join(", "))),
+            [] => Verdict::not_applicable("the login does not accept JSON, so it accepts no lists"),
+            refused => Verdict::pass(format!("Rejected: {}.", refused.join(", "))),
         })
     })
 }
 
-/// A right login's answer, or one that holds a token anywhere.
+/// Returns true for the response to a successful login, or one that contains a token anywhere.
 fn gets_in(answer: &Answer, class: Class) -> bool {
     let handed_out = || {
         let json: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
@@ -100,12 +101,15 @@ fn gets_in(answer: &Answer, class: Class) -> bool {
 
 fn judge(how: &str, control_refused: bool, answers: [&Answer; 2]) -> Verdict {
     if !control_refused {
-        return Verdict::inconclusive(format!("{how} got in without the right one as well"));
+        return Verdict::inconclusive(format!("{how} logged in even without the correct password"));
     }
     let evidence = Evidence::of(format!(
-        "The login takes {how}, and one of {BATCH} was right."
+        "The login accepts {how}; one of the {BATCH} passwords was correct."
     ))
-    .exhibit(format!("{how} with the right one"), answers[0].describe())
+    .exhibit(
+        format!("{how} with the correct password"),
+        answers[0].describe(),
+    )
     .exhibit(format!("{how} without it"), answers[1].describe());
     Verdict::find(Severity::High, Confidence::High, evidence)
 }
@@ -126,9 +130,6 @@ mod tests {
             judge("a list", true, [&token, &none]),
             Verdict::Find(_)
         ));
-        assert!(matches!(
-            judge("a list", false, [&token, &none]),
-            Verdict::Skip { .. }
-        ));
+        assert!(judge("a list", false, [&token, &none]).is_inconclusive());
     }
 }

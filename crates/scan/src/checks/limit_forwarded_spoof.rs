@@ -1,4 +1,4 @@
-//! A header that anybody can write frees an exhausted address.
+//! A forged forwarding header bypasses the per-IP limit.
 
 use futures_util::future::BoxFuture;
 
@@ -12,23 +12,24 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "limit-forwarded-spoof",
-    title: "A header that anybody can write frees an exhausted address",
+    title: "A forged forwarding header bypasses the per-IP limit",
     severity: Severity::High,
-    what: "Once an address is refused, does the same right login get in when the request claims \
-           another address in X-Forwarded-For or one of its relatives?",
-    why: "Limiters that take the client address from a header which the client writes limit \
-           nobody: each guess carries another address.",
-    sends: "Right logins of an own account from the exhausted address: one without a header, one \
-           for each of four ways to write X-Forwarded-For, one with its five relatives together, \
-           and each of those alone where that gets in. Addresses are from the documentation range \
-           203.0.113.0/24.",
+    what: "Once an IP address is rejected, checks whether the same login with the correct password \
+           succeeds if the request claims another address in X-Forwarded-For or a similar header.",
+    why: "A limiter that takes the client address from a header that the client controls limits no \
+          one: each guess can carry another address.",
+    sends: "Logins with the correct password of a test account from the exhausted address: one \
+            without a header, one for each of four ways to write X-Forwarded-For, one with five \
+            similar headers together, and each of those alone if that succeeds. The claimed \
+            addresses are from the documentation range 203.0.113.0/24.",
     max_requests: 14,
     measures_limits: true,
     side_by_side: false,
-    evidence: "The login is refused without the header (before and after: the negative controls) \
-           and gets in with it. Right logins only, so no further failures are counted.",
-    false_alarms: "A refusal that ends by itself between the two requests; the control afterwards \
-           catches it.",
+    evidence: "The login is rejected without the header, before and after (the negative controls), \
+               and succeeds with it. Only correct passwords are sent, so no further failures are \
+               counted.",
+    false_alarms: "A rejection that ends on its own between the two requests; the control \
+                   afterwards detects this.",
     standards: Standards {
         owasp_api: &["API2:2023", "API8:2023"],
         asvs: &["4.1.3", "15.3.4"],
@@ -37,12 +38,12 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Read forwarding headers only from configured proxies, and take the right-most \
-           address that is not one of them. uvicorn: --forwarded-allow-ips with the proxy's \
-           address. Flask: ProxyFix with the exact number of proxies. nginx: set_real_ip_from.",
+    fix: "Read forwarding headers only from configured proxies, and use the right-most address \
+          that is not one of them. uvicorn: --forwarded-allow-ips with the proxy's address. Flask: \
+          ProxyFix with the exact number of proxies. nginx: set_real_ip_from.",
     recipes: &recipes::LIMITS,
     policy: r#"[guard]
-trusted_proxies = []      # only the proxies that stand in front, by network"#,
+trusted_proxies = []      # only the networks of your own proxies"#,
     run,
 };
 
@@ -80,9 +81,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         let Some((account, source)) = limits.shut.clone().filter(|_| !limits.bystander_refused)
         else {
             return Ok(limits.untold().unwrap_or_else(|| {
-                Verdict::not_applicable(
-                    "no limit by address was met that a header could get around",
-                )
+                Verdict::not_applicable("no per-IP limit was found that a header could bypass")
             }));
         };
         session.probe.expect_limits(true);
@@ -100,7 +99,7 @@ async fn measure(session: &mut Session, source: Source, account: &Account) -> Re
     if !facts.shut_before {
         return Ok(facts);
     }
-    // Whoever believes one of those that stand alone believes it beside the others too.
+    // A target that trusts one of the single headers trusts it next to the others too.
     let (listed, alone) = SPELLINGS.split_at(LISTED);
     let mut rounds: Vec<&[Spelling]> = listed.chunks(1).collect();
     if frees(session, source, account, alone).await? {
@@ -138,24 +137,29 @@ async fn frees(
 
 fn judge(facts: &Facts) -> Verdict {
     if !facts.shut_before {
-        return Verdict::inconclusive("the refusal ended before a header could be tried");
+        return Verdict::inconclusive("the rejection ended before a header could be tried");
     }
     match facts.freed_by.first() {
         None => Verdict::pass(format!(
-            "The exhausted address stayed refused under {} spellings of forwarding headers.",
+            "The exhausted IP address stayed rejected with {} variants of forwarding headers.",
             SPELLINGS.len()
         )),
         Some((name, _, false)) => Verdict::inconclusive(format!(
-            "the refusal ended while {name} was tried, with or without it"
+            "the rejection ended while {name} was being tried, with or without the header"
         )),
         Some((name, pattern, true)) => {
-            let evidence = Evidence::of(format!("The header {name} frees an exhausted address."))
-                .exhibit("a right login from the exhausted address", "refused")
-                .exhibit(
-                    format!("the same with {name}: {}", pattern.replace("{n}", "17")),
-                    "logged in",
-                )
-                .exhibit("the same without it again", "refused");
+            let evidence = Evidence::of(format!(
+                "The header {name} lets an exhausted IP address log in again."
+            ))
+            .exhibit(
+                "the correct password from the exhausted IP address",
+                "rejected",
+            )
+            .exhibit(
+                format!("the same with {name}: {}", pattern.replace("{n}", "17")),
+                "logged in",
+            )
+            .exhibit("the same again without the header", "rejected");
             Verdict::find(Severity::High, Confidence::High, evidence)
         }
     }
@@ -175,11 +179,8 @@ mod tests {
                 .collect(),
         };
         assert!(matches!(judge(&facts(true, Some(true))), Verdict::Find(_)));
-        assert!(matches!(
-            judge(&facts(true, Some(false))),
-            Verdict::Skip { .. }
-        ));
-        assert!(matches!(judge(&facts(false, None)), Verdict::Skip { .. }));
+        assert!(judge(&facts(true, Some(false))).is_inconclusive());
+        assert!(judge(&facts(false, None)).is_inconclusive());
         assert!(matches!(judge(&facts(true, None)), Verdict::Pass(_)));
     }
 }

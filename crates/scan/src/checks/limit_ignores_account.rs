@@ -1,4 +1,4 @@
-//! The limit counts addresses only.
+//! The limit is per IP address only.
 
 use futures_util::future::BoxFuture;
 
@@ -11,20 +11,21 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "limit-ignores-account",
-    title: "The limit counts addresses only",
+    title: "The limit is per IP address only",
     severity: Severity::High,
-    what: "One account takes failures from fresh addresses without end, while failures from one \
-           address are limited on whatever account.",
-    why: "Residential proxies sell millions of addresses. A limit by address stops none of \
-           their holders; only a count for the account does.",
-    sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
+    what: "Checks whether one account accepts failures from new IP addresses without limit while \
+           failures from one address are limited regardless of the account.",
+    why: "Residential proxies sell millions of IP addresses. A per-IP limit stops none of their \
+          users; only a count per account does.",
+    sends: "Nothing of its own: it evaluates the limit measurement of login-unlimited.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,
-    evidence: "Three arms in one run: one account from fresh addresses (not limited), one account \
-           from one address (limited), fresh accounts from one address (limited). The address \
-           is fresh when the account's key is tested, so that no limit masks another.",
-    false_alarms: "An account's limit above twelve failures is taken for none.",
+    evidence: "Three series in one run: one account from new IP addresses (not limited), one \
+               account from one address (limited), random account names from one address \
+               (limited). The address is new when the account's key is tested, so that no limit \
+               masks another.",
+    false_alarms: "A per-account limit above twelve failures is treated as no limit.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.1"],
@@ -33,7 +34,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Count failures by account as well as by address, and before verifying.",
+    fix: "Count failures per account as well as per IP address, before the password is verified.",
     recipes: &recipes::LIMITS,
     policy: r#"[policy]
 account = "10 per 15 minutes; 50 per day"
@@ -50,30 +51,30 @@ fn judge(facts: &LimitFacts) -> Verdict {
         return untold;
     }
     let (Some(account), Some(address)) = (&facts.account, &facts.address) else {
-        return Verdict::inconclusive("not all arms could be measured");
+        return Verdict::inconclusive("the limit measurement is incomplete");
     };
     if account.limited() {
         return Verdict::pass(format!(
-            "For one account from fresh addresses, {}.",
+            "For one account from new IP addresses, {}.",
             account.words()
         ));
     }
     if !address.limited() {
         return Verdict::not_applicable(
-            "there is no limit by address; see login-unlimited and limit-per-pair",
+            "there is no per-IP limit; see login-unlimited and limit-per-pair",
         );
     }
     let evidence = Evidence::of(format!(
-        "From one address, {}; but for one account from fresh addresses, {}.",
+        "From one IP address, {}; but for one account from new IP addresses, {}.",
         address.words(),
         account.words()
     ));
     let evidence = evidence.exhibit(
         format!(
-            "{} wrong passwords for one account, each from a fresh address",
+            "{} incorrect passwords for one account, each from a new IP address",
             account.tried
         ),
-        "each as a wrong password is; then the right one logged in",
+        "each got the usual response to an incorrect password; then the correct one logged in",
     );
     Verdict::find(Severity::High, Confidence::High, evidence)
 }

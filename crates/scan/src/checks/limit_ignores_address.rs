@@ -1,4 +1,4 @@
-//! The limit counts accounts only.
+//! The limit is per account only.
 
 use futures_util::future::BoxFuture;
 
@@ -11,20 +11,21 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "limit-ignores-address",
-    title: "The limit counts accounts only",
+    title: "The limit is per account only",
     severity: Severity::High,
-    what: "One address fails on 32 different names without meeting a limit, while failures of \
-           one account are limited.",
-    why: "A single host can try one common password on every account there is, or a list of \
-           leaked pairs, as fast as it can send.",
-    sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
+    what: "Checks whether one IP address can fail on 26 different account names without reaching a \
+           limit while failures on one account are limited.",
+    why: "A single host can try one common password on every account, or a list of leaked \
+          credentials, as fast as it can send.",
+    sends: "Nothing of its own: it evaluates the limit measurement of login-unlimited.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,
-    evidence: "Fresh random names with random passwords from one address (not limited, and a right \
-           login from there still gets in), against one account from fresh addresses (limited).",
-    false_alarms: "A limit of more than 32 failures an address is taken for none; one that counts only \
-           names that exist is not seen.",
+    evidence: "Random account names with random passwords from one IP address (not limited, and a \
+               login with the correct password from there still succeeds), compared with one \
+               account from new addresses (limited).",
+    false_alarms: "A limit of more than 26 failures per IP address is treated as no limit; one \
+                   that counts only existing account names is not detected.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.1"],
@@ -33,8 +34,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Count failures by client address too (IPv6 by /64), taking the address from trusted \
-           proxies only.",
+    fix: "Count failures per client IP address too (IPv6 by /64), and accept forwarded addresses \
+          from trusted proxies only.",
     recipes: &recipes::LIMITS,
     policy: r#"[policy]
 account = "10 per 15 minutes; 50 per day"
@@ -51,10 +52,10 @@ fn judge(facts: &LimitFacts) -> Verdict {
         return untold;
     }
     let (Some(account), Some(address)) = (&facts.account, &facts.address) else {
-        return Verdict::inconclusive("not all arms could be measured");
+        return Verdict::inconclusive("the limit measurement is incomplete");
     };
     if address.limited() {
-        return Verdict::pass(format!("From one address, {}.", address.words()));
+        return Verdict::pass(format!("From one IP address, {}.", address.words()));
     }
     if !account.limited() {
         return Verdict::not_applicable(
@@ -62,16 +63,16 @@ fn judge(facts: &LimitFacts) -> Verdict {
         );
     }
     let evidence = Evidence::of(format!(
-        "For one account, {}; but from one address over {} names, nothing changed and a right login got in.",
+        "For one account, {}; but from one IP address over {} account names nothing changed, and the correct password of a test account logged in.",
         account.words(),
         address.tried
     ));
     let evidence = evidence.exhibit(
         format!(
-            "{} wrong passwords from one address, each for another name",
+            "{} incorrect passwords from one IP address, each for a different account name",
             address.tried
         ),
-        "each as a wrong password is; then a right login got in",
+        "each got the usual response to an incorrect password; then a correct one logged in",
     );
     Verdict::find(Severity::High, Confidence::High, evidence)
 }

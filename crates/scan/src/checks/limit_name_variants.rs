@@ -1,4 +1,4 @@
-//! Another spelling of a name has its own limit.
+//! Another spelling of the account name bypasses the limit.
 
 use futures_util::future::BoxFuture;
 
@@ -7,23 +7,22 @@ use crate::{Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
     id: "limit-name-variants",
-    title: "Another spelling of a name gets around the limit",
+    title: "Another spelling of the account name bypasses the limit",
     severity: Severity::High,
-    what: "Once an account is refused, its right password is sent under other \
-           spellings of its name: in capitals, with a space before or behind, in \
-           full-width letters (which NFKC folds). Does one of them log in?",
-    why: "A limit that counts spellings and a login that folds them gives each \
-          account as many limits as its name has spellings.",
-    sends: "For the refused account: a right login, up to four spellings of its name \
-            with its right password, and a right login again.",
+    what: "Once an account is rejected, sends its correct password with other spellings of its \
+           name: in capitals, with a leading or trailing space, in full-width letters (which NFKC \
+           folds). Checks whether one of them logs in.",
+    why: "If the limit counts spellings and the login folds them, each account has as many limits \
+          as its name has spellings.",
+    sends: "For the rejected account: a login with the correct password, up to four spellings of \
+            its name with the correct password, and the first login again.",
     max_requests: 8,
     measures_limits: true,
     side_by_side: false,
-    evidence: "The right login under the exact name is refused before (positive \
-               control) and after it (negative control), while the other spelling \
-               logs in.",
-    false_alarms: "Where spellings are other accounts, they are refused like any \
-                   wrong login, and the check passes.",
+    evidence: "The correct password with the exact name is rejected before (positive control) and \
+               after (negative control), while the other spelling logs in.",
+    false_alarms: "If the spellings are different accounts, they are rejected like any failed \
+                   login, and the check passes.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.4"],
@@ -32,8 +31,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Fold a name once, at the door, and use the folded one for the limit, the \
-             look-up and the log alike.",
+    fix: "Fold the account name once, on input, and use the folded name for the limit, the lookup \
+          and the log.",
     recipes: &recipes::LIMITS,
     policy: "",
     run,
@@ -47,7 +46,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             return Ok(limits::nothing_locked(&facts));
         };
         if !session.is_ours(&account) {
-            let reason = "another spelling of a name that was given could be somebody else's; use --register";
+            let reason = "another spelling of a supplied account name could be another user's account; use --register";
             return Ok(Verdict::inconclusive(reason));
         }
         let logins = spellings(&account.name)
@@ -59,7 +58,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     })
 }
 
-/// Other spellings of a name, each with what is done to it.
+/// Returns other spellings of a name, each with a description.
 fn spellings(name: &str) -> Vec<(String, String)> {
     let wide = |c: char| match c {
         '!'..='~' => char::from_u32(u32::from(c) + 0xFEE0).unwrap_or(c),
@@ -67,8 +66,8 @@ fn spellings(name: &str) -> Vec<(String, String)> {
     };
     let all = [
         ("in capitals", name.to_uppercase()),
-        ("with a space behind", format!("{name} ")),
-        ("with a space before", format!(" {name}")),
+        ("with a trailing space", format!("{name} ")),
+        ("with a leading space", format!(" {name}")),
         ("in full-width letters", name.chars().map(wide).collect()),
     ];
     let other = all.into_iter().filter(|(_, spelling)| spelling != name);

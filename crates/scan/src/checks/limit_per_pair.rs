@@ -1,4 +1,4 @@
-//! The limit counts account and address together.
+//! The limit is per pair of account and IP address.
 
 use futures_util::future::BoxFuture;
 
@@ -11,19 +11,20 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "limit-per-pair",
-    title: "The limit counts account and address together",
+    title: "The limit is per pair of account and IP address",
     severity: Severity::High,
-    what: "Failures are limited for one account from one address, and neither for the account \
-           from elsewhere nor for the address on other accounts.",
-    why: "It looks limited to whoever tries it by hand. A sprayer changes the account with \
-           each guess, a botnet the address: neither ever meets it.",
-    sends: "Judges the measurement of login-unlimited and sends nothing of its own.",
+    what: "Checks whether failures are limited for one account from one IP address, but neither \
+           for the account from other addresses nor for the address on other accounts.",
+    why: "The login looks limited when tested by hand. A sprayer changes the account with each \
+          guess, a botnet the IP address: neither ever reaches the limit.",
+    sends: "Nothing of its own: it evaluates the limit measurement of login-unlimited.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,
-    evidence: "All three arms in one run: one account from one address is limited; the same with \
-           fresh addresses is not; fresh accounts from one address are not.",
-    false_alarms: "Limits above twelve failures for an account or 32 for an address are taken for none.",
+    evidence: "Three series in one run: one account from one IP address is limited; one account \
+               from new addresses is not; random account names from one address are not.",
+    false_alarms: "A limit above twelve failures per account or 26 per IP address is treated as no \
+                   limit.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.1"],
@@ -32,8 +33,7 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Use two counters, one for the account and one for the address, instead of one for \
-           both together.",
+    fix: "Use two counters, one per account and one per IP address, instead of one for the pair.",
     recipes: &recipes::LIMITS,
     policy: r#"[policy]
 account = "10 per 15 minutes; 50 per day"
@@ -50,18 +50,18 @@ fn judge(facts: &LimitFacts) -> Verdict {
         return untold;
     }
     let (Some(account), Some(address)) = (&facts.account, &facts.address) else {
-        return Verdict::inconclusive("not all arms could be measured");
+        return Verdict::inconclusive("the limit measurement is incomplete");
     };
     let pair_limited = facts.pair.as_ref().is_some_and(limits::Arm::limited);
     if account.limited() || address.limited() {
         return Verdict::pass(
-            "The limit has a key of its own: it does not need account and address together.",
+            "The limit applies to the account or the IP address alone, not only to the pair.",
         );
     }
     match &facts.pair {
         Some(pair) if pair_limited => {
             let evidence = Evidence::of(format!(
-                "For one account from one address, {}; from fresh addresses {}, and from one address over {} names nothing changed.",
+                "For one account from one IP address, {}; from new IP addresses {}, and from one IP address over {} account names nothing changed.",
                 pair.words(),
                 account.words(),
                 address.tried

@@ -1,4 +1,4 @@
-//! A right login gives its address all failures back.
+//! An attacker's own successful login resets the per-IP limit.
 
 use futures_util::future::BoxFuture;
 
@@ -13,26 +13,24 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "limit-reset-by-success",
-    title: "A right login of one's own resets the limit of an address",
+    title: "An attacker's own successful login resets the per-IP limit",
     severity: Severity::High,
-    what: "An address fails once less often than its limit allows, logs in rightly \
-           with the scanner's own account, and goes on failing with other names: is \
-           it still answered as if it had not failed before?",
-    why: "Whoever has one account of their own logs in between guesses and is never \
-          limited.",
-    sends: "From a fresh address: as many wrong logins of invented names as the limit \
-            allows but one, one right login, and up to three more wrong ones; where \
-            the address is refused before, the same at most twice more with the smaller \
-            limit, and then the failures alone. Only where the limit that was \
-            measured is 22 or less.",
+    what: "From one IP address, fails one time fewer than the limit allows, logs in successfully \
+           with the scanner's own account, and keeps failing on other account names. Checks \
+           whether the address is still treated as if it had not failed before.",
+    why: "An attacker with one account of their own logs in between guesses and is never limited.",
+    sends: "From a new IP address: failed logins for invented account names, one fewer than the \
+            limit allows, one successful login, and up to three more failed ones; if the address \
+            is rejected earlier, the same at most twice more with the smaller limit, and then the \
+            failures alone. Only if the measured limit is 22 or less.",
     max_requests: 96,
     measures_limits: true,
     side_by_side: false,
-    evidence: "The same failures without a right login between are refused (positive \
-               control, from the measurement of the limits, or from a fresh address \
-               where the limit shrank); with one between, three more are not.",
-    false_alarms: "A window that ends in between would look alike; it would have to \
-                   end within the seconds that the check takes.",
+    evidence: "The same failures without a successful login in between are rejected (positive \
+               control, from the limit measurement, or from a new IP address where the limit \
+               shrank); with one in between, three more are not.",
+    false_alarms: "A window that expires in between would look the same; it would have to expire \
+                   within the seconds that the check takes.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.1"],
@@ -41,9 +39,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Let a right login take back its own charge and nothing else. An \
-             account's failures in a row may end with its own right login; an \
-             address's may not.",
+    fix: "Let a successful login refund its own charge and nothing else. A successful login may \
+          reset the consecutive failures of its own account, but not those of its IP address.",
     recipes: &recipes::LIMITS,
     policy: "",
     run,
@@ -52,7 +49,7 @@ pub(super) static CHECK: Check = Check {
 /// Limits above this take too many requests.
 const LARGEST: u32 = 22;
 
-/// Failures after the right login: one reaches the limit, two go beyond it.
+/// Failures after the successful login: one reaches the limit, two go beyond it.
 const AFTER: u32 = 3;
 
 /// How often it is tried, with a smaller limit each time.
@@ -66,11 +63,12 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         }
         let arm = facts.address.as_ref().filter(|arm| arm.limited());
         let Some(most) = arm.and_then(|arm| arm.most()) else {
-            return Ok(Verdict::not_applicable("addresses are not limited"));
+            return Ok(Verdict::not_applicable("IP addresses are not limited"));
         };
         if !(2..=LARGEST).contains(&most) {
-            let reason =
-                format!("a limit of {most} an address is not one that is tried (2 to {LARGEST})");
+            let reason = format!(
+                "the limit of {most} per IP address is outside the tested range (2 to {LARGEST})"
+            );
             return Ok(Verdict::inconclusive(reason));
         }
         session.probe.expect_limits(true);
@@ -83,13 +81,13 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 /// What the failures met.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Met {
-    /// The address was refused at this failure, before its limit was reached.
+    /// The address was rejected at this failure, before its limit was reached.
     Early(u32),
-    /// The right login was refused.
+    /// The correct password was rejected.
     NotRight,
     /// The limit grew between two series.
     Grown,
-    /// With a limit of so many, so many failures after the right login were answered as usual.
+    /// With a limit of `most`, `answered` failures after the successful login got the usual response.
     After { most: u32, answered: u32 },
 }
 
@@ -103,7 +101,7 @@ async fn measure_again(session: &mut Session, measured: u32) -> Result<Met, Stop
         let now = match met {
             Met::Early(at) => at - 1,
             Met::NotRight => most - 1,
-            // A limit that shrank may have grown back: without a right login it must still hold.
+            // A limit that shrank may have grown back: without a successful login it must still hold.
             Met::After {
                 answered: AFTER, ..
             } if most < measured && !is_refused_after(session, most - 1 + AFTER).await? => {
@@ -118,7 +116,7 @@ async fn measure_again(session: &mut Session, measured: u32) -> Result<Met, Stop
     }
 }
 
-/// Whether a fresh address is refused within so many failures.
+/// Returns true if a new address is rejected within `failures` failures.
 async fn is_refused_after(session: &mut Session, failures: u32) -> Result<bool, Stop> {
     let source = session.need_source()?;
     let usual = fail(session, source).await?;
@@ -165,29 +163,29 @@ async fn fail(session: &mut Session, source: Source) -> Result<Signature, Stop> 
 fn judge(met: &Met) -> Verdict {
     match *met {
         Met::Early(_) => {
-            Verdict::inconclusive("the address was refused before its limit was reached")
+            Verdict::inconclusive("the IP address was rejected before its limit was reached")
         }
-        Met::NotRight => Verdict::inconclusive("a right login from the address was refused"),
-        Met::Grown => {
-            Verdict::inconclusive("the limit of an address changed while it was looked at")
+        Met::NotRight => {
+            Verdict::inconclusive("the correct password was rejected from the IP address")
         }
+        Met::Grown => Verdict::inconclusive("the per-IP limit changed during the check"),
         Met::After {
             most,
             answered: AFTER,
         } => {
             let failures = most - 1 + AFTER;
             let evidence = Evidence::of(format!(
-                "An address that may fail {most} times fails {failures} times with a right login of its own in between, and is not refused."
+                "An IP address limited to {most} failures failed {failures} times with one successful login in between and was not rejected."
             ))
-            .exhibit(format!("{} wrong logins from one address", most + 1), "refused")
+            .exhibit(format!("{} failed logins from one IP address", most + 1), "rejected")
             .exhibit(
-                format!("{} wrong logins, a right one, {AFTER} wrong ones", most - 1),
-                "none refused",
+                format!("{} failed logins, a successful one, {AFTER} failed ones", most - 1),
+                "none rejected",
             );
             Verdict::find(Severity::High, Confidence::High, evidence)
         }
         Met::After { most, answered } => Verdict::pass(format!(
-            "After a right login the address was refused at failure {}.",
+            "After a successful login the IP address was rejected at failure {}.",
             most + answered
         )),
     }
@@ -204,13 +202,7 @@ mod tests {
         assert!(matches!(after(1), Verdict::Pass(_)));
         assert!(matches!(after(0), Verdict::Pass(_)));
         for met in [Met::Early(4), Met::NotRight, Met::Grown] {
-            assert!(matches!(
-                judge(&met),
-                Verdict::Skip {
-                    inconclusive: true,
-                    ..
-                }
-            ));
+            assert!(judge(&met).is_inconclusive());
         }
     }
 }

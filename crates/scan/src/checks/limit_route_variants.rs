@@ -1,4 +1,4 @@
-//! Another way to write the route has its own limit, or none.
+//! Another spelling of the route bypasses the limit.
 
 use futures_util::future::BoxFuture;
 
@@ -7,23 +7,22 @@ use crate::{Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
     id: "limit-route-variants",
-    title: "Another way to write the route gets around the limit",
+    title: "Another spelling of the route bypasses the limit",
     severity: Severity::High,
-    what: "Once a login is refused, the same right login is sent to other spellings \
-           of its route: with a slash at the end, with two in front, in capitals, \
-           with a parameter; and where it takes JSON, as a form. Does one of them log \
-           in?",
-    why: "A limit that is mounted on one route, in the application or in the proxy \
-          before it, does not know the others that lead to the same code.",
-    sends: "For what is refused: a right login, up to five other routes or forms, and \
-            a right login again.",
+    what: "Once a login is rejected, sends the same login with the correct password to other \
+           spellings of its route: with a trailing slash, with two leading slashes, in capitals, \
+           with a path parameter; and, if it accepts JSON, as a form. Checks whether one of them \
+           logs in.",
+    why: "A limit attached to one route, in the application or in the proxy in front of it, does \
+          not cover other routes that lead to the same code.",
+    sends: "For the rejected login: the correct password, up to five other routes or forms, and \
+            the correct password again.",
     max_requests: 9,
     measures_limits: true,
     side_by_side: false,
-    evidence: "The right login at the route itself is refused before (positive \
-               control) and after it (negative control), while the other one logs in.",
-    false_alarms: "None is known: whoever logs in at the other route has got around \
-                   the limit.",
+    evidence: "The correct password at the route itself is rejected before (positive control) and \
+               after (negative control), while the variant logs in.",
+    false_alarms: "None known: a login that succeeds at the variant has bypassed the limit.",
     standards: Standards {
         owasp_api: &["API2:2023", "API9:2023"],
         asvs: &["6.1.3"],
@@ -32,9 +31,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Limit the act of logging in, in the code that verifies the password, not \
-             a path. Where a proxy limits paths, let it normalise them first and \
-             refuse what the application does not serve.",
+    fix: "Limit the act of logging in, in the code that verifies the password, not a path. If a \
+          proxy limits paths, let it normalise them first and reject what the application does not \
+          serve.",
     recipes: &recipes::LIMITS,
     policy: "",
     run,
@@ -63,7 +62,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     })
 }
 
-/// Other ways to write a path.
+/// Returns other spellings of a path.
 fn routes(path: &str) -> Vec<String> {
     let slash = match path.strip_suffix('/') {
         Some(without) => without.to_owned(),

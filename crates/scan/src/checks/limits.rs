@@ -1,8 +1,9 @@
-//! What a login limits, measured once and judged by several checks.
+//! The limits of a login, measured once and judged by several checks.
 //!
-//! Three arms, so that no limit masks another: one account from fresh addresses, one account from
-//! one address, fresh accounts from one address. After an arm, a right login tells whether what
-//! failed is shut, and a bystander (another account, a fresh address) whether everybody is.
+//! Three arms, so that no limit masks another: one account from new addresses, one account from one
+//! address, new account names from one address. After an arm, a login with the correct password
+//! shows whether what failed is blocked, and a bystander (another account, a new address) whether
+//! everything is.
 
 use std::time::Duration;
 
@@ -15,55 +16,54 @@ use crate::{
     scan::{Session, Who},
 };
 
-/// Failures that an account arm makes at most: one more than a limiter of ten lets through, and
+/// Maximum number of failures of an account arm: one more than a limiter of ten lets through, and
 /// one to confirm.
 const ACCOUNT_FAILURES: u32 = 12;
 
-/// Failures of one address over fresh names. An address serves many people, so its limit may be
-/// more generous than an account's.
+/// Maximum number of failures of one address over new names. An address serves many users, so its
+/// limit may be more generous than an account's.
 const ADDRESS_FAILURES: u32 = 26;
 
-/// The most requests of all arms and their controls.
+/// Maximum number of requests of all arms and their controls.
 pub(crate) const MAX_REQUESTS: u32 = 2 * (ACCOUNT_FAILURES + 4) + (ADDRESS_FAILURES + 3) + 6;
 
-/// A limit may slow answers down instead of refusing: so much slower than its own first answer,
-/// and so much at least.
+/// A limit may slow responses down instead of rejecting: by this factor compared with the first
+/// response, and by at least this much.
 const SLOWER: u32 = 5;
 const SLOWER_BY: Duration = Duration::from_secs(1);
 
-/// Why a check that asks what a limit is keyed on can't tell.
-pub(crate) const NEEDS_SOURCES: &str =
-    "what a limit is keyed on can't be told from one address; give 64 or more with --source";
+/// Why a check of a limit's key is inconclusive with one source address.
+pub(crate) const NEEDS_SOURCES: &str = "the key of a limit cannot be determined from one source address; give 64 or more with --source";
 
-/// The same, for want of accounts.
-const NEEDS_ACCOUNTS: &str =
-    "what a limit is keyed on takes three test accounts; give more with --account, or --register";
+/// Why a check of a limit's key is inconclusive with too few accounts.
+const NEEDS_ACCOUNTS: &str = "determining the key of a limit needs three test accounts; give more with --account, or use --register";
 
-/// What one series of failures met.
+/// The outcome of one series of failures.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Arm {
-    /// Failures that were tried.
+    /// Number of failures sent.
     pub(crate) tried: u32,
-    /// The first try, from 1, that was answered otherwise than the ones before, and how.
+    /// The first attempt, from 1, whose response differs from those before it, and a description.
     pub(crate) reaction: Option<(u32, String)>,
-    /// The answer that it was next, without what changes by itself.
+    /// The rejection that followed, without what varies on its own.
     pub(crate) refusal: Option<Signature>,
     /// Seconds, from Retry-After.
     pub(crate) retry_after: Option<u64>,
-    /// Whether a right login still got in after it.
+    /// Whether the correct password still logged in afterwards.
     pub(crate) right_gets_in: bool,
-    /// Whether the reaction went on for wrong passwords after a right one had got in.
+    /// Whether incorrect passwords were still rejected after the correct one had logged in.
     pub(crate) only_wrong_ones: bool,
 }
 
-/// What an arm shows.
+/// The effect of a limit on an arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
-    /// Guessing is stopped. A limit may be silent, and a refusal need not be a 429.
+    /// Guessing is stopped. A limit may be silent, and a rejection need not be a 429.
     Shut,
-    /// Guessing goes on: nothing reacts, or only to passwords that are wrong.
+    /// Guessing continues: nothing reacts, or only to incorrect passwords.
     Open,
-    /// Something reacted, and a right login got in all the same: a short window, a delay, words.
+    /// Something reacted, but the correct password still logged in: a short window, a delay, a
+    /// message.
     Unclear,
 }
 
@@ -76,7 +76,7 @@ impl Arm {
         }
     }
 
-    /// Nothing reacted after all.
+    /// Discards a reaction that was not confirmed.
     fn calm(&mut self) {
         (self.reaction, self.retry_after, self.refusal) = (None, None, None);
     }
@@ -85,31 +85,31 @@ impl Arm {
         self.hold() == Hold::Shut
     }
 
-    /// How many guesses get through, if not all.
+    /// Returns how many guesses get through, if not all.
     pub(crate) fn most(&self) -> Option<u32> {
         let first = self.reaction.as_ref().map_or(self.tried, |(at, _)| at - 1);
         (self.hold() != Hold::Open).then_some(first)
     }
 
-    /// The arm in words.
+    /// Describes the arm.
     pub(crate) fn words(&self) -> String {
         match (&self.reaction, self.hold()) {
-            (Some((at, how)), Hold::Shut) => format!("try {at} was answered {how}"),
+            (Some((at, how)), Hold::Shut) => format!("attempt {at} received {how}"),
             (Some((at, how)), Hold::Open) => format!(
-                "try {at} was answered {how}, but the right password got in, and only wrong ones went on being refused"
+                "attempt {at} received {how}, but the correct password logged in, and only incorrect ones were still rejected"
             ),
             (Some((at, how)), Hold::Unclear) => {
-                format!("try {at} was answered {how}, but the right password then got in")
+                format!("attempt {at} received {how}, but the correct password then logged in")
             }
             (None, Hold::Shut) => {
                 format!(
-                    "after {} wrong passwords the right one was refused in silence",
+                    "after {} incorrect passwords the correct one was rejected silently",
                     self.tried
                 )
             }
             (None, _) => {
                 format!(
-                    "{} wrong passwords changed nothing, and the right one then got in",
+                    "{} incorrect passwords changed nothing, and the correct one then logged in",
                     self.tried
                 )
             }
@@ -117,33 +117,34 @@ impl Arm {
     }
 }
 
-/// All arms. `None`: not measured, for want of addresses or accounts, or because everybody was
-/// refused.
+/// All arms. `None`: not measured, for lack of addresses or accounts, or because all logins were
+/// rejected.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct LimitFacts {
-    /// One account, each failure from a fresh address.
+    /// One account, each failure from a new address.
     pub(crate) account: Option<Arm>,
     /// One account from one address.
     pub(crate) pair: Option<Arm>,
-    /// Fresh accounts from one address.
+    /// New account names from one address.
     pub(crate) address: Option<Arm>,
-    /// Whether a right login of an account that never failed, from an address that was never
-    /// used, was refused while something else was exhausted.
+    /// Whether the correct password of an account that never failed, from an unused address, was
+    /// rejected while something else was exhausted.
     pub(crate) bystander_refused: bool,
-    /// Why the keys were not told apart.
+    /// Why the keys were not distinguished.
     pub(crate) blind: Option<&'static str>,
-    /// A right login that an address-dependent limit refuses, for the checks that try to free it.
+    /// A login with the correct password that a limit on the address rejects, for the checks that
+    /// try to bypass it.
     pub(crate) shut: Option<(Account, Source)>,
-    /// An account whose right login is refused, and from where; `None` is from everywhere.
+    /// An account whose correct password is rejected, and from which address; `None`: from all.
     pub(crate) locked: Option<(Account, Option<Source>)>,
 }
 
 impl LimitFacts {
-    /// Why a check that asks for the key can't tell, if it can't.
+    /// Returns why a check of the limit's key cannot decide, if it cannot.
     pub(crate) fn untold(&self) -> Option<Verdict> {
         if self.bystander_refused {
             return Some(Verdict::inconclusive(
-                "everybody was refused; see limit-global",
+                "all logins were rejected; see limit-global",
             ));
         }
         if let Some(reason) = self.blind {
@@ -154,17 +155,21 @@ impl LimitFacts {
             .into_iter()
             .flatten()
             .find(|arm| arm.hold() == Hold::Unclear);
-        unclear
-            .map(|arm| Verdict::inconclusive(format!("it is unclear what holds: {}", arm.words())))
+        unclear.map(|arm| {
+            Verdict::inconclusive(format!(
+                "it is unclear whether a limit holds: {}",
+                arm.words()
+            ))
+        })
     }
 }
 
-/// The facts, measured now or before.
+/// Returns the facts, measured now or before.
 pub(crate) async fn facts(session: &mut Session) -> Result<LimitFacts, Stop> {
     if let Some(facts) = &session.limits {
         return facts.clone();
     }
-    // A limit may answer 503, or slowly, or hang up: what elsewhere is a target that suffers.
+    // A limit may respond with 503, slowly or not at all: elsewhere, signs of a target in trouble.
     session.probe.expect_limits(true);
     let facts = measure(session).await;
     session.probe.expect_limits(false);
@@ -242,8 +247,7 @@ async fn account_arm(
 ) -> Result<Arm, Stop> {
     let source = sources.pick(session)?;
     if !gets_in(session, source, victim).await? {
-        let reason =
-            "a test account's right login is refused, or answered otherwise than the first one's";
+        let reason = "the correct password of a test account is rejected, or gets a different response from the first account's";
         return Err(Stop::Check(reason.into()));
     }
     let mut series = Series::default();
@@ -256,7 +260,7 @@ async fn account_arm(
     arm.right_gets_in = gets_in(session, source, victim).await?;
     if arm.reaction.is_some() && arm.right_gets_in {
         let source = sources.pick(session)?;
-        // And right again: a bucket that lets one through now and then is a limit.
+        // And the correct one again: a bucket that lets one through now and then is a limit.
         arm.only_wrong_ones = series
             .still_reacts(session, source, Who::Own(victim))
             .await?
@@ -284,18 +288,19 @@ async fn address_arm(session: &mut Session, source: Source) -> Result<Arm, Stop>
     Ok(arm)
 }
 
-/// Whether a refused right login gets in by another way, with what it takes to judge that.
+/// The outcome of trying to bypass a rejection, with what `judge` needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Detours {
-    /// Whether the login was refused before.
+    /// Whether the login was rejected before.
     pub(crate) shut_before: bool,
-    /// The way that let it in, and whether it was refused without, let in, and refused once more.
+    /// The variant that logged in, and whether the login was then rejected without it, succeeded
+    /// with it and was rejected once more.
     pub(crate) freed_by: Option<(String, bool)>,
-    /// Ways that were tried.
+    /// Number of variants tried.
     pub(crate) tried: usize,
 }
 
-/// Tries other ways to say a right login that is refused, until one gets in.
+/// Tries variants of a rejected login with the correct password, until one logs in.
 pub(crate) async fn detours(
     session: &mut Session,
     account: &Account,
@@ -327,7 +332,7 @@ async fn try_detours(
         detours.tried += 1;
         let from = sources.pick(session)?;
         if gets_in_as(session, from, account, request.clone()).await? {
-            // Twice, with a refusal after each: a bucket lets one through now and then by itself.
+            // Twice, with a rejection after each: a bucket lets one through now and then.
             let mut pattern = Vec::new();
             for way in [None, Some(request), None] {
                 let from = sources.pick(session)?;
@@ -343,24 +348,24 @@ async fn try_detours(
 }
 
 impl Detours {
-    /// `what` was written otherwise on the way.
+    /// Judges the variants of `what`.
     pub(crate) fn judge(&self, what: &str) -> Verdict {
         match &self.freed_by {
             _ if !self.shut_before => {
-                Verdict::inconclusive("the refusal ended before another way could be tried")
+                Verdict::inconclusive("the rejection ended before a variant could be tried")
             }
             Some((how, true)) => {
-                let evidence = Evidence::of(format!("What is refused logs in with {how}."))
-                    .exhibit("a right login that is refused", "refused")
+                let evidence = Evidence::of(format!("The rejected login succeeds with {how}."))
+                    .exhibit("a login with the correct password", "rejected")
                     .exhibit(format!("the same with {how}"), "logged in")
-                    .exhibit("both once more", "refused, logged in, and refused again");
+                    .exhibit("both once more", "rejected, logged in, and rejected again");
                 Verdict::find(Severity::High, Confidence::High, evidence)
             }
             Some((how, false)) => Verdict::inconclusive(format!(
-                "the refusal ended while {how} was tried, with or without it"
+                "the rejection ended while {how} was being tried, with or without it"
             )),
             None => Verdict::pass(format!(
-                "What was refused stayed so, {} other ways to write {what} notwithstanding.",
+                "The login stayed rejected with {} variants of {what}.",
                 self.tried
             )),
         }
@@ -388,7 +393,7 @@ async fn gets_in_as(
     }
 }
 
-/// A right login; silence is a refusal here.
+/// Logs in with the correct password; no response counts as a rejection here.
 async fn gets_in(session: &mut Session, source: Source, account: &Account) -> Result<bool, Stop> {
     match session.right(source, account).await {
         Ok((_, class)) => Ok(class == Class::Right),
@@ -397,7 +402,7 @@ async fn gets_in(session: &mut Session, source: Source, account: &Account) -> Re
     }
 }
 
-/// Whether an account that never fails is refused from two addresses that were never used.
+/// Returns true if an account that never failed is rejected from two unused addresses.
 async fn bystander_refused(session: &mut Session) -> Result<bool, Stop> {
     let own = session.own();
     for _ in 0..2 {
@@ -409,17 +414,17 @@ async fn bystander_refused(session: &mut Session) -> Result<bool, Stop> {
     Ok(true)
 }
 
-/// An arm under way. What is usual is its own first answer: accounts may be answered each in words
-/// of their own, and names that don't exist in yet other ones; that is no limit.
+/// An arm in progress. Its own first response is the usual one: each account may get a response of
+/// its own, and nonexistent names another; that is not a limit.
 #[derive(Default)]
 struct Series {
     arm: Arm,
     usual: Option<(Signature, Duration)>,
-    /// A second answer like the first odd one: one alone is no limit.
+    /// Whether a second odd response followed the first: one alone is not a limit.
     confirmed: bool,
 }
 
-/// An answer that is not the usual one.
+/// A response that is not the usual one.
 struct Odd {
     how: String,
     retry_after: Option<u64>,
@@ -451,7 +456,7 @@ impl Series {
         Ok(again.try_wrong(session, source, who).await?.is_some())
     }
 
-    /// One wrong password; what was odd about its answer, if anything was.
+    /// Sends one incorrect password; returns what was odd about the response, if anything.
     async fn try_wrong(
         &mut self,
         session: &mut Session,
@@ -462,7 +467,7 @@ impl Series {
         let (answer, class) = match session.wrong(source, who, &password).await {
             Ok(answered) => answered,
             Err(Stop::Unreachable(words)) if self.usual.is_some() => {
-                let how = format!("not at all ({words})");
+                let how = format!("no response ({words})");
                 return Ok(Some(Odd {
                     how,
                     retry_after: None,
@@ -484,7 +489,7 @@ impl Series {
         }
         let slow = answer.elapsed > *first * SLOWER + SLOWER_BY;
         Ok(slow.then(|| Odd {
-            how: format!("after {:.1} s", answer.elapsed.as_secs_f64()),
+            how: format!("a response after {:.1} s", answer.elapsed.as_secs_f64()),
             retry_after: None,
             refusal: None,
         }))
@@ -495,7 +500,7 @@ impl Series {
         self.confirmed = odd.is_some() && self.arm.reaction.is_some();
         match odd {
             None => self.arm.calm(),
-            // The first refusal may say what the attempt did, the next what is so.
+            // The first rejection may describe what the attempt caused, the next the state.
             Some(odd) if self.confirmed => self.arm.refusal = odd.refusal,
             Some(odd) => {
                 self.arm.reaction = Some((self.arm.tried, odd.how));
@@ -505,7 +510,7 @@ impl Series {
         }
     }
 
-    /// The arm, without an odd answer at its very end that nothing confirmed.
+    /// Returns the arm without an unconfirmed odd response at its very end.
     fn ended(&self) -> Arm {
         let mut arm = self.arm.clone();
         if !self.confirmed {
@@ -554,13 +559,7 @@ pub(super) mod tests {
             ..facts(Some(5), None, Some(21))
         };
         for untold in [everybody, blind] {
-            assert!(matches!(
-                judge(&untold),
-                Verdict::Skip {
-                    inconclusive: true,
-                    ..
-                }
-            ));
+            assert!(judge(&untold).is_inconclusive());
         }
         [
             ("no limit", facts(None, None, None)),
@@ -599,8 +598,8 @@ pub(super) mod tests {
         };
         assert!(matches!(judged(true, Some(true)), Verdict::Find(_)));
         assert!(matches!(judged(true, None), Verdict::Pass(_)));
-        assert!(matches!(judged(false, None), Verdict::Skip { .. }));
-        assert!(matches!(judged(true, Some(false)), Verdict::Skip { .. }));
+        assert!(judged(false, None).is_inconclusive());
+        assert!(judged(true, Some(false)).is_inconclusive());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Who fails on purpose keeps the owner out.
+//! An attacker can lock the owner out.
 
 use futures_util::future::BoxFuture;
 
@@ -11,24 +11,23 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "lockout-denies-owner",
-    title: "Who fails on purpose keeps the owner out",
+    title: "An attacker can lock the owner out",
     severity: Severity::Info,
-    what: "After the failures that shut an account, each from an address of its own: \
-           is its right password refused from an address that never failed, and for \
-           how long?",
-    why: "A limit by account alone can be used against its owner (OWASP calls it a \
+    what: "After the failures that lock an account, each from a different IP address, checks \
+           whether its correct password is rejected from an address that never failed, and for how \
+           long.",
+    why: "A limit by account alone can be used against the account's owner (OWASP calls it a \
           denial of service by lockout). It is better than no limit.",
-    sends: "Nothing of its own: it judges the measurement of the limits.",
+    sends: "Nothing of its own: it evaluates the limit measurement.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,
-    evidence: "The right login was accepted before the failures (positive control), \
-               and an account that never failed is accepted after them, from another \
-               fresh address (negative control).",
-    false_alarms: "It is information: to limit accounts and never to meet their \
-                   owners takes known devices. The scan comes from addresses that are \
-                   all new, without a device's token; an owner on a known device may \
-                   well get in.",
+    evidence: "The correct password was accepted before the failures (positive control), and an \
+               account that never failed logs in after them from another new IP address (negative \
+               control).",
+    false_alarms: "The finding is informational: limiting accounts without ever affecting their \
+                   owners requires known devices. The scan uses only new IP addresses and no \
+                   device token; an owner on a known device may well get in.",
     standards: Standards {
         owasp_api: &["API4:2023"],
         asvs: &["6.1.1"],
@@ -37,8 +36,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Give known devices a budget of their own (OWASP's device cookies), or \
-             ask for a second factor instead of refusing.",
+    fix: "Give known devices a budget of their own (OWASP's device cookies), or require a second \
+          factor instead of rejecting.",
     recipes: &recipes::LIMITS,
     policy: "",
     run,
@@ -50,24 +49,26 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 
 fn judge(facts: &LimitFacts) -> Verdict {
     if facts.bystander_refused {
-        return Verdict::inconclusive("everybody was refused; see limit-global");
+        return Verdict::inconclusive("all users were rejected; see limit-global");
     }
     let Some(account) = &facts.account else {
         return Verdict::inconclusive(
             facts
                 .blind
-                .unwrap_or("the limit of an account was not measured"),
+                .unwrap_or("the per-account limit was not measured"),
         );
     };
     if !account.limited() {
-        return Verdict::pass("Failures from elsewhere did not keep the right password out.");
+        return Verdict::pass(
+            "Failures from other IP addresses did not block the correct password.",
+        );
     }
     let long = match account.retry_after {
-        Some(seconds) => format!("for {seconds} seconds, it says"),
-        None => "for a time that it does not say".into(),
+        Some(seconds) => format!("for {seconds} seconds according to Retry-After"),
+        None => "for an unspecified time".into(),
     };
     let summary = format!(
-        "After {} failures from other addresses the right password is refused from a fresh one, {long}.",
+        "After {} failures from other IP addresses, the correct password is rejected from a new one {long}.",
         account.tried
     );
     Verdict::find(Severity::Info, Confidence::High, Evidence::of(summary))
@@ -91,12 +92,6 @@ mod tests {
         };
         assert!(matches!(judge(&facts(false, false)), Verdict::Find(_)));
         assert!(matches!(judge(&facts(true, false)), Verdict::Pass(_)));
-        assert!(matches!(
-            judge(&facts(false, true)),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judge(&facts(false, true)).is_inconclusive());
     }
 }

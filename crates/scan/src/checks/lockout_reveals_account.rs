@@ -1,4 +1,4 @@
-//! Being locked tells that the account exists.
+//! A lockout reveals which accounts exist.
 
 use futures_util::future::BoxFuture;
 
@@ -11,21 +11,19 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "lockout-reveals-account",
-    title: "A lock tells which accounts exist",
+    title: "A lockout reveals which accounts exist",
     severity: Severity::Medium,
-    what: "A name that nobody has fails as often as locked an account that exists: is \
-           it refused too, and in the same way?",
-    why: "A lock that only accounts have answers the question whether there is one, \
-          however alike all other answers are.",
-    sends: "Nothing of its own: it judges the burst of limit-race.",
+    what: "Fails on a nonexistent account name as often as it takes to lock an existing account. \
+           Checks whether that name is rejected too, and with the same response.",
+    why: "A lock that only existing accounts have reveals whether an account exists, however \
+          uniform all other responses are.",
+    sends: "Nothing of its own: it evaluates the burst of limit-race.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,
-    evidence: "The account that exists is refused after so many failures (positive \
-               control, from the measurement of the limits); the name that nobody has \
-               is not, or in other words.",
-    false_alarms: "None is known: answers are compared without names, numbers and \
-                   tokens.",
+    evidence: "The existing account is rejected after that many failures (positive control, from \
+               the limit measurement); the nonexistent name is not, or with a different response.",
+    false_alarms: "None known: responses are compared without names, numbers and tokens.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.3.8"],
@@ -34,8 +32,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Count failures by the name that was sent, whether it exists or not, \
-             before it is looked up, and refuse both with the same answer.",
+    fix: "Count failures by the submitted account name, whether it exists or not, before it is \
+          looked up, and reject both with the same response.",
     recipes: &recipes::UNIFORM,
     policy: r#"[guard.failure]
 status = 401
@@ -59,17 +57,17 @@ fn judge(locks: &Locks) -> Verdict {
     };
     match (&locks.account, &locks.stranger) {
         (Some(_), None) => find(format!(
-            "After {} failures an account that exists is refused, and a name that nobody has is not.",
+            "After {} failures an existing account is rejected, and a nonexistent account name is not.",
             locks.limit + 1
         )),
         (Some(account), Some(stranger)) if account != stranger => find(format!(
-            "An account that exists is refused otherwise than a name that nobody has: {}.",
+            "An existing account is rejected differently from a nonexistent account name: {}.",
             account.difference(stranger)
         )),
-        (Some(_), Some(_)) => {
-            Verdict::pass("A name that nobody has is refused as one that exists is.")
-        }
-        (None, _) => Verdict::not_applicable("no account was refused in words"),
+        (Some(_), Some(_)) => Verdict::pass(
+            "A nonexistent account name is rejected in the same way as an existing one.",
+        ),
+        (None, _) => Verdict::not_applicable("no account was visibly rejected"),
     }
 }
 
@@ -98,6 +96,6 @@ mod tests {
             judged(refusal("no"), refusal("who")),
             Verdict::Find(_)
         ));
-        assert!(matches!(judged(None, None), Verdict::Skip { .. }));
+        assert!(matches!(judged(None, None), Verdict::NotApplicable(_)));
     }
 }

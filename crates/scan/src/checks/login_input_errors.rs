@@ -1,4 +1,4 @@
-//! Input of the wrong kind ends in a fault.
+//! Malformed input causes a 5xx or exposes internals.
 
 use futures_util::future::BoxFuture;
 
@@ -13,22 +13,21 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "login-input-errors",
-    title: "Input of the wrong kind ends in a 5xx or shows the inside",
+    title: "Malformed input causes a 5xx or exposes internals",
     severity: Severity::Low,
-    what: "The login is sent what it does not expect: a number and a list for a name, \
-           text that is no JSON or no UTF-8, and a long password. Does it answer 5xx, \
-           or with a stack trace or a database's words?",
-    why: "What fails in the open tells how the application is built, and a 5xx is \
-          often a way around what should have counted the attempt.",
-    sends: "Up to five malformed logins of invented names.",
+    what: "Sends the login unexpected input: a number and a list as the account name, text that is \
+           not valid JSON or not valid UTF-8, and a long password. Checks whether the response is \
+           a 5xx or contains a stack trace or a database error.",
+    why: "A visible failure reveals how the application is built, and a 5xx often bypasses the \
+          code that should have counted the attempt.",
+    sends: "Up to five malformed logins for invented account names.",
     max_requests: 5,
     measures_limits: false,
     side_by_side: false,
-    evidence: "A 5xx that comes again when the same is sent once more, or words of a \
-               stack trace or a database in the answer. Well-formed wrong logins \
-               answered otherwise (negative control, learned at the start).",
-    false_alarms: "A gateway's own 502 or 503 could come twice by chance; the answer \
-                   is shown.",
+    evidence: "A 5xx that recurs when the same request is sent again, or text of a stack trace or \
+               a database in the response. Well-formed failed logins get a different response \
+               (negative control, learned at the start).",
+    false_alarms: "A gateway's own 502 or 503 could occur twice by chance; the response is shown.",
     standards: Standards {
         owasp_api: &["API8:2023"],
         asvs: &["16.5.1", "2.2.1"],
@@ -37,16 +36,15 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC7.1"],
     },
-    fix: "Validate types before use and answer 400 or 422. FastAPI does with a \
-             Pydantic model; Flask: check isinstance(name, str) or use a schema; \
-             Express: a schema (zod, ajv). Never run with DEBUG = True where others \
-             can reach it.",
+    fix: "Validate types before use and return 400 or 422. FastAPI does with a Pydantic model; \
+          Flask: check isinstance(name, str) or use a schema; Express: a schema (zod, ajv). Never \
+          run with DEBUG = True where others can reach it.",
     recipes: &recipes::INPUT,
     policy: "",
     run,
 };
 
-/// Words that only the inside of an application says.
+/// Text that only the internals of an application produce.
 const INSIDE: [&str; 14] = [
     "traceback (most recent call last)",
     "werkzeug debugger",
@@ -63,6 +61,9 @@ const INSIDE: [&str; 14] = [
     "system.nullreferenceexception",
     "goroutine 1 [",
 ];
+
+/// What a 5xx shows that came again.
+const FAULT: &str = "a 5xx twice";
 
 /// A login that a person could hardly type; most applications cut it off or hash it.
 const LONG: usize = 20_000;
@@ -81,14 +82,16 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             let answered = session.ask(request.clone()).await;
             let Ok(answer) = answered else {
                 session.probe.expect_limits(false);
-                return Ok(Verdict::inconclusive(format!("{what} was not answered")));
+                return Ok(Verdict::inconclusive(format!(
+                    "a login with {what} got no response"
+                )));
             };
             let told = tells(&answer);
             if answer.status >= 500 && told.is_none() {
                 // Once could be chance.
                 let again = session.ask(request).await;
                 let again = again.is_ok_and(|again| again.status == answer.status);
-                shown.push((what, again.then_some("a 5xx, twice"), answer.describe()));
+                shown.push((what, again.then_some(FAULT), answer.describe()));
             } else {
                 shown.push((what, told, answer.describe()));
             }
@@ -106,18 +109,22 @@ fn tells(answer: &Answer) -> Option<&'static str> {
     INSIDE.into_iter().find(|words| text.contains(words))
 }
 
-/// What was sent, what its answer told, and the answer.
+/// Judges what was sent, what its response exposed, and the response.
 fn judge(shown: &[(&'static str, Option<&'static str>, String)]) -> Verdict {
     let told = shown
         .iter()
         .find_map(|(what, told, answer)| Some((what, (*told)?, answer)));
     let Some((what, told, answer)) = told else {
         return Verdict::pass(format!(
-            "{} malformed logins were refused in order.",
+            "{} malformed logins were rejected cleanly.",
             shown.len()
         ));
     };
-    let evidence = Evidence::of(format!("A login with {what} is answered with {told:?}."))
+    let shown = match told {
+        FAULT => FAULT.to_owned(),
+        text => format!("{text:?}"),
+    };
+    let evidence = Evidence::of(format!("A login with {what} returns {shown}."))
         .exhibit(format!("a login with {what}"), answer);
     Verdict::find(Severity::Low, Confidence::High, evidence)
 }
@@ -140,7 +147,7 @@ mod tests {
             judge(std::slice::from_ref(&refused)),
             Verdict::Pass(_)
         ));
-        let fault = ("a list for a name", Some("a 5xx, twice"), "500".to_owned());
+        let fault = ("a list for a name", Some(FAULT), "500".to_owned());
         assert!(matches!(judge(&[refused, fault]), Verdict::Find(_)));
     }
 }

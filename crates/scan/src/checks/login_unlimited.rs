@@ -1,4 +1,4 @@
-//! No limit within twelve wrong passwords for one account.
+//! No limit within twelve incorrect passwords for one account.
 
 use futures_util::future::BoxFuture;
 
@@ -11,24 +11,24 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "login-unlimited",
-    title: "No limit within twelve wrong passwords for one account",
+    title: "No limit within twelve incorrect passwords for one account",
     severity: Severity::High,
-    what: "Twelve wrong passwords for one test account: does any answer differ from the usual \
-           failure (in status, headers, body or a redirect, not only by a 429), and does the \
-           right password still get in afterwards?",
-    why: "Without a limit for each account, a guesser needs only time: ten guesses a second \
-           are 864,000 a day.",
-    sends: "Up to 12 wrong passwords and one right one for a test account, each from an address \
-           of its own; where those are not limited, the same for another account from one \
-           address. The other limit checks judge the same measurement.",
+    what: "Sends twelve incorrect passwords for one test account. Checks whether any response \
+           differs from the usual failure (in status, headers, body or redirect, not only by a \
+           429), and whether the correct password still logs in afterwards.",
+    why: "Without a limit per account, an attacker needs only time: ten guesses per second are \
+          864,000 per day.",
+    sends: "Up to 12 incorrect passwords and one correct one for a test account, each from a \
+            different IP address; if those are not limited, the same for another account from one \
+            address. The other limit checks evaluate the same measurement.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,
-    evidence: "A finding needs both: no answer that differs from two wrong logins learned at the \
-           start of the run (the negative control), and a right login that still gets in (the \
-           positive control). So a limit that refuses in silence is seen.",
-    false_alarms: "A limit of more than twelve failures is not seen. SP 800-63B-4 allows up to 100; \
-           twelve is what this scan may fail on an account.",
+    evidence: "A finding requires both: no response that differs from two failed logins learned at \
+               the start of the run (the negative control), and a correct password that still logs \
+               in (the positive control). A limit that rejects silently is therefore detected.",
+    false_alarms: "A limit of more than twelve failures is not detected. SP 800-63B-4 allows up to \
+                   100; twelve is the most that this scan may fail on an account.",
     standards: Standards {
         owasp_api: &["API2:2023", "API4:2023"],
         asvs: &["6.3.1", "2.4.1"],
@@ -37,11 +37,11 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Count failures for each account, before the password is verified and whether or not \
-           the account exists; refuse with 429 and Retry-After. FastAPI: slowapi keys on the \
-           address only, so count by the submitted name in a shared store. Flask: Flask-Limiter \
-           with a key function that reads the name. Django: django-axes with \
-           AXES_LOCKOUT_PARAMETERS = [\"username\"].",
+    fix: "Count failures per account, before the password is verified and whether or not the \
+          account exists; reject with 429 and Retry-After. FastAPI: slowapi keys on the IP address \
+          only, so count by the submitted account name in a shared store. Flask: Flask-Limiter \
+          with a key function that reads the account name. Django: django-axes with \
+          AXES_LOCKOUT_PARAMETERS = [\"username\"].",
     recipes: &recipes::LIMITS,
     policy: r#"[policy]
 account = "10 per 15 minutes; 50 per day"
@@ -54,10 +54,10 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 }
 
 fn judge(facts: &LimitFacts) -> Verdict {
-    // The pair arm says more: whoever is not limited there is not limited at all.
+    // The pair arm shows more: an account that is not limited there is not limited at all.
     let Some(arm) = facts.pair.as_ref().or(facts.account.as_ref()) else {
         return Verdict::inconclusive(
-            "everybody was already refused, so what one account meets can't be told",
+            "all users were already rejected, so the limit of one account could not be measured",
         );
     };
     let words = format!("For one account, {}.", arm.words());
@@ -67,11 +67,11 @@ fn judge(facts: &LimitFacts) -> Verdict {
         Hold::Open => {
             let evidence = Evidence::of(words)
                 .exhibit(
-                    format!("{} wrong passwords for one account", arm.tried),
-                    "none kept the right one out",
+                    format!("{} incorrect passwords for one account", arm.tried),
+                    "none blocked the correct one",
                 )
-                .exhibit("then the right password", "logged in");
-            // Medium: a limit of more failures than were tried may be there.
+                .exhibit("then the correct password", "logged in");
+            // Medium: there may be a limit of more failures than were tried.
             Verdict::find(Severity::High, Confidence::Medium, evidence)
         }
     }
@@ -101,23 +101,11 @@ mod tests {
             right_gets_in: true,
             ..limits::tests::arm(Some(11))
         });
-        assert!(matches!(
-            judge(&soft),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judge(&soft).is_inconclusive());
         let everybody = LimitFacts {
             bystander_refused: true,
             ..LimitFacts::default()
         };
-        assert!(matches!(
-            judge(&everybody),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judge(&everybody).is_inconclusive());
     }
 }

@@ -1,4 +1,4 @@
-//! A token opens what is another user's.
+//! A token reads another user's object.
 
 use futures_util::future::BoxFuture;
 
@@ -13,25 +13,23 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "other-users-object",
-    title: "A token opens what is another user's",
+    title: "A token reads another user's object",
     severity: Severity::High,
-    what: "A route that the OpenAPI document has for one user each, such as \
-           /users/{username}: does the scanner's token read what belongs to another \
-           test account?",
-    why: "It is the most common fault of APIs (OWASP API1), and no limit on logins \
-          helps: one account of their own is all that an attacker needs.",
-    sends: "The scanner's own object, the other test account's login and (where the \
-            route takes an id) what it is told of itself, its object with its own \
-            token, with the scanner's, and without one.",
+    what: "On a route that the OpenAPI document defines for each user, such as /users/{username}, \
+           checks whether the scanner's token reads an object of another test account.",
+    why: "It is the most common flaw of APIs (OWASP API1), and no limit on logins helps: one \
+          account of their own is all that an attacker needs.",
+    sends: "The scanner's own object; a login to the other test account and (if the route takes an \
+            id) a request for that account's id; its object with its own token, with the \
+            scanner's, and without one.",
     max_requests: 6,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The own token reads the own object and the other token the other \
-               (positive controls), no token reads it not (negative control), and the \
-               scanner's token is answered like the other one's, with the other's \
-               name in it.",
-    false_alarms: "A profile that all members may see is one; then the route should \
-                   say less, or the finding be accepted with a baseline.",
+    evidence: "Each account's token reads that account's object (positive controls), a request \
+               without a token does not (negative control), and the scanner's token gets the same \
+               response as the other account's token, with the other account's name in it.",
+    false_alarms: "A profile that all members may see is reported too; the route should then \
+                   return less, or the finding be accepted with a baseline.",
     standards: Standards {
         owasp_api: &["API1:2023"],
         asvs: &["8.2.2"],
@@ -40,8 +38,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "7.3.1"],
         soc2: &["CC6.1", "CC6.3"],
     },
-    fix: "Look the object up by whose it is: WHERE id = ? AND owner = ?, or \
-             compare the owner before answering, with 404 for what is another's.",
+    fix: "Look the object up by its owner: WHERE id = ? AND owner = ?, or compare the owner before \
+          responding, with 404 for another user's object.",
     recipes: &recipes::ACCESS,
     policy: "",
     run,
@@ -55,15 +53,17 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             Err(reason) => return Ok(Verdict::not_applicable(reason)),
         };
         let Some(object) = session.found.object.clone() else {
-            let reason = "the document has no route for one user each, such as /users/{username}";
+            let reason = "the OpenAPI document has no per-user route such as /users/{username}";
             return Ok(Verdict::not_applicable(reason));
         };
         let (own, other) = (session.own(), session.account(3));
         if own.name == other.name {
-            return Ok(Verdict::not_applicable("it needs two test accounts"));
+            return Ok(Verdict::not_applicable(
+                "this check needs two test accounts",
+            ));
         }
         let Some(theirs) = access::log_in_as(session, &other).await? else {
-            return Ok(Verdict::inconclusive("a fresh login was given no token"));
+            return Ok(Verdict::inconclusive("a new login returned no token"));
         };
         let mut paths = Vec::new();
         for (account, credential) in [(&own, &issued.credential), (&other, &theirs.credential)] {
@@ -72,7 +72,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
                 false => id(session, &door.path, credential).await?,
             };
             let Some(who) = who else {
-                let reason = format!("{} tells no id that the route would take", door.path);
+                let reason = format!("{} returns no id that the route would accept", door.path);
                 return Ok(Verdict::not_applicable(reason));
             };
             paths.push(object.path(&who));
@@ -91,7 +91,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     })
 }
 
-/// The id that a route tells a token's owner of themselves.
+/// Returns the id that a route reports to a token's owner.
 async fn id(
     session: &mut Session,
     path: &str,
@@ -109,32 +109,37 @@ async fn id(
     Ok(id)
 }
 
-/// The own object, the other's with the other's token, with none, and with the own one.
+/// Judges the responses for the scanner's object, and for the other account's with its own token,
+/// with none, and with the scanner's.
 fn judge(answers: &[Answer], other: &Account) -> Verdict {
     let [own, theirs, none, crossed] = answers else {
-        return Verdict::inconclusive("not all was answered");
+        return Verdict::inconclusive("not all requests were answered");
     };
     let opens = |answer: &Answer| (200..300).contains(&answer.status);
     if !opens(own) || !opens(theirs) {
-        return Verdict::not_applicable("accounts can't read what is their own there");
+        return Verdict::not_applicable("accounts can't read their own objects there");
     }
     if opens(none) {
-        return Verdict::not_applicable("it is public: no token is asked for");
+        return Verdict::not_applicable("the route is public: it requires no token");
     }
     if !opens(crossed) {
         let status = crossed.status;
-        return Verdict::pass(format!("What is another account's is answered {status}."));
+        return Verdict::pass(format!(
+            "A request for another account's object returns {status}."
+        ));
     }
     let same = crossed.signature() == theirs.signature();
     if !same || !crossed.text().contains(&other.name) {
-        return Verdict::inconclusive("it is answered, but not with what the other account reads");
+        return Verdict::inconclusive(
+            "the request succeeds, but the response differs from the one that the other account gets",
+        );
     }
-    let evidence = Evidence::of("The own token reads what is another account's.")
+    let evidence = Evidence::of("The scanner's token reads another account's object.")
         .exhibit(
-            "the other's object with the other's token",
+            "the other account's object with its own token",
             theirs.describe(),
         )
-        .exhibit("the same with the own token", crossed.describe())
+        .exhibit("the same with the scanner's token", crossed.describe())
         .exhibit("the same without a token", none.describe());
     Verdict::find(Severity::High, Confidence::High, evidence)
 }
@@ -159,19 +164,10 @@ mod tests {
             Verdict::Find(_)
         ));
         assert!(matches!(judged((404, "no"), 401), Verdict::Pass(_)));
-        assert!(matches!(
-            judged((200, "bob"), 401),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judged((200, "bob"), 401).is_inconclusive());
         assert!(matches!(
             judged((200, "bob: street"), 200),
-            Verdict::Skip {
-                inconclusive: false,
-                ..
-            }
+            Verdict::NotApplicable(_)
         ));
     }
 }

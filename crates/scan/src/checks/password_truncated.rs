@@ -1,4 +1,4 @@
-//! The end of a long password does not count.
+//! The end of a long password is ignored.
 
 use futures_util::future::BoxFuture;
 
@@ -11,22 +11,20 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "password-truncated",
-    title: "The end of a long password does not count",
+    title: "The end of a long password is ignored",
     severity: Severity::Medium,
-    what: "An account is registered with a password of 100 characters and logged in \
-           with one that differs after the 72nd: does it get in?",
-    why: "bcrypt reads 72 bytes. Whoever hashes something before the password with it \
-          (a name, a pepper) lets any password in; everybody else promises more than \
-          is checked.",
-    sends: "A registration and up to three logins of an invented name, which \
-            password-length-capped judges too; only with --register.",
+    what: "Registers an account with a password of 100 characters and logs in with one that \
+           differs after the 72nd. Checks whether that login succeeds.",
+    why: "bcrypt reads 72 bytes. An application that hashes something in front of the password (a \
+          name, a pepper) can accept any password; any other checks less than it promises.",
+    sends: "One registration and up to three logins with an invented account name, which \
+            password-length-capped evaluates too; only with --register.",
     max_requests: long_passwords::MAX_REQUESTS,
     measures_limits: false,
     side_by_side: false,
-    evidence: "The whole password gets in (positive control), one that differs at the \
-               tenth character does not (negative control), and one that differs \
-               after the 72nd does.",
-    false_alarms: "None is known.",
+    evidence: "The full password logs in (positive control), one that differs from the tenth \
+               character on does not (negative control), and one that differs after the 72nd does.",
+    false_alarms: "None known.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["6.2.8", "6.2.9"],
@@ -35,9 +33,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.6"],
         soc2: &["CC6.1"],
     },
-    fix: "Hash with Argon2id or scrypt, or hash the password with SHA-256 and \
-             encode it before bcrypt (Django: BCryptSHA256PasswordHasher), or refuse \
-             what is longer than 72 bytes and say so.",
+    fix: "Hash with Argon2id or scrypt, or hash the password with SHA-256 and encode it before \
+          bcrypt (Django: BCryptSHA256PasswordHasher), or reject passwords longer than 72 bytes \
+          and say so.",
     recipes: &recipes::PASSWORDS,
     policy: "",
     run,
@@ -54,22 +52,26 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 
 fn judge(facts: &Facts) -> Verdict {
     match facts.logins {
-        None => Verdict::not_applicable("no password of 100 characters could be had"),
+        None => Verdict::not_applicable(
+            "no account could be registered with a password of 100 characters",
+        ),
         Some([false, ..]) => {
-            Verdict::inconclusive("the account with the long password can't log in with it")
+            Verdict::inconclusive("the account can't log in with its long password")
         }
-        Some([true, true, _]) => {
-            Verdict::inconclusive("a password that is wrong from its tenth character got in")
-        }
+        Some([true, true, _]) => Verdict::inconclusive(
+            "a password that differs from the tenth character on was accepted",
+        ),
         Some([true, false, true]) => {
             let evidence =
-                Evidence::of("Of a password of 100 characters those after the 72nd don't count.")
+                Evidence::of("In a password of 100 characters, those after the 72nd are ignored.")
                     .exhibit("the password of 100 characters", "logged in")
-                    .exhibit("another tenth character", "refused")
-                    .exhibit("others after the 72nd", "logged in");
+                    .exhibit("one that differs from the tenth character on", "rejected")
+                    .exhibit("one that differs after the 72nd", "logged in");
             Verdict::find(Severity::Medium, Confidence::High, evidence)
         }
-        Some([true, false, false]) => Verdict::pass("All 100 characters of a password count."),
+        Some([true, false, false]) => {
+            Verdict::pass("All 100 characters of a password are checked.")
+        }
     }
 }
 
@@ -93,26 +95,8 @@ mod tests {
             judged(Some([true, false, false])),
             Verdict::Pass(_)
         ));
-        assert!(matches!(
-            judged(Some([true, true, true])),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
-        assert!(matches!(
-            judged(Some([false, false, false])),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
-        assert!(matches!(
-            judged(None),
-            Verdict::Skip {
-                inconclusive: false,
-                ..
-            }
-        ));
+        assert!(judged(Some([true, true, true])).is_inconclusive());
+        assert!(judged(Some([false, false, false])).is_inconclusive());
+        assert!(matches!(judged(None), Verdict::NotApplicable(_)));
     }
 }

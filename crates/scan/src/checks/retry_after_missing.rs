@@ -1,4 +1,4 @@
-//! A refusal does not say for how long.
+//! Rejections lack Retry-After.
 
 use futures_util::future::BoxFuture;
 
@@ -11,19 +11,18 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "retry-after-missing",
-    title: "A refusal does not say for how long",
+    title: "Rejections lack Retry-After",
     severity: Severity::Info,
-    what: "Where a limit refuses in words or by a status of its own: does the answer \
-           have a Retry-After (RFC 9110 section 10.2.3)?",
-    why: "People and honest clients who are not told when to come back try again at \
-          once, and are refused for longer.",
-    sends: "Nothing of its own: it judges the measurement of the limits.",
+    what: "If a limit rejects visibly, by a message or a status of its own, checks whether the \
+           response has a Retry-After header (RFC 9110 section 10.2.3).",
+    why: "Users and well-behaved clients that don't know when to come back retry at once and are \
+          rejected for longer.",
+    sends: "Nothing of its own: it evaluates the limit measurement.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,
-    evidence: "The answers of the arms that met a limit.",
-    false_alarms: "A limit that refuses in silence has no Retry-After by intent, and \
-                   is not counted.",
+    evidence: "The responses of the series that reached a limit.",
+    false_alarms: "A limit that rejects silently omits Retry-After on purpose and is not counted.",
     standards: Standards {
         owasp_api: &["API4:2023"],
         asvs: &["2.4.1"],
@@ -32,9 +31,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4"],
         soc2: &["CC6.1", "CC6.6"],
     },
-    fix: "Answer 429 with Retry-After in whole seconds. slowapi and Flask-Limiter: \
-             headers enabled (RATELIMIT_HEADERS_ENABLED = True). nginx: error_page \
-             429 with add_header Retry-After.",
+    fix: "Return 429 with Retry-After in whole seconds. slowapi and Flask-Limiter: enable headers \
+          (RATELIMIT_HEADERS_ENABLED = True). nginx: error_page 429 with add_header Retry-After.",
     recipes: &recipes::LIMITS,
     policy: "",
     run,
@@ -47,16 +45,21 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 fn judge(facts: &LimitFacts) -> Verdict {
     let arms = [&facts.account, &facts.pair, &facts.address];
     let refusing = arms.into_iter().flatten().filter(|arm| arm.limited());
-    let told: Vec<_> = refusing
+    let rejections: Vec<_> = refusing
         .filter_map(|arm| Some((arm.reaction.as_ref()?, arm.retry_after)))
         .collect();
-    match told.iter().find(|(_, retry_after)| retry_after.is_none()) {
+    match rejections
+        .iter()
+        .find(|(_, retry_after)| retry_after.is_none())
+    {
         Some(((at, how), _)) => {
-            let summary = format!("Try {at} was refused ({how}), without a Retry-After.");
+            let summary = format!("Attempt {at} was rejected ({how}) without Retry-After.");
             Verdict::find(Severity::Info, Confidence::High, Evidence::of(summary))
         }
-        None if told.is_empty() => Verdict::not_applicable("no limit refused in the open"),
-        None => Verdict::pass("Refusals say when to come back."),
+        None if rejections.is_empty() => {
+            Verdict::not_applicable("no limit rejected a login visibly")
+        }
+        None => Verdict::pass("Rejections state when to retry."),
     }
 }
 
@@ -82,6 +85,9 @@ mod tests {
             Verdict::Pass(_)
         ));
         assert!(matches!(judge(&facts(refused(), None)), Verdict::Find(_)));
-        assert!(matches!(judge(&facts(None, None)), Verdict::Skip { .. }));
+        assert!(matches!(
+            judge(&facts(None, None)),
+            Verdict::NotApplicable(_)
+        ));
     }
 }

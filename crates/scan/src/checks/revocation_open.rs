@@ -1,4 +1,4 @@
-//! Anybody may end a token.
+//! Token revocation needs no authentication.
 
 use futures_util::future::BoxFuture;
 
@@ -9,22 +9,22 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "revocation-open",
-    title: "Anybody may end a token",
+    title: "Token revocation needs no authentication",
     severity: Severity::Low,
-    what: "A fresh token of the own account is sent to the revocation (RFC 7009) \
-           without any credentials: is it ended?",
-    why: "Who finds a token can throw its owner out, and who guesses at tokens is not \
-          even asked who they are.",
-    sends: "A login, the revocation that the OpenAPI document names, and the \
+    what: "Sends a new token of the scanner's account to the revocation endpoint (RFC 7009) \
+           without any credentials. Checks whether the token is revoked.",
+    why: "Anyone who finds a token can log its owner out, and anyone who guesses at tokens does \
+          not even have to authenticate.",
+    sends: "A login, a request to the revocation endpoint found in the OpenAPI document, and the \
             protected route after it.",
     max_requests: 4,
     measures_limits: false,
     side_by_side: false,
-    evidence: "The token opened the route before (positive control) and is refused \
-               after the revocation, which had no credentials (RFC 7009 section 2.1 \
-               has the client authenticate).",
-    false_alarms: "Public clients have no credentials and send their client_id alone; \
-                   a server for those only is found all the same.",
+    evidence: "The route accepted the token before (positive control) and rejects it after the \
+               revocation, which carried no credentials (RFC 7009 section 2.1 has the client \
+               authenticate).",
+    false_alarms: "Public clients have no credentials and send only their client_id; a server for \
+                   those only is reported all the same.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["10.4.9"],
@@ -33,8 +33,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    fix: "Ask the caller for client credentials, or for the token itself in the \
-             Authorization header as a logout would.",
+    fix: "Require client credentials, or the token itself in the Authorization header as a logout \
+          would.",
     recipes: &recipes::TOKENS,
     policy: "",
     run,
@@ -48,7 +48,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             Err(reason) => return Ok(Verdict::not_applicable(reason)),
         };
         let Some(route) = session.found.revocation.clone() else {
-            return Ok(Verdict::not_applicable("no revocation was found"));
+            return Ok(Verdict::not_applicable("no revocation endpoint was found"));
         };
         let (issued, door) = match access::fresh(session, door).await? {
             Ok(fresh) => fresh,
@@ -60,7 +60,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
             .await?;
         let after = access::ask(session, &door.path, Some(&issued.credential)).await?;
         let shown = (
-            "the token after a revocation by nobody".to_owned(),
+            "the token after an unauthenticated revocation".to_owned(),
             after.describe(),
         );
         let verdict = judge(revoked.status, door.opens(&after));
@@ -68,21 +68,25 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     })
 }
 
-/// How the revocation was answered, and whether the token opens the route after it.
+/// Judges the status of the revocation and whether the route accepts the token after it.
 fn judge(status: u16, opens: Option<bool>) -> Verdict {
     match (status, opens) {
-        (404 | 405, _) => Verdict::not_applicable("the revocation that was named is not there"),
+        (404 | 405, _) => {
+            Verdict::not_applicable("the declared revocation endpoint does not exist")
+        }
         (_, Some(false)) => Verdict::find(
             Severity::Low,
             Confidence::High,
             Evidence::of(format!(
-                "A revocation without any credentials was answered {status} and ended the token."
+                "A revocation without any credentials returned {status} and revoked the token."
             )),
         ),
         (_, Some(true)) => Verdict::pass(format!(
-            "A revocation without credentials is answered {status}, and the token is good still."
+            "A revocation without credentials returned {status}, and the token is still valid."
         )),
-        (_, None) => Verdict::inconclusive("after it the token is answered like neither control"),
+        (_, None) => Verdict::inconclusive(
+            "after the revocation, the response to the token matches neither control",
+        ),
     }
 }
 
@@ -94,19 +98,7 @@ mod tests {
     fn a_token_that_anybody_ends_is_found() {
         assert!(matches!(judge(200, Some(false)), Verdict::Find(_)));
         assert!(matches!(judge(401, Some(true)), Verdict::Pass(_)));
-        assert!(matches!(
-            judge(404, Some(true)),
-            Verdict::Skip {
-                inconclusive: false,
-                ..
-            }
-        ));
-        assert!(matches!(
-            judge(200, None),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(matches!(judge(404, Some(true)), Verdict::NotApplicable(_)));
+        assert!(judge(200, None).is_inconclusive());
     }
 }

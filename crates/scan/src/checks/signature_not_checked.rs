@@ -1,4 +1,4 @@
-//! A signed request is answered whatever its signature.
+//! Request signatures are not verified.
 
 use futures_util::future::BoxFuture;
 
@@ -7,22 +7,21 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "signature-not-checked",
-    title: "The signature of a request is not checked",
+    title: "Request signatures are not verified",
     severity: Severity::High,
-    what: "A route that wants signed requests is asked without a signature, with one \
-           of random bytes, and with a right one of which one bit is changed: is one \
-           of them answered like a rightly signed one?",
-    why: "A signature that nobody checks is a header.",
-    sends: "The operator names the route (--signed), says how it is signed \
-            (--signing) and gives the key in DOORWARDEN_SIGNING_KEY. Two rightly \
-            signed requests and three others, which the other checks of signatures \
-            use as controls.",
+    what: "Sends requests to a route that requires signed ones: without a signature, with one of \
+           random bytes, and with a valid one that has one bit changed. Checks whether any of them \
+           gets the same response as a correctly signed request.",
+    why: "A signature that is not verified is just a header.",
+    sends: "The operator names the route (--signed), describes how it is signed (--signing) and \
+            supplies the key in DOORWARDEN_SIGNING_KEY. Two correctly signed requests and three \
+            others, which the other signature checks use as controls.",
     max_requests: signing::MAX_REQUESTS,
     measures_limits: false,
     side_by_side: false,
-    evidence: "Rightly signed requests are answered (positive control, twice); a \
-               finding is a wrong one that is answered alike.",
-    false_alarms: "None is known.",
+    evidence: "Correctly signed requests succeed (positive control, twice); a finding is an \
+               incorrectly signed one that gets the same response.",
+    false_alarms: "None known.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["4.1.5"],
@@ -31,9 +30,8 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.7"],
     },
-    fix: "Compute the tag over what was received, compare it in constant time, and \
-             refuse where it is missing. Python: hmac.compare_digest. Node: \
-             crypto.timingSafeEqual.",
+    fix: "Compute the tag over the received message, compare it in constant time, and reject \
+          requests without one. Python: hmac.compare_digest. Node: crypto.timingSafeEqual.",
     recipes: &recipes::SIGNATURES,
     policy: "",
     run,
@@ -48,7 +46,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
                 ("random bytes", door.takes_garbage()),
                 ("one bit changed", door.takes_changed()),
             ]),
-            Err(reason) => signing::untold(reason),
+            Err(verdict) => *verdict.clone(),
         })
     })
 }
@@ -58,11 +56,11 @@ fn judge(accepted: [(&str, bool); 3]) -> Verdict {
     let accepted: Vec<&str> = accepted.map(|(how, _)| how).collect();
     if accepted.is_empty() {
         return Verdict::pass(
-            "Without a signature, with random bytes and with one bit changed it is refused.",
+            "Requests without a signature, with random bytes and with one bit changed are rejected.",
         );
     }
     let summary = format!(
-        "The signed route answers requests with {}.",
+        "The signed route accepts requests with {}.",
         accepted.join(", ")
     );
     Verdict::find(Severity::High, Confidence::High, Evidence::of(summary))

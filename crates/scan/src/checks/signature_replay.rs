@@ -1,4 +1,4 @@
-//! A signed request may come twice.
+//! A signed request can be replayed.
 
 use futures_util::future::BoxFuture;
 
@@ -7,23 +7,22 @@ use crate::{Confidence, Evidence, Severity, Verdict, probe::Stop, scan::Session}
 
 pub(super) static CHECK: Check = Check {
     id: "signature-replay",
-    title: "A signed request is answered twice",
+    title: "A signed request can be replayed",
     severity: Severity::Medium,
-    what: "The same signed request, byte for byte, is sent twice: is it answered both \
-           times?",
-    why: "Who sees one request in a log or a proxy can send it again, as long as its \
-          time is accepted.",
-    sends: "The operator names the route (--signed), says how it is signed \
-            (--signing) and gives the key in DOORWARDEN_SIGNING_KEY. One signed \
-            request, twice.",
+    what: "Sends the same signed request, byte for byte, twice. Checks whether it is accepted both \
+           times.",
+    why: "Anyone who sees a request in a log or a proxy can send it again for as long as its \
+          timestamp is accepted.",
+    sends: "The operator names the route (--signed), describes how it is signed (--signing) and \
+            supplies the key in DOORWARDEN_SIGNING_KEY. One signed request, twice.",
     max_requests: 2,
     measures_limits: false,
     side_by_side: false,
-    evidence: "Rightly signed requests are answered (positive control, twice), and \
-               without a signature and with a wrong one they are refused (negative \
-               controls); the second of two equal ones is answered like the first.",
-    false_alarms: "A GET that changes nothing may be answered twice by intent; the \
-                   route should say so.",
+    evidence: "Correctly signed requests succeed (positive control, twice); requests without a \
+               signature and with an invalid one are rejected (negative controls); the second of \
+               two identical requests gets the same response as the first.",
+    false_alarms: "A GET that changes nothing may be repeatable on purpose; the route should \
+                   document that.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["4.1.5"],
@@ -32,9 +31,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4"],
         soc2: &["CC6.1", "CC6.7"],
     },
-    fix: "Remember each nonce for as long as its time is accepted (Redis: SET key \
-             1 NX EX 120) and refuse it the second time; check the signature first, \
-             so that nobody uses up the nonces of others.",
+    fix: "Remember each nonce for as long as its timestamp is accepted (Redis: SET key 1 NX EX \
+          120) and reject it the second time; verify the signature first, so that no one can use \
+          up the nonces of others.",
     recipes: &recipes::SIGNATURES,
     policy: "",
     run,
@@ -45,7 +44,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         let door = signing::discerning(session).await?;
         let (door, signed) = match &door {
             Ok(found) => found,
-            Err(reason) => return Ok(signing::untold(reason)),
+            Err(verdict) => return Ok(*verdict.clone()),
         };
         if !signed.has_nonce() {
             return Ok(judge_without_nonce());
@@ -57,13 +56,13 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
     })
 }
 
-/// Nothing in a request is its own, so the next one is the same.
+/// Nothing in a request is unique, so the next one is the same.
 fn judge_without_nonce() -> Verdict {
     Verdict::find(
         Severity::Medium,
         Confidence::High,
         Evidence::of(
-            "What is signed holds no nonce, so a request can be sent again while its time is accepted.",
+            "The signature covers no nonce, so a request can be replayed while its timestamp is accepted.",
         ),
     )
 }
@@ -73,10 +72,10 @@ fn judge(opens: Option<bool>) -> Verdict {
         Some(true) => Verdict::find(
             Severity::Medium,
             Confidence::High,
-            Evidence::of("The same signed request is answered twice."),
+            Evidence::of("The same signed request is accepted twice."),
         ),
-        Some(false) => Verdict::pass("The same signed request is refused the second time."),
-        None => Verdict::inconclusive("the second one is answered like neither control"),
+        Some(false) => Verdict::pass("The same signed request is rejected the second time."),
+        None => Verdict::inconclusive("the second response matches neither control"),
     }
 }
 
@@ -88,12 +87,6 @@ mod tests {
     fn what_is_answered_is_found() {
         assert!(matches!(judge(Some(true)), Verdict::Find(_)));
         assert!(matches!(judge(Some(false)), Verdict::Pass(_)));
-        assert!(matches!(
-            judge(None),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judge(None).is_inconclusive());
     }
 }

@@ -14,23 +14,26 @@ use crate::{
 /// The most requests of the controls.
 pub(crate) const MAX_REQUESTS: u32 = 5;
 
+/// The route with its controls, or the verdict of the checks that need them.
+pub(crate) type Controls = Result<Door, Box<Verdict>>;
+
 const NOT_NAMED: &str = "no route of signed requests was named; name it: --signed 'GET /orders'";
 
-/// The route with its controls; why there is none, else.
-pub(crate) async fn door(session: &mut Session) -> Result<Arc<Result<Door, String>>, Stop> {
+/// Returns the route with its controls, or the verdict of the checks if there is none.
+pub(crate) async fn door(session: &mut Session) -> Result<Arc<Controls>, Stop> {
     if let Some(door) = &session.signing {
         return Ok(Arc::clone(door));
     }
     let door = match session.signed.clone() {
         Some(signed) => measure(session, &signed).await?,
-        None => Err(NOT_NAMED.to_owned()),
+        None => Err(Box::new(Verdict::not_applicable(NOT_NAMED))),
     };
     let door = Arc::new(door);
     session.signing = Some(Arc::clone(&door));
     Ok(door)
 }
 
-async fn measure(session: &mut Session, signed: &Signed) -> Result<Result<Door, String>, Stop> {
+async fn measure(session: &mut Session, signed: &Signed) -> Result<Controls, Stop> {
     let [first, second, third, fourth] = [0; 4].map(|age| said(session, signed, age));
     let mut changed = signed.tag(&fourth);
     if let Some(byte) = changed.first_mut() {
@@ -49,31 +52,35 @@ async fn measure(session: &mut Session, signed: &Signed) -> Result<Result<Door, 
     }
     if let Some(refused) = answers[..2].iter().find(|answer| answer.status >= 400) {
         let told = refused.describe();
-        return Ok(Err(format!(
-            "a rightly signed request is answered {told}; look at --signed, --signing and the key"
-        )));
+        return Ok(Err(Box::new(Verdict::inconclusive(format!(
+            "a correctly signed request was rejected: {told}; check --signed, --signing and the key"
+        )))));
     }
     let path = signed.route.path.clone();
     Ok(match answers.try_into() {
         Ok(answers) => Ok(Door::of(path, answers)),
-        Err(_) => Err("not all was answered".into()),
+        Err(_) => Err(Box::new(Verdict::inconclusive(
+            "a request was not answered",
+        ))),
     })
 }
 
 /// The route, where it refuses what is wrongly signed.
 pub(crate) async fn discerning(
     session: &mut Session,
-) -> Result<Result<(Door, Signed), String>, Stop> {
+) -> Result<Result<(Door, Signed), Box<Verdict>>, Stop> {
     let door = door(session).await?;
     let Some(signed) = session.signed.clone() else {
-        return Ok(Err(NOT_NAMED.to_owned()));
+        return Ok(Err(Box::new(Verdict::not_applicable(NOT_NAMED))));
     };
     Ok(match &*door {
         Ok(door) if door.takes_nothing() || door.takes_garbage() || door.takes_changed() => {
-            Err("the route takes any signature, which signature-not-checked tells".into())
+            Err(Box::new(Verdict::not_applicable(
+                "the route accepts any signature; see signature-not-checked",
+            )))
         }
         Ok(door) => Ok((door.clone(), signed)),
-        Err(reason) => Err(reason.clone()),
+        Err(verdict) => Err(verdict.clone()),
     })
 }
 
@@ -82,12 +89,4 @@ pub(crate) fn said(session: &mut Session, signed: &Signed, age: u64) -> Said {
     let now = session.now() as u64;
     let nonce = session.random_word();
     signed.said(now.saturating_sub(age), nonce)
-}
-
-/// What a check says without controls.
-pub(crate) fn untold(reason: &str) -> Verdict {
-    match reason.starts_with("a rightly signed") {
-        true => Verdict::inconclusive(reason),
-        false => Verdict::not_applicable(reason),
-    }
 }

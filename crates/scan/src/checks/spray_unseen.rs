@@ -1,4 +1,4 @@
-//! Nobody notices one password on many accounts.
+//! Password spraying goes unnoticed.
 
 use futures_util::future::BoxFuture;
 
@@ -12,23 +12,23 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "spray-unseen",
-    title: "Nobody notices one password on many accounts",
+    title: "Password spraying goes unnoticed",
     severity: Severity::High,
-    what: "One password is tried on up to twelve test accounts, once each, every time from \
-           another address. Does anything react, and does that password still log in where it \
-           is right?",
-    why: "Password spraying is how most accounts are taken: one common guess for each account \
-           and each address stays below every limit that counts failures of either.",
-    sends: "One wrong password on each of 8 to 12 test accounts (it is the right one of another \
-           test account), and three right logins as controls.",
+    what: "Tries one password on up to twelve test accounts, once each, every time from a \
+           different IP address. Checks whether anything reacts and whether that password still \
+           logs in to the account that it belongs to.",
+    why: "Password spraying is how most accounts are compromised: one common guess for each \
+          account and each IP address stays below every limit that counts failures of either.",
+    sends: "One incorrect password on each of 8 to 12 test accounts (it is the correct one of \
+            another test account), and three successful logins as controls.",
     max_requests: 15,
     measures_limits: false,
     side_by_side: false,
-    evidence: "Positive control: the sprayed password logs its own account in before. Finding: no \
-           answer differed, and it still does so afterwards. Control for a limit that shuts \
-           everybody: a right login of another account gets in.",
-    false_alarms: "A defence that reacts only after more than twelve accounts, or that watches without \
-           acting, is taken for none.",
+    evidence: "Positive control: the sprayed password logs in to its own account before the spray. \
+               Finding: no response differed, and it still does so afterwards. Control for a limit \
+               that locks out all users: another account logs in with its correct password.",
+    false_alarms: "A defence that reacts only after more than twelve accounts, or that monitors \
+                   without acting, is treated as none.",
     standards: Standards {
         owasp_api: &["API2:2023", "API6:2023"],
         asvs: &["6.3.5", "16.3.3"],
@@ -37,9 +37,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["8.3.4", "6.2.4", "10.4.1"],
         soc2: &["CC6.1", "CC6.6", "CC7.2"],
     },
-    fix: "Count the distinct accounts on which one password has failed, by a short keyed mark \
-           of the password, and refuse that password while it is hot. Ban common passwords at \
-           registration.",
+    fix: "Count the distinct accounts on which one password has failed, by a short keyed \
+          fingerprint of the password, and reject that password while it is hot. Ban common \
+          passwords at registration.",
     recipes: &recipes::LIMITS,
     policy: r#"[policy]
 heat = "5 per day""#,
@@ -86,7 +86,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         pool.truncate(MOST);
         if pool.len() < LEAST {
             return Ok(Verdict::inconclusive(format!(
-                "it needs {} more test accounts with passwords of their own; give them with --account or --accounts, or use --register",
+                "this check needs {} more test accounts with passwords of their own; provide them with --account or --accounts, or use --register",
                 LEAST - pool.len()
             )));
         }
@@ -95,7 +95,10 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         session.probe.expect_limits(false);
         let facts = facts?;
         let verdict = judge(&facts);
-        if !matches!(verdict, Verdict::Skip { .. }) {
+        if !matches!(
+            verdict,
+            Verdict::Inconclusive(_) | Verdict::NotApplicable(_)
+        ) {
             session.spray = Some(facts);
         }
         Ok(verdict)
@@ -116,7 +119,7 @@ async fn measure(session: &mut Session, pool: &[Account], canary: &Account) -> R
         let (answer, class) = session.wrong(source, who, &canary.password).await?;
         facts.tried += 1;
         let signature = session.learned.signature(&answer);
-        // Each account may be answered in words of its own; the first says which words.
+        // Each account may get a response of its own; the first shows which.
         let odd =
             usual.get_or_insert_with(|| signature.clone()) != &signature && class != Class::Wrong;
         let confirmed = odd && facts.reaction.is_some();
@@ -140,44 +143,44 @@ async fn measure(session: &mut Session, pool: &[Account], canary: &Account) -> R
 fn judge(facts: &Facts) -> Verdict {
     if !facts.right_before || facts.bystander_refused {
         return Verdict::inconclusive(
-            "right logins were refused for another reason; see limit-global",
+            "correct passwords were rejected for another reason; see limit-global",
         );
     }
     let reaction = match &facts.reaction {
         Some((2, _)) if facts.right_after => {
-            return Verdict::inconclusive("accounts are answered each in words of their own");
+            return Verdict::inconclusive("the response differs from account to account");
         }
         Some((at, how)) if facts.right_after => {
             return Verdict::inconclusive(format!(
-                "account {at} was answered {how}, but the sprayed password still logs in where it is right"
+                "the response for account {at} was {how}, but the sprayed password still logs in to its own account"
             ));
         }
         Some((at, how)) => Some(format!(
-            "the same password on account {at} was answered {how}"
+            "the response to the same password on account {at} was {how}"
         )),
         None if !facts.right_after => Some(format!(
-            "after {} accounts the password was refused in silence even where it is right",
+            "after {} accounts the password was silently rejected even for its own account",
             facts.tried
         )),
         None => None,
     };
     match reaction {
         Some(reaction) if facts.several_sources => {
-            Verdict::pass(format!("A spray was noticed: {reaction}."))
+            Verdict::pass(format!("The spray was noticed: {reaction}."))
         }
         Some(_) => Verdict::inconclusive(limits::NEEDS_SOURCES),
         None => {
             let from = if facts.several_sources {
-                "each from another address"
+                "each from a different IP address"
             } else {
-                "from one address"
+                "from one IP address"
             };
             let evidence = Evidence::of(format!(
-                "One password was tried on {} accounts, {from}: nothing reacted, and it still logged in where it is right.",
+                "One password was tried on {} accounts, {from}: nothing reacted, and it still logged in to its own account.",
                 facts.tried
             ))
-            .exhibit("one password on one account after the other", "each as a wrong password is")
-            .exhibit("the same password where it is right", "logged in");
+            .exhibit("one password on one account after another", "each got the usual response to an incorrect password")
+            .exhibit("the same password on its own account", "logged in");
             Verdict::find(Severity::High, Confidence::High, evidence)
         }
     }
@@ -213,23 +216,11 @@ mod tests {
             bystander_refused: true,
             ..told.clone()
         };
-        assert!(matches!(
-            judge(&everybody),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judge(&everybody).is_inconclusive());
         let one_address = Facts {
             several_sources: false,
             ..told
         };
-        assert!(matches!(
-            judge(&one_address),
-            Verdict::Skip {
-                inconclusive: true,
-                ..
-            }
-        ));
+        assert!(judge(&one_address).is_inconclusive());
     }
 }

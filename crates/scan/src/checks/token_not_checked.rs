@@ -1,4 +1,4 @@
-//! A route that should ask for a token answers without one, or with any.
+//! A protected route accepts a missing or invalid token.
 
 use futures_util::future::BoxFuture;
 
@@ -12,24 +12,23 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "token-not-checked",
-    title: "A protected route answers without a token, or with any",
+    title: "A protected route accepts a missing or invalid token",
     severity: Severity::High,
-    what: "A route that the OpenAPI document declares protected, or that is named \
-           with --protected, is asked without a token, with garbage, and with the own \
-           token of which one character is changed. Is one of them answered like the \
-           own token?",
-    why: "Whoever can ask without a right token needs no login at all.",
-    sends: "The controls that all checks of tokens share: one login, and to at most \
-            three routes the own token, none, garbage and the changed one.",
+    what: "Requests a route that the OpenAPI document declares protected, or that is named with \
+           --protected, without a token, with garbage, and with the scanner's token with one \
+           character changed. Checks whether any response is the same as with the scanner's token.",
+    why: "Anyone who can send requests without a valid token needs no login at all.",
+    sends: "The controls that all token checks share: one login, and to at most three routes the \
+            scanner's token, none, garbage and the changed one.",
     max_requests: access::MAX_REQUESTS,
     measures_limits: false,
     side_by_side: false,
-    evidence: "A finding rests on the answer to the own token (asked twice) as the \
-               positive control. Without a token: the same status, headers and body \
-               on a route that is declared protected. Garbage or a changed token: the \
-               same answer, where none is refused.",
-    false_alarms: "A document that declares protection for a route that is public by \
-                   intent is a fault of the document; the finding says which route.",
+    evidence: "The positive control of a finding is the response to the scanner's token (requested \
+               twice). Without a token: the same status, headers and body on a route that is \
+               declared protected. Garbage or a changed token: the same response, on a route that \
+               rejects a missing token.",
+    false_alarms: "A document that declares protection for a route that is public on purpose is an \
+                   error in the document; the finding names the route.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["9.1.1"],
@@ -38,10 +37,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "7.3.1"],
         soc2: &["CC6.1", "CC6.3"],
     },
-    fix: "Make every route verify its token, by one dependency or middleware for \
-             all: FastAPI Depends on a security scheme; Flask-JWT-Extended \
-             @jwt_required(); Django REST DEFAULT_PERMISSION_CLASSES = \
-             IsAuthenticated; Express a middleware before the routes.",
+    fix: "Make every route verify its token, with one dependency or middleware for all: FastAPI \
+          Depends on a security scheme; Flask-JWT-Extended @jwt_required(); Django REST \
+          DEFAULT_PERMISSION_CLASSES = IsAuthenticated; Express a middleware before the routes.",
     recipes: &recipes::ACCESS,
     policy: "",
     run,
@@ -54,7 +52,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 fn judge(access: &Access) -> Verdict {
     let find = |evidence| Verdict::find(Severity::High, Confidence::High, evidence);
     if let Some((path, answer)) = &access.open {
-        let summary = format!("{path} is declared to ask for a token and answers without one.");
+        let summary = format!("{path} is declared to require a token but succeeds without one.");
         let evidence = Evidence::of(summary).exhibit(format!("GET {path} without a token"), answer);
         return find(evidence);
     }
@@ -63,16 +61,16 @@ fn judge(access: &Access) -> Verdict {
         Err(reason) => return Verdict::not_applicable(reason),
     };
     let with = match (door.takes_garbage(), door.takes_changed()) {
-        (true, _) => "garbage for a token",
-        (false, true) => "a token of which one character was changed",
+        (true, _) => "garbage instead of a token",
+        (false, true) => "a token with one character changed",
         (false, false) => {
             return Verdict::pass(format!(
-                "{} refuses no token, garbage, and the own token with one character changed.",
+                "{} rejects a missing token, garbage, and the scanner's token with one character changed.",
                 door.path
             ));
         }
     };
-    let summary = format!("{} takes {with} like the own token.", door.path);
+    let summary = format!("{} accepts {with} like the scanner's own token.", door.path);
     find(access::shown(Evidence::of(summary), door))
 }
 
@@ -90,7 +88,7 @@ mod tests {
             assert!(matches!(found, Verdict::Find(_)), "{garbage} {changed}");
         }
         let mut open = access(Err("none".into()));
-        assert!(matches!(judge(&open), Verdict::Skip { .. }));
+        assert!(matches!(judge(&open), Verdict::NotApplicable(_)));
         open.open = Some(("/me".into(), "200".into()));
         assert!(matches!(judge(&open), Verdict::Find(_)));
     }

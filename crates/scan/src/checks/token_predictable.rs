@@ -1,4 +1,4 @@
-//! Opaque tokens that can be guessed.
+//! Tokens are predictable.
 
 use futures_util::future::BoxFuture;
 
@@ -7,21 +7,19 @@ use crate::{Confidence, Evidence, Severity, Verdict, access, probe::Stop, scan::
 
 pub(super) static CHECK: Check = Check {
     id: "token-predictable",
-    title: "Tokens can be guessed from each other",
+    title: "Tokens are predictable",
     severity: Severity::High,
-    what: "Two tokens of the own account in a row: in how many characters do they \
-           differ, and how many bits can those hold? Do they only count?",
-    why: "A token is a password that its owner did not choose. Guessing one skips the \
-          login.",
-    sends: "A right login beside the one of the controls.",
+    what: "Compares two consecutive tokens of the scanner's account: in how many characters they \
+           differ, how many bits those can hold, and whether the tokens are only counted up.",
+    why: "A token is a password that its owner did not choose. Guessing one bypasses the login.",
+    sends: "One successful login in addition to that of the controls.",
     max_requests: 1,
     measures_limits: false,
     side_by_side: false,
-    evidence: "The positions in which two tokens differ, each worth the bits of the \
-               alphabet that is seen; under 64 bits it is a finding. OWASP asks for \
-               64 bits of entropy at least.",
-    false_alarms: "Two tokens show how much can differ, not how well it was drawn: a \
-                   poor generator whose tokens look random is not seen.",
+    evidence: "The positions in which two tokens differ, each worth the bits of the observed \
+               alphabet; under 64 bits is a finding. OWASP asks for at least 64 bits of entropy.",
+    false_alarms: "Two tokens show how much can differ, not how well it was generated: a poor \
+                   generator whose tokens look random is not detected.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["7.2.3"],
@@ -30,9 +28,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    fix: "Draw tokens from the system's randomness, 128 bits or more: \
-             secrets.token_urlsafe(32), crypto.randomBytes(32). Better, let the \
-             framework make them.",
+    fix: "Generate tokens from the system's random number generator, 128 bits or more: \
+          secrets.token_urlsafe(32), crypto.randomBytes(32). Better, let the framework generate \
+          them.",
     recipes: &recipes::TOKENS,
     policy: "",
     run,
@@ -46,16 +44,16 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         let access = access::access(session).await?;
         let Some(first) = &access.issued else {
             return Ok(Verdict::not_applicable(
-                "the answer to a right login holds no token",
+                "the response to a successful login contains no token",
             ));
         };
         if first.jwt().is_some() {
             return Ok(Verdict::not_applicable(
-                "the token is a JWT; its signature is judged instead",
+                "the token is a JWT; its signature is checked instead",
             ));
         }
         let Some(issued) = access::log_in(session).await? else {
-            return Ok(Verdict::inconclusive("a later login was given no token"));
+            return Ok(Verdict::inconclusive("a later login returned no token"));
         };
         let second = issued.credential.token().to_owned();
         Ok(judge([first.credential.token().to_owned(), second]))
@@ -65,20 +63,21 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 fn judge(tokens: [String; 2]) -> Verdict {
     if tokens[0] == tokens[1] {
         return Verdict::not_applicable(
-            "each login is given the same token, so nothing can be compared",
+            "every login returns the same token, so there is nothing to compare",
         );
     }
     let bits = bits(&tokens);
-    let summary = format!("Two tokens in a row differ in characters that hold {bits:.0} bits.");
+    let summary = format!("Two consecutive tokens differ in characters that hold {bits:.0} bits.");
     if bits >= LEAST_BITS {
         return Verdict::pass(summary);
     }
-    let counted = counted(&tokens).map(|step| format!(" They count, {step} from one to the next."));
+    let counted = counted(&tokens).map(|step| format!(" They are sequential, {step} apart."));
     let summary = format!("{summary}{}", counted.unwrap_or_default());
     Verdict::find(Severity::High, Confidence::High, Evidence::of(summary))
 }
 
-/// How much the positions can hold in which tokens differ; all of it where lengths do.
+/// Returns the bits that the positions in which the tokens differ can hold; all of it if the lengths
+/// differ.
 fn bits(tokens: &[String; 2]) -> f64 {
     let characters = tokens
         .each_ref()
@@ -98,7 +97,7 @@ fn bits(tokens: &[String; 2]) -> f64 {
     (0..longest).filter(differs).count() as f64 * each.log2()
 }
 
-/// The step, where the tokens' differing digits are numbers not far apart.
+/// Returns the step if the tokens' differing digits are numbers not far apart.
 fn counted(tokens: &[String; 2]) -> Option<u64> {
     let number = |token: &String| -> Option<u64> {
         let digits = token
@@ -124,13 +123,16 @@ mod tests {
         let Verdict::Find(finding) = found else {
             panic!("{found:?}");
         };
-        assert!(finding.evidence.summary.contains("They count"));
+        assert!(finding.evidence.summary.contains("They are sequential"));
         let uuids = [
             "9f1c2a5e-3d4b-4c6d-8e7f-0a1b2c3d4e5f",
             "2b8e7d6c-5a49-4382-9716-f5e4d3c2b1a0",
         ];
         assert!(matches!(judged(uuids), Verdict::Pass(_)));
         assert!(matches!(judged(["0001", "8311"]), Verdict::Find(_)));
-        assert!(matches!(judged(["same", "same"]), Verdict::Skip { .. }));
+        assert!(matches!(
+            judged(["same", "same"]),
+            Verdict::NotApplicable(_)
+        ));
     }
 }

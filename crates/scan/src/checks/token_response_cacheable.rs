@@ -1,4 +1,4 @@
-//! Caches may keep the answer that holds the token.
+//! The response that contains the token may be cached.
 
 use futures_util::future::BoxFuture;
 
@@ -12,20 +12,20 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "token-response-cacheable",
-    title: "Caches may keep the answer that holds the token",
+    title: "The response that contains the token may be cached",
     severity: Severity::Low,
-    what: "Does the answer that holds the own token forbid storing it (Cache-Control: \
-           no-store)?",
-    why: "A shared machine's browser or a proxy that keeps the answer hands the token \
-          to the next one.",
-    sends: "Nothing: it reads the answer to the own login.",
+    what: "Checks whether the response that contains the scanner's token forbids storing it \
+           (Cache-Control: no-store).",
+    why: "A shared machine's browser or a proxy that stores the response exposes the token to the \
+          next user.",
+    sends: "Nothing: it reads the response to the scanner's login.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,
-    evidence: "The header Cache-Control of the answer to a right login whose body \
-               holds a token (RFC 6749 section 5.1).",
-    false_alarms: "Answers to POST are rarely stored; where they are not, the finding \
-                   costs nothing but the header.",
+    evidence: "The Cache-Control header of the response to a successful login whose body contains \
+               a token (RFC 6749 section 5.1).",
+    false_alarms: "Responses to POST are rarely stored; if they are not, fixing the finding costs \
+                   only the header.",
     standards: Standards {
         owasp_api: &["API2:2023"],
         asvs: &["14.3.2"],
@@ -34,9 +34,9 @@ pub(super) static CHECK: Check = Check {
         pci_dss: &["6.2.4", "8.2.8"],
         soc2: &["CC6.1"],
     },
-    fix: "Answer logins and refreshes with Cache-Control: no-store. FastAPI: \
-             response.headers[\"Cache-Control\"] = \"no-store\"; nginx: add_header \
-             Cache-Control no-store always.",
+    fix: "Return Cache-Control: no-store for logins and refreshes. FastAPI: \
+          response.headers[\"Cache-Control\"] = \"no-store\"; nginx: add_header Cache-Control \
+          no-store always.",
     recipes: &recipes::TOKENS,
     policy: "",
     run,
@@ -47,7 +47,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
         let access = access::access(session).await?;
         let Some(issued) = &access.issued else {
             return Ok(Verdict::not_applicable(
-                "the answer to a right login holds no token",
+                "the response to a successful login contains no token",
             ));
         };
         if matches!(issued.credential, Credential::Cookie { .. }) {
@@ -60,17 +60,17 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 }
 
 fn judge(cache_control: Option<&str>) -> Verdict {
-    let told = cache_control.map(|value| value.to_lowercase());
-    let forbidden = told
+    let value = cache_control.map(|value| value.to_lowercase());
+    let forbidden = value
         .as_ref()
         .is_some_and(|value| value.contains("no-store"));
     if forbidden {
-        return Verdict::pass("The answer that holds the token says no-store.");
+        return Verdict::pass("The response that contains the token has Cache-Control: no-store.");
     }
-    let said = told.map_or("no Cache-Control".into(), |value| {
+    let said = value.map_or("no Cache-Control".into(), |value| {
         format!("Cache-Control: {}", value.escape_debug())
     });
-    let summary = format!("The answer that holds the token says {said}, not no-store.");
+    let summary = format!("The response that contains the token lacks no-store: it has {said}.");
     Verdict::find(Severity::Low, Confidence::High, Evidence::of(summary))
 }
 

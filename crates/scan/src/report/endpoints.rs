@@ -1,4 +1,5 @@
-//! Which routes were tested, which of them a check is about, and a line that asks one again.
+//! The routes that were tested, which of them a check is about, and a command that reproduces a
+//! request.
 
 use std::fmt::Write;
 
@@ -7,12 +8,12 @@ use doorwarden_decision::{ACCOUNT, Login, PASSWORD};
 use super::Endpoint;
 use crate::{Fields, Options, Route, discover::Discovered, request::Request, scan::Session};
 
-/// What stands for a secret in a line that is shown.
+/// Placeholders for secrets in the commands.
 const NAME: &str = "NAME";
 const SECRET: &str = "SECRET";
 const TOKEN: &str = "TOKEN";
 
-/// All routes that the scan understood, the login first.
+/// Returns all routes that the scan discovered, the login first.
 pub(super) fn all(options: &Options, found: &Discovered, session: &Session) -> Vec<Endpoint> {
     let mut all = Vec::new();
     let mut add = |kind: &str, request: Request| {
@@ -56,7 +57,7 @@ pub(super) fn all(options: &Options, found: &Discovered, session: &Session) -> V
     }
     if let Some(change) = &found.change_password {
         add(
-            "password-change",
+            "password_change",
             bearer(fields(change, &[SECRET, "NEW-SECRET"])),
         );
     }
@@ -74,7 +75,7 @@ pub(super) fn all(options: &Options, found: &Discovered, session: &Session) -> V
     all
 }
 
-/// The kind of the route that a check is about.
+/// Returns the kind of route that a check is about.
 pub(super) fn kind_of(check: &str) -> &'static str {
     match check {
         "enumeration-by-registration"
@@ -83,7 +84,7 @@ pub(super) fn kind_of(check: &str) -> &'static str {
         | "password-length-capped" => "registration",
         "enumeration-by-reset" => "reset",
         "token-outlives-logout" => "logout",
-        "token-outlives-password-change" => "password-change",
+        "token-outlives-password-change" => "password_change",
         "refresh-token-reuse" => "refresh",
         "introspection-open" => "introspection",
         "revocation-open" => "revocation",
@@ -101,7 +102,7 @@ pub(super) fn kind_of(check: &str) -> &'static str {
     }
 }
 
-/// A line for a POSIX shell. What is secret is a word in capitals, to be filled in.
+/// Returns a command for a POSIX shell, with placeholders in capitals for secrets.
 fn curl(target: &str, request: &Request) -> String {
     let mut line = format!("curl -i -X {}", request.method);
     for (name, value) in &request.headers {
@@ -130,7 +131,7 @@ fn write_to(line: &mut String, words: std::fmt::Arguments<'_>) {
     let _ = line.write_fmt(words);
 }
 
-/// In single quotes, in which a shell reads nothing.
+/// Quotes text for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_holds_words_for_secrets_and_nothing_for_the_shell() {
+    fn a_command_has_placeholders_for_secrets_and_quotes_the_rest() {
         let login = "POST /l'x json:/u json:/p".parse().unwrap();
         let line = curl("http://127.0.0.1:1", &Request::login(&login, NAME, SECRET));
         assert_eq!(

@@ -1,8 +1,8 @@
-//! The report as one HTML file that asks the network for nothing.
+//! The report as one HTML file that loads nothing from the network.
 
 use askama::Template;
 
-use super::{Judgement, Report, VerdictKind};
+use super::{Judgement, Report};
 use crate::Times;
 
 #[derive(Template)]
@@ -11,20 +11,18 @@ struct Page<'a> {
     report: &'a Report,
     headline: String,
     findings: Vec<&'a Judgement>,
-    notes: Vec<&'a Judgement>,
-    passed: Vec<&'a Judgement>,
+    sections: [(&'static str, Vec<&'a Judgement>); 4],
     seconds: String,
 }
 
 impl Report {
-    /// The page. Fails only when a value can't be written, which is a fault of ours.
+    /// Returns the report as an HTML page. An error is a bug in the template.
     pub fn html(&self) -> Result<String, askama::Error> {
         Page {
             report: self,
             headline: self.headline(),
             findings: self.findings(),
-            notes: self.notes(),
-            passed: self.of(VerdictKind::Pass).collect(),
+            sections: self.sections(),
             seconds: format!("{:.1}", self.duration_ms as f64 / 1000.0),
         }
         .render()

@@ -1,4 +1,4 @@
-//! The report as JUnit XML: a check is a test case.
+//! The report as JUnit XML, with one test case per check.
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
@@ -6,8 +6,8 @@ use super::{Judgement, Report, VerdictKind};
 use crate::Severity;
 
 impl Report {
-    /// The document. A finding fails its case, a check that was skipped is skipped, and a scan that
-    /// ended early is an error of its own.
+    /// Returns the document. A finding fails its test case; an inconclusive or not applicable check,
+    /// and an accepted finding, is skipped; a scan that ended early is an error of its own.
     pub fn junit(&self) -> Result<String, quick_junit::SerializeError> {
         let mut suite = TestSuite::new(format!("doorwarden scan of {}", self.target));
         for judgement in &self.verdicts {
@@ -28,18 +28,27 @@ impl Report {
             .baseline
             .as_ref()
             .is_some_and(|baseline| baseline.accepts(&judgement.check));
-        let fails =
-            judgement.verdict == VerdictKind::Find && judgement.severity > Some(Severity::Info);
+        let is_finding =
+            judgement.verdict == VerdictKind::Finding && judgement.severity > Some(Severity::Info);
         let mut status = match judgement.verdict {
-            VerdictKind::Skip => TestCaseStatus::skipped(),
-            _ if fails && accepted => TestCaseStatus::skipped(),
-            _ if fails => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            VerdictKind::Inconclusive | VerdictKind::NotApplicable => TestCaseStatus::skipped(),
+            _ if is_finding && accepted => TestCaseStatus::skipped(),
+            _ if is_finding => TestCaseStatus::non_success(NonSuccessKind::Failure),
             _ => TestCaseStatus::success(),
         };
-        if judgement.verdict == VerdictKind::Skip || fails {
-            status.set_message(judgement.reason.clone());
+        match judgement.verdict {
+            VerdictKind::Inconclusive => {
+                status.set_message(format!("Inconclusive: {}", judgement.reason));
+            }
+            VerdictKind::NotApplicable => {
+                status.set_message(format!("Not applicable: {}", judgement.reason));
+            }
+            _ if is_finding => {
+                status.set_message(judgement.reason.clone());
+            }
+            _ => {}
         }
-        if fails {
+        if is_finding {
             status.set_description(format!("{}\n\nFix: {}", judgement.title, judgement.fix));
         }
         let mut case = TestCase::new(judgement.check.clone(), status);
@@ -73,7 +82,10 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         let skipped = text.matches("<skipped").count();
-        assert_eq!(skipped, report.of(VerdictKind::Skip).count(), "{text}");
+        let undecided = [VerdictKind::Inconclusive, VerdictKind::NotApplicable];
+        let undecided: usize = undecided.map(|kind| report.of(kind).count()).iter().sum();
+        assert_eq!(skipped, undecided, "{text}");
+        assert!(text.contains(r#"message="Inconclusive: "#), "{text}");
         assert!(skipped > 0);
     }
 }

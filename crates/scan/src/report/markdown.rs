@@ -1,11 +1,11 @@
-//! The report as Markdown: a comment on a change, or a job's summary.
+//! The report as Markdown, for a comment on a pull request or the summary of a job.
 
 use std::fmt::Write;
 
-use super::{Judgement, Report, VerdictKind};
+use super::{Judgement, Report};
 
 impl Report {
-    /// The page.
+    /// Returns the report as Markdown.
     pub fn markdown(&self) -> String {
         let mut page = String::new();
         // Writing to a String can't fail.
@@ -30,23 +30,19 @@ impl Report {
         if !found.is_empty() {
             writeln!(
                 page,
-                "| check | severity | what was found | fix |\n|---|---|---|---|"
+                "| check | severity | finding | fix |\n|---|---|---|---|"
             )?;
         }
         for finding in found {
             writeln!(page, "{}", row(finding))?;
         }
         if let Some(baseline) = &self.baseline {
-            writeln!(page, "\nAgainst the baseline:\n")?;
+            writeln!(page, "\nBaseline:\n")?;
             for line in baseline.lines() {
                 writeln!(page, "- {}", plain(&line))?;
             }
         }
-        for (title, judgements) in [
-            ("To know", self.notes()),
-            ("Passed", self.of(VerdictKind::Pass).collect()),
-            ("Not decided", self.of(VerdictKind::Skip).collect()),
-        ] {
+        for (title, judgements) in self.sections() {
             if judgements.is_empty() {
                 continue;
             }
@@ -83,7 +79,7 @@ fn row(finding: &Judgement) -> String {
     )
 }
 
-/// What a target sent is in here: nothing of it is markup, and all is on one line.
+/// Escapes Markdown and HTML, and puts the text on one line: it may contain what a target sent.
 fn plain(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -106,7 +102,7 @@ mod tests {
     use crate::{Severity, report::tests::report};
 
     #[test]
-    fn what_a_target_sent_is_no_markup() {
+    fn what_a_target_sent_is_escaped() {
         let mut report = report(&[("cookie-flags", Severity::Medium)]);
         report.verdicts[0].reason = "<img src=x> | [a](b)\n# `x`".into();
         let page = report.markdown();

@@ -1,7 +1,8 @@
-//! What a scan says, for people and for machines.
+//! The report of a scan, for people and for programs.
 
 use std::time::Duration;
 
+use doorwarden_decision::Login;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,42 +15,45 @@ use crate::{
 };
 
 mod endpoints;
+mod exit_status;
 mod html;
 mod junit;
 mod markdown;
 mod sarif;
 mod text;
 
+pub use exit_status::ExitStatus;
+
 /// The name and version of the format.
 const SCHEMA: &str = "doorwarden.report/1";
 
-/// A scan's result. Serialises to the published JSON format; see [`Report::json_schema`].
+/// The result of a scan. Serialises to the published JSON format; see [`Report::json_schema`].
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Report {
     /// `doorwarden.report/1`.
     pub schema: String,
-    /// What was scanned.
+    /// The URL that was scanned.
     pub target: String,
-    /// Why it may be.
+    /// How ownership of the target was established.
     pub ownership: Ownership,
-    /// Score, grade and yield; absent when the limits could not be measured.
+    /// Score, grade and accounts per day; absent if the limits could not be measured.
     #[serde(flatten)]
     pub score: Option<Score>,
-    /// Requests sent.
+    /// The number of requests sent.
     pub requests: u32,
-    /// How long it took, in milliseconds.
+    /// The duration of the scan in milliseconds.
     pub duration_ms: u64,
-    /// The login, in the grammar of `--login`.
+    /// The login that was scanned, in the syntax of `--login`.
     pub login: String,
-    /// What was tested.
+    /// Other logins of the target, which were not scanned, in the syntax of `--login`.
+    pub other_logins: Vec<String>,
+    /// The routes that were tested.
     pub endpoints: Vec<Endpoint>,
-    /// What each check says.
+    /// The verdict of each check.
     pub verdicts: Vec<Judgement>,
-    /// What is left on the target.
+    /// Side effects on the target.
     pub side_effects: Vec<String>,
-    /// What was not tested, and why.
-    pub not_tested: Vec<String>,
-    /// What changed against a baseline, where one was given.
+    /// The differences from a baseline, if one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Difference>,
     /// Why the scan ended early, if it did.
@@ -60,76 +64,81 @@ pub struct Report {
 /// A route of the target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Endpoint {
-    /// The method.
+    /// The HTTP method.
     pub method: String,
     /// The path.
     pub path: String,
-    /// What it is: `login`, `registration`, `protected`, `logout`, `refresh`, `reset`,
-    /// `password-change`, `introspection`, `revocation` or `signed`.
+    /// The route's purpose: `login`, `registration`, `protected`, `logout`, `refresh`, `reset`,
+    /// `password_change`, `introspection`, `revocation` or `signed`.
     pub kind: String,
-    /// The target's OpenAPI document, where it has one that describes the route.
+    /// The path of the target's OpenAPI document, if it has one that describes the route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
-    /// The line of the document on which the route stands, from 1.
+    /// The line of the document that describes the route, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
-    /// A line for a shell that asks it again, with words in capitals for what is secret.
+    /// A shell command that sends the request again, with placeholders in capitals for secrets.
     pub curl: String,
 }
 
-/// What a check says.
+/// The verdict of a check.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Judgement {
     /// The check's id.
     pub check: String,
-    /// Its finding in a few words.
+    /// The check's title: its finding in a few words.
     pub title: String,
-    /// Find, pass or skip.
+    /// The kind of verdict.
     pub verdict: VerdictKind,
-    /// Where.
+    /// The route that the check is about.
     pub endpoint: Endpoint,
-    /// How bad; of a finding.
+    /// The severity of a finding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
-    /// How sure; of a finding.
+    /// The confidence in a finding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
-    /// In a sentence: the evidence's summary, or why it was skipped.
+    /// One sentence: the summary of the evidence, or why the check is inconclusive or not
+    /// applicable.
     pub reason: String,
-    /// Whether another run could decide what this one skipped.
-    pub inconclusive: bool,
-    /// By what; of a finding or a pass.
+    /// Whether the check is inconclusive because the request budget was used up.
+    pub budget_exhausted: bool,
+    /// The evidence for a finding or a pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// What it is evidence for.
+    /// The requirements of standards that the verdict is evidence for.
     pub standards: Standards,
     /// How to fix the application.
     pub fix: String,
-    /// How the usual frameworks do that.
+    /// How to do that in common frameworks.
     pub recipes: Recipes,
-    /// The guard policy that closes it; empty where only the application can.
+    /// The guard policy that protects against it; empty if only the application can.
     pub policy: String,
-    /// Requests that it sent.
+    /// The number of requests that the check sent.
     pub requests: u32,
 }
 
-/// A verdict's kind.
+/// The kind of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum VerdictKind {
-    /// The fault is there.
-    Find,
-    /// It is not, by the evidence.
-    Pass,
-    /// It was not decided.
-    Skip,
+    /// The weakness exists; informational if the severity is `info`.
+    Finding,
+    /// The weakness does not exist, by the evidence.
+    Passed,
+    /// The check applies but could not decide; another run might.
+    Inconclusive,
+    /// The check has nothing to decide here.
+    NotApplicable,
 }
 
-/// A check's verdict and what it cost.
+/// A check's verdict and its cost.
 pub(crate) struct Judged {
     pub(crate) check: &'static Check,
     pub(crate) verdict: Verdict,
     pub(crate) requests: u32,
+    /// Whether the budget was used up before it could decide.
+    pub(crate) budget_exhausted: bool,
 }
 
 impl Report {
@@ -155,7 +164,9 @@ impl Report {
             .collect();
         let worst = verdicts.iter().filter_map(|v| v.severity).max();
         let found_by = |check: &str| {
-            let mut found = verdicts.iter().filter(|v| v.verdict == VerdictKind::Find);
+            let mut found = verdicts
+                .iter()
+                .filter(|v| v.verdict == VerdictKind::Finding);
             found.any(|verdict| verdict.check == check)
         };
         let bypasses = score::Bypasses::of(found_by);
@@ -171,9 +182,9 @@ impl Report {
             score,
             requests: session.probe.sent(),
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            not_tested: not_tested(&verdicts, found),
             side_effects: side_effects(session),
             login: login.to_string(),
+            other_logins: found.logins.iter().skip(1).map(Login::to_string).collect(),
             endpoints,
             verdicts,
             baseline: None,
@@ -181,55 +192,67 @@ impl Report {
         }
     }
 
-    /// The faults, the worst first.
+    /// Returns the findings, most severe first, without the informational ones.
     pub fn findings(&self) -> Vec<&Judgement> {
-        let fault = |judgement: &&Judgement| judgement.severity > Some(Severity::Info);
-        let mut findings: Vec<_> = self.of(VerdictKind::Find).filter(fault).collect();
+        let is_weakness = |judgement: &&Judgement| judgement.severity > Some(Severity::Info);
+        let mut findings: Vec<_> = self.of(VerdictKind::Finding).filter(is_weakness).collect();
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         findings
     }
 
-    /// What was found and is no fault.
+    /// Returns the informational findings.
     pub fn notes(&self) -> Vec<&Judgement> {
-        let note = |judgement: &&Judgement| judgement.severity == Some(Severity::Info);
-        self.of(VerdictKind::Find).filter(note).collect()
+        let is_note = |judgement: &&Judgement| judgement.severity == Some(Severity::Info);
+        self.of(VerdictKind::Finding).filter(is_note).collect()
     }
 
-    /// The judgements of one kind.
+    /// Returns the verdicts of one kind.
     pub fn of(&self, kind: VerdictKind) -> impl Iterator<Item = &Judgement> {
         self.verdicts
             .iter()
             .filter(move |judgement| judgement.verdict == kind)
     }
 
-    /// What the report says, in a sentence.
+    /// Returns the result in one sentence.
     pub fn headline(&self) -> String {
-        let findings = self.findings().len();
-        let inconclusive = self.verdicts.iter().filter(|v| v.inconclusive).count();
-        let found = match findings {
+        let inconclusive = self.of(VerdictKind::Inconclusive).count();
+        let found = match self.findings().len() {
             0 if inconclusive > 0 => format!(
-                "Nothing was found, but {inconclusive} of {} checks could not decide",
+                "No findings, but {inconclusive} of {} checks were inconclusive",
                 self.verdicts.len()
             ),
-            0 => "Nothing was found".into(),
-            1 => "1 fault was found".into(),
-            n => format!("{n} faults were found"),
+            0 => "No findings".into(),
+            1 => "1 finding".into(),
+            n => format!("{n} findings"),
         };
         match &self.score {
             Some(score) => format!(
-                "{found}: an attacker with 1,000 addresses takes about {:.0} of 10,000 accounts a day through this login.",
+                "{found}: an attacker with 1,000 IP addresses takes about {:.0} of 10,000 accounts per day through this login.",
                 score.accounts.thousand_addresses
             ),
             None => format!("{found}; the limits could not be measured, so there is no score."),
         }
     }
 
-    /// The JSON document, indented.
+    /// Returns the verdicts that are not findings, with the title of their section.
+    fn sections(&self) -> [(&'static str, Vec<&Judgement>); 4] {
+        [
+            ("Informational", self.notes()),
+            ("Passed", self.of(VerdictKind::Passed).collect()),
+            ("Inconclusive", self.of(VerdictKind::Inconclusive).collect()),
+            (
+                "Not applicable",
+                self.of(VerdictKind::NotApplicable).collect(),
+            ),
+        ]
+    }
+
+    /// Returns the JSON document, indented.
     pub fn json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self)
     }
 
-    /// The schema of [`Report::json`] (JSON Schema, draft 2020-12).
+    /// Returns the schema of [`Report::json`] (JSON Schema, draft 2020-12).
     pub fn json_schema() -> serde_json::Value {
         schemars::schema_for!(Report).to_value()
     }
@@ -238,32 +261,31 @@ impl Report {
 impl Judgement {
     fn new(judged: Judged, endpoint: &Endpoint) -> Self {
         let check = judged.check;
-        let (verdict, reason, finding, evidence, inconclusive) = match judged.verdict {
-            Verdict::Find(f) => {
-                let rank = (f.severity, f.confidence);
-                (
-                    VerdictKind::Find,
-                    f.evidence.summary.clone(),
-                    Some(rank),
-                    Some(f.evidence),
-                    false,
-                )
-            }
-            Verdict::Pass(e) => (VerdictKind::Pass, e.summary.clone(), None, Some(e), false),
-            Verdict::Skip {
-                reason,
-                inconclusive,
-            } => (VerdictKind::Skip, reason, None, None, inconclusive),
+        let (verdict, reason, rank, evidence) = match judged.verdict {
+            Verdict::Find(finding) => (
+                VerdictKind::Finding,
+                finding.evidence.summary.clone(),
+                Some((finding.severity, finding.confidence)),
+                Some(finding.evidence),
+            ),
+            Verdict::Pass(evidence) => (
+                VerdictKind::Passed,
+                evidence.summary.clone(),
+                None,
+                Some(evidence),
+            ),
+            Verdict::Inconclusive(reason) => (VerdictKind::Inconclusive, reason, None, None),
+            Verdict::NotApplicable(reason) => (VerdictKind::NotApplicable, reason, None, None),
         };
         Self {
             check: check.id.into(),
             title: check.title.into(),
             verdict,
             endpoint: endpoint.clone(),
-            severity: finding.map(|(severity, _)| severity),
-            confidence: finding.map(|(_, confidence)| confidence),
+            severity: rank.map(|(severity, _)| severity),
+            confidence: rank.map(|(_, confidence)| confidence),
             reason,
-            inconclusive,
+            budget_exhausted: judged.budget_exhausted,
             evidence,
             standards: check.standards,
             fix: check.fix.into(),
@@ -282,21 +304,8 @@ fn side_effects(session: &Session) -> Vec<String> {
         .map(|(what, n)| format!("{n} {what}"));
     let failing = session
         .left_failing()
-        .map(|(name, n)| format!("{n} failures in a row left on test account {name}"));
+        .map(|(name, n)| format!("{n} consecutive failures left on test account {name}"));
     counted.chain(failing).collect()
-}
-
-fn not_tested(verdicts: &[Judgement], found: &Discovered) -> Vec<String> {
-    let skipped = verdicts
-        .iter()
-        .filter(|judgement| judgement.verdict == VerdictKind::Skip)
-        .map(|judgement| format!("{}: {}", judgement.check, judgement.reason));
-    let others = found
-        .logins
-        .iter()
-        .skip(1)
-        .map(|login| format!("another login, {login}: scan it with --login '{login}'"));
-    skipped.chain(others).collect()
 }
 
 #[cfg(test)]
@@ -304,8 +313,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::checks;
 
-    /// A report in which these checks found something, half of the others passed and the other
-    /// half were skipped.
+    /// Returns a report with these findings; of the other checks half passed, and the other half
+    /// were inconclusive or not applicable in turn.
     pub(crate) fn report(found: &[(&str, Severity)]) -> Report {
         let endpoint = Endpoint {
             method: "POST".into(),
@@ -317,21 +326,23 @@ pub(crate) mod tests {
         };
         let judged = |(place, check): (usize, &&'static Check)| {
             let severity = found.iter().find(|(id, _)| *id == check.id);
-            let verdict = match severity {
-                Some((_, severity)) => {
+            let verdict = match (severity, place % 4) {
+                (Some((_, severity)), _) => {
                     let evidence = Evidence::of("found here");
                     Verdict::find(*severity, Confidence::High, evidence)
                 }
-                None if place % 2 == 0 => Verdict::pass("all is well"),
-                None => Verdict::not_applicable("nothing to decide"),
+                (None, 0 | 2) => Verdict::pass("passed here"),
+                (None, 1) => Verdict::not_applicable("nothing to decide"),
+                (None, _) => Verdict::inconclusive("could not decide"),
             };
             Judged {
                 check,
                 verdict,
                 requests: 1,
+                budget_exhausted: false,
             }
         };
-        // Those that were found first, so that tests know their place.
+        // Findings first, so that tests know their position.
         let mut checks = checks::ALL.to_vec();
         checks.sort_by_key(|check| !found.iter().any(|(id, _)| *id == check.id));
         let verdicts = checks.iter().enumerate().map(judged);
@@ -343,14 +354,38 @@ pub(crate) mod tests {
             requests: 10,
             duration_ms: 1_000,
             login: "POST /login json:/username json:/password".into(),
+            other_logins: Vec::new(),
             endpoints: vec![endpoint.clone()],
             verdicts: verdicts
                 .map(|judged| Judgement::new(judged, &endpoint))
                 .collect(),
             side_effects: Vec::new(),
-            not_tested: Vec::new(),
             baseline: None,
             aborted: None,
         }
+    }
+
+    /// Returns the same report without inconclusive verdicts.
+    pub(crate) fn decided(found: &[(&str, Severity)]) -> Report {
+        let mut report = report(found);
+        for judgement in &mut report.verdicts {
+            if judgement.verdict == VerdictKind::Inconclusive {
+                judgement.verdict = VerdictKind::Passed;
+            }
+        }
+        report
+    }
+
+    #[test]
+    fn json_uses_the_published_names() {
+        let report = report(&[("login-unlimited", Severity::High)]);
+        let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+        let kinds: Vec<&str> = (0..4)
+            .map(|place| json["verdicts"][place]["verdict"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            kinds,
+            ["finding", "not_applicable", "passed", "inconclusive"]
+        );
     }
 }

@@ -1,14 +1,14 @@
-//! The report as a page for a terminal: 80 columns, no colour.
+//! The report as plain text for a terminal: 80 columns, no colour.
 
 use std::fmt::Write;
 
-use super::{Judgement, Report, VerdictKind};
+use super::{Judgement, Report};
 use crate::Severity;
 
 const WIDTH: usize = 80;
 
 impl Report {
-    /// The page.
+    /// Returns the report as plain text.
     pub fn text(&self) -> String {
         let mut page = String::new();
         // Writing to a String can't fail.
@@ -28,7 +28,7 @@ impl Report {
         writeln!(page)?;
         writeln!(page, "target    {}", self.target)?;
         for endpoint in &self.endpoints {
-            let path: String = endpoint.path.chars().flat_map(shown).collect();
+            let path: String = endpoint.path.chars().flat_map(escape).collect();
             let (method, kind) = (&endpoint.method, &endpoint.kind);
             match kind.as_str() {
                 "login" => writeln!(page, "login     {method} {path}")?,
@@ -53,12 +53,8 @@ impl Report {
             "sent      {} requests in {seconds:.1} s",
             self.requests
         )?;
-        for (title, judgements) in [
-            ("Found", self.findings()),
-            ("To know", self.notes()),
-            ("Passed", self.of(VerdictKind::Pass).collect()),
-            ("Not decided", self.of(VerdictKind::Skip).collect()),
-        ] {
+        let findings = [("Findings", self.findings())];
+        for (title, judgements) in findings.into_iter().chain(self.sections()) {
             if !judgements.is_empty() {
                 writeln!(page, "\n{title}")?;
             }
@@ -67,30 +63,29 @@ impl Report {
             }
         }
         if let Some(baseline) = &self.baseline {
-            writeln!(page, "\nAgainst the baseline")?;
+            writeln!(page, "\nBaseline")?;
             for line in baseline.lines() {
                 writeln!(page, "{}", wrap(&line, "  "))?;
             }
         }
         if let Some(score) = &self.score {
-            writeln!(page, "\nThe arithmetic")?;
-            for line in &score.accounts.arithmetic {
+            writeln!(page, "\nHow the score is calculated")?;
+            for line in &score.accounts.calculation {
                 writeln!(page, "{}", wrap(line, "  "))?;
             }
         }
-        writeln!(page, "\nLeft on the target")?;
+        writeln!(page, "\nSide effects on the target")?;
+        if self.side_effects.is_empty() {
+            writeln!(page, "  none")?;
+        }
         for effect in &self.side_effects {
             writeln!(page, "{}", wrap(effect, "  "))?;
         }
-        let others = self
-            .not_tested
-            .iter()
-            .filter(|line| line.starts_with("another login"));
-        for (i, other) in others.enumerate() {
-            if i == 0 {
-                writeln!(page, "\nNot tested")?;
-            }
-            writeln!(page, "{}", wrap(other, "  "))?;
+        if !self.other_logins.is_empty() {
+            writeln!(page, "\nOther logins, not scanned; scan each with --login")?;
+        }
+        for login in &self.other_logins {
+            writeln!(page, "{}", wrap(login, "  "))?;
         }
         Ok(())
     }
@@ -110,7 +105,7 @@ impl Judgement {
                 }
                 writeln!(
                     page,
-                    "    Or close it with the guard: doorwarden explain {}",
+                    "    Or protect the login with doorwarden guard: doorwarden explain {}",
                     self.check
                 )
             }
@@ -122,13 +117,13 @@ impl Judgement {
     }
 }
 
-/// Breaks at spaces to the page's width; a longer word stays whole. What a target sent is in
-/// here, so control characters are shown and not obeyed.
+/// Wraps text at spaces to the width of the page; a longer word stays whole. The text may contain
+/// what a target sent, so control characters are escaped.
 fn wrap(text: &str, indent: &str) -> String {
     let mut out = String::from(indent);
     let mut column = indent.len();
     for (i, word) in text.split_whitespace().enumerate() {
-        let word: String = word.chars().flat_map(shown).collect();
+        let word: String = word.chars().flat_map(escape).collect();
         let width = word.chars().count();
         if i > 0 && column + 1 + width > WIDTH {
             out.push('\n');
@@ -144,7 +139,7 @@ fn wrap(text: &str, indent: &str) -> String {
     out
 }
 
-fn shown(c: char) -> Vec<char> {
+fn escape(c: char) -> Vec<char> {
     if c.is_control() {
         c.escape_default().collect()
     } else {
