@@ -137,7 +137,7 @@ impl Door {
         request: &Request<Bytes>,
         tokens: &Tokens,
     ) -> Result<Ticket, Response<Body>> {
-        let bad = |reason: Unreadable| refuse(reason.status(), &reason.to_string());
+        let bad = |reason: Unreadable| refuse(reason.status(), &sentence(&reason));
         let (headers, query) = (request.headers(), request.uri().query());
         let credentials = self
             .place
@@ -237,6 +237,15 @@ async fn obey(
         Decision::Allow | Decision::Deny { .. } => {}
     }
     Ok(ticket)
+}
+
+/// Returns an error as a sentence for the client.
+fn sentence(error: &Unreadable) -> String {
+    let mut sentence = error.to_string();
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence + "."
 }
 
 fn tries_basic<B>(request: &Request<B>) -> bool {

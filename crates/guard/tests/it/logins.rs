@@ -139,7 +139,7 @@ async fn bad_input_gets_a_clear_error_and_counts_nothing() {
             JSON,
             r#"{"username":"a","password":"p","password":"q"}"#.as_bytes(),
             400,
-            "duplicate key",
+            "Duplicate key",
         ),
         (JSON, b"{\"username\":\"a\"", 400, "line 1, column 15"),
         (JSON, b"{\"username\":\"a\"}", 400, "/password"),
@@ -153,7 +153,7 @@ async fn bad_input_gets_a_clear_error_and_counts_nothing() {
             JSON,
             b"{\"username\":\"\xff\",\"password\":\"p\"}",
             400,
-            "invalid JSON",
+            "Invalid JSON",
         ),
         (
             JSON,
@@ -161,7 +161,7 @@ async fn bad_input_gets_a_clear_error_and_counts_nothing() {
             400,
             "empty",
         ),
-        (JSON, b"username=a&password=p", 400, "invalid JSON"),
+        (JSON, b"username=a&password=p", 400, "Invalid JSON"),
         (
             "application/x-www-form-urlencoded",
             b"username=a&password=p",
