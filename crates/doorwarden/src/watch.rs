@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use doorwarden_watch::{Change, History, Message, Recorded, Summary, Webhook, page};
-use serde_json::json;
+use doorwarden_scan::Target;
+use doorwarden_watch::{Change, History, Summary, Webhook, render_page};
 use time::{
     OffsetDateTime,
     format_description::well_known::{Rfc2822, Rfc3339},
@@ -107,37 +107,28 @@ async fn look(
     interrupted: &Arc<AtomicBool>,
     history: &mut History,
 ) -> Result<bool, Failure> {
-    let target = args.asked.url.to_string();
+    let target = &args.asked.url;
     let options = scan::options(&args.asked)?;
-    let before = history.last(&target).map_err(Failure::aborted)?;
-    let before = before.map(|recorded| recorded.summary);
-    let summary = match scan::with_progress(options, Arc::clone(interrupted), args.asked.quiet)
-        .await
-    {
-        Ok(report) => Summary::of(&report),
-        // A mistake in the call shows the first time; what worked before and doesn't now is
-        // the target's: a login that moved, an account that is locked.
-        Err(error) if error.is_usage() && before.is_none() => return Err(Failure::usage(error)),
-        Err(error) => Summary::failed(error),
-    };
+    let is_first = history
+        .last_scan(target)
+        .map_err(Failure::aborted)?
+        .is_none();
+    let summary =
+        match scan::with_progress(options, Arc::clone(interrupted), args.asked.quiet).await {
+            Ok(report) => Summary::from_report(&report),
+            // A usage error shows at the first scan. If a later one fails, the target has changed: its
+            // login moved, or an account is locked.
+            Err(error) if error.is_usage() && is_first => return Err(Failure::usage(error)),
+            Err(error) => Summary::from_failure(error),
+        };
     if interrupted.load(Ordering::Relaxed) {
         return Ok(false);
     }
-    let change = before
-        .as_ref()
-        .and_then(|before| before.change_to(&summary));
-    let at = OffsetDateTime::now_utc();
-    let message = change.as_ref().map(|change| {
-        let body = body(&target, at, change, before.as_ref(), &summary);
-        Message::new(at.unix_timestamp(), body)
-    });
-    let kept = before.map_or_else(|| summary.clone(), |before| summary.carried_over(&before));
-    let recorded = Recorded { at, summary: kept };
-    let message = message.filter(|_| args.webhook.is_some());
-    history
-        .record(&target, &recorded, message.as_ref())
+    let now = OffsetDateTime::now_utc();
+    let change = history
+        .record_scan(target, now, &summary, args.webhook.is_some())
         .map_err(Failure::aborted)?;
-    tell(args, history, &target, at, change.as_ref())?;
+    tell(args, history, target, now, change.as_ref())?;
     Ok(change.is_some())
 }
 
@@ -145,7 +136,7 @@ async fn look(
 fn tell(
     args: &Args,
     history: &History,
-    target: &str,
+    target: &Target,
     at: OffsetDateTime,
     change: Option<&Change>,
 ) -> Result<(), Failure> {
@@ -157,43 +148,31 @@ fn tell(
     let when = at.format(&Rfc3339).unwrap_or_default();
     match change {
         Some(change) => say!("{when} {}", change.headline(target)),
-        None => say!("{when} {target}: nothing changed"),
+        None => say!("{when} {target}: no changes"),
     }
     if let (Some(path), Some(change)) = (&args.mail, change) {
         let date = at.format(&Rfc2822).unwrap_or_default();
-        write(path, change.mail(target, &date))?;
+        write(path, change.render_email(target, &date))?;
     }
     if let Some(path) = &args.page {
-        let scans = history.scans(target, SHOWN).map_err(Failure::aborted)?;
-        write(path, page(target, &scans).map_err(Failure::aborted)?)?;
+        let scans = history
+            .list_scans(target, SHOWN)
+            .map_err(Failure::aborted)?;
+        let page = render_page(target, &scans).map_err(Failure::aborted)?;
+        write(path, page)?;
     }
     Ok(())
 }
 
-/// The document of a message (the payload of Standard Webhooks: type, timestamp, data).
-fn body(
-    target: &str,
-    at: OffsetDateTime,
-    change: &Change,
-    before: Option<&Summary>,
-    now: &Summary,
-) -> String {
-    json!({
-        "type": "doorwarden.scan.changed",
-        "timestamp": at.format(&Rfc3339).unwrap_or_default(),
-        "data": {"target": target, "change": change, "before": before, "now": now},
-    })
-    .to_string()
-}
-
-/// Sends what is still to be sent. What can't be is kept for the next time, and told.
+/// Delivers the queued messages. If one can't be delivered, it is reported, and all that are left stay
+/// queued.
 async fn deliver(webhook: &Webhook, history: &History) -> Result<(), Failure> {
-    for message in history.undelivered().map_err(Failure::aborted)? {
+    for message in history.list_undelivered().map_err(Failure::aborted)? {
         let now = || OffsetDateTime::now_utc().unix_timestamp();
-        match webhook.send(&message, now).await {
-            Ok(()) => history.delivered(&message).map_err(Failure::aborted)?,
+        match webhook.deliver(&message, now).await {
+            Ok(()) => history.remove_message(&message).map_err(Failure::aborted)?,
             Err(error) => {
-                eprintln!("doorwarden: {error}; it is kept and tried again after the next scan");
+                eprintln!("doorwarden: {error}; will retry after the next scan");
                 break;
             }
         }

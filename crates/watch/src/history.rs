@@ -1,53 +1,65 @@
-//! The scans so far, in one SQLite file, and the messages that are still to be delivered.
+//! Recorded scans and undelivered messages, in one SQLite file.
 
 use std::path::Path;
 
+use doorwarden_scan::Target;
 use rusqlite::{Connection, OptionalExtension, params};
 use time::OffsetDateTime;
 
-use crate::{Message, Summary};
+use crate::{Change, Message, Summary};
 
-/// A file of scans.
+/// A history file.
+///
+/// It owns the only connection of this process to the file; dropping it closes the connection.
 pub struct History {
     connection: Connection,
 }
 
-/// One scan that is remembered.
+/// A recorded scan.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Recorded {
-    /// When it ended.
-    pub at: OffsetDateTime,
-    /// What it said.
+pub struct ScanRecord {
+    /// When the scan finished.
+    pub finished_at: OffsetDateTime,
+    /// The scan's summary, with what [`Summary::carry_over`] keeps of the previous one.
     pub summary: Summary,
 }
 
-/// Why a history can't be read or written.
+/// An error of reading or writing a history.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// The file, or SQLite.
-    #[error("failed to use the history: {0}; name another file with --history")]
+    /// SQLite failed.
+    #[error("failed to access the history: {0}; choose another file with --history")]
     Sqlite(#[from] rusqlite::Error),
-    /// What stands in it is not what this version writes.
+    /// The file was written by a newer version.
     #[error(
-        "failed to read the history: scan {0} is not of this format; name another file with --history"
+        "failed to open the history: its format is version {0}, and this program supports {VERSION}; \
+         use the newer program, or choose another file with --history"
+    )]
+    Newer(i64),
+    /// A record has an unknown format.
+    #[error(
+        "failed to read the history: record {0} is malformed; choose another file with --history"
     )]
     Malformed(i64),
 }
 
-/// The version of the tables; SQLite's own field for it.
+/// The format's version, in SQLite's `user_version`.
 const VERSION: i64 = 1;
 
+const LAST_SCANS: &str =
+    "SELECT id, at, summary FROM scan WHERE target = ?1 ORDER BY at DESC, id DESC LIMIT ?2";
+
 impl History {
-    /// Opens a history, and makes it where there is none.
+    /// Opens a history, or creates it if the file does not exist.
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
-        Self::prepared(Connection::open(path)?)
+        Self::from_connection(Connection::open(path)?)
     }
 
-    fn prepared(connection: Connection) -> Result<Self, HistoryError> {
+    fn from_connection(connection: Connection) -> Result<Self, HistoryError> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if version > VERSION {
-            return Err(HistoryError::Malformed(0));
+            return Err(HistoryError::Newer(version));
         }
         connection.execute_batch(
             "BEGIN;
@@ -62,140 +74,228 @@ impl History {
         Ok(Self { connection })
     }
 
-    /// Remembers a scan and, in the same transaction, the message about it: none is lost when the
+    /// Records a scan and returns what changed since the last one of the target. With `notify`, a
+    /// message about the change is queued in the same transaction, so that it isn't lost if the
     /// process ends in between.
-    pub fn record(
+    pub fn record_scan(
         &mut self,
-        target: &str,
-        scan: &Recorded,
-        message: Option<&Message>,
-    ) -> Result<(), HistoryError> {
-        // Nothing in a summary fails to be written.
-        let summary = serde_json::to_string(&scan.summary).unwrap_or_default();
+        target: &Target,
+        finished_at: OffsetDateTime,
+        summary: &Summary,
+        notify: bool,
+    ) -> Result<Option<Change>, HistoryError> {
         let transaction = self.connection.transaction()?;
+        let previous = last_scan(&transaction, target)?.map(|record| record.summary);
+        let change = previous.as_ref().and_then(|last| last.diff(summary));
+        let carried = match &previous {
+            Some(previous) => summary.carry_over(previous),
+            None => summary.clone(),
+        };
+        // Serializing a summary can't fail.
+        let carried = serde_json::to_string(&carried).unwrap_or_default();
+        let at = finished_at.unix_timestamp();
         transaction.execute(
             "INSERT INTO scan (target, at, summary) VALUES (?1, ?2, ?3)",
-            params![target, scan.at.unix_timestamp(), summary],
+            params![target.to_string(), at, carried],
         )?;
-        if let Some(message) = message {
+        if let Some(change) = change.as_ref().filter(|_| notify) {
+            let message =
+                Message::about_change(target, finished_at, change, previous.as_ref(), summary);
             transaction.execute(
                 "INSERT INTO outbox (id, at, body) VALUES (?1, ?2, ?3)",
-                params![message.id, message.at, message.body],
+                params![message.id, message.created_at, message.body],
             )?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        trace_scan(target, summary, change.as_ref());
+        Ok(change)
     }
 
-    /// The last scan of a target.
-    pub fn last(&self, target: &str) -> Result<Option<Recorded>, HistoryError> {
-        let row = self
-            .connection
-            .query_row(
-                "SELECT id, at, summary FROM scan WHERE target = ?1 ORDER BY at DESC, id DESC LIMIT 1",
-                [target],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )
-            .optional()?;
-        row.map(recorded).transpose()
+    /// Returns the last scan of a target.
+    pub fn last_scan(&self, target: &Target) -> Result<Option<ScanRecord>, HistoryError> {
+        last_scan(&self.connection, target)
     }
 
-    /// The last scans of a target, the oldest first.
-    pub fn scans(&self, target: &str, most: u32) -> Result<Vec<Recorded>, HistoryError> {
-        let mut query = self.connection.prepare(
-            "SELECT id, at, summary FROM scan WHERE target = ?1 ORDER BY at DESC, id DESC LIMIT ?2",
-        )?;
-        let rows = query.query_map(params![target, most], |row| {
+    /// Returns at most `limit` of the last scans of a target, oldest first.
+    pub fn list_scans(&self, target: &Target, limit: u32) -> Result<Vec<ScanRecord>, HistoryError> {
+        let mut query = self.connection.prepare(LAST_SCANS)?;
+        let rows = query.query_map(params![target.to_string(), limit], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
         let mut scans = Vec::new();
         for row in rows {
-            scans.push(recorded(row?)?);
+            scans.push(parse_record(row?)?);
         }
         scans.reverse();
         Ok(scans)
     }
 
-    /// Messages that were not delivered yet, the oldest first.
-    pub fn undelivered(&self) -> Result<Vec<Message>, HistoryError> {
+    /// Returns the messages that were not delivered yet, oldest first.
+    pub fn list_undelivered(&self) -> Result<Vec<Message>, HistoryError> {
         let mut query = self
             .connection
             .prepare("SELECT id, at, body FROM outbox ORDER BY at, id")?;
         let rows = query.query_map([], |row| {
             Ok(Message {
                 id: row.get(0)?,
-                at: row.get(1)?,
+                created_at: row.get(1)?,
                 body: row.get(2)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Forgets a message.
-    pub fn delivered(&self, message: &Message) -> Result<(), HistoryError> {
+    /// Removes a message that was delivered.
+    pub fn remove_message(&self, message: &Message) -> Result<(), HistoryError> {
         self.connection
             .execute("DELETE FROM outbox WHERE id = ?1", [&message.id])?;
         Ok(())
     }
 }
 
-fn recorded((id, at, summary): (i64, i64, String)) -> Result<Recorded, HistoryError> {
-    let at = OffsetDateTime::from_unix_timestamp(at);
+fn last_scan(connection: &Connection, target: &Target) -> Result<Option<ScanRecord>, HistoryError> {
+    let row = connection
+        .query_row(LAST_SCANS, params![target.to_string(), 1], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    row.map(parse_record).transpose()
+}
+
+fn parse_record((id, at, summary): (i64, i64, String)) -> Result<ScanRecord, HistoryError> {
+    let finished_at = OffsetDateTime::from_unix_timestamp(at);
     let summary = serde_json::from_str(&summary);
-    match (at, summary) {
-        (Ok(at), Ok(summary)) => Ok(Recorded { at, summary }),
+    match (finished_at, summary) {
+        (Ok(finished_at), Ok(summary)) => Ok(ScanRecord {
+            finished_at,
+            summary,
+        }),
         _ => Err(HistoryError::Malformed(id)),
+    }
+}
+
+fn trace_scan(target: &Target, summary: &Summary, change: Option<&Change>) {
+    // A target is a scheme, a host and a port: it holds no secret.
+    tracing::info!(
+        scan.target = %target,
+        score = summary.score,
+        grade = summary.grade.map(tracing::field::display),
+        findings = summary.findings.len(),
+        failed = summary.failure.is_some(),
+        "scan recorded"
+    );
+    if let Some(change) = change {
+        tracing::info!(
+            scan.target = %target,
+            new = change.new.len(),
+            worse = change.worse.len(),
+            fixed = change.fixed.len(),
+            grade = change.grade.map(tracing::field::display),
+            failed = change.failure.is_some(),
+            recovered = change.recovered,
+            "change recorded"
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use doorwarden_scan::Severity;
+
     use super::*;
 
-    fn recorded_at(at: i64, score: u32) -> Recorded {
-        Recorded {
-            at: OffsetDateTime::from_unix_timestamp(at).unwrap(),
-            summary: Summary {
-                score: Some(score),
-                ..Summary::default()
-            },
+    fn history() -> History {
+        History::from_connection(Connection::open_in_memory().unwrap()).unwrap()
+    }
+
+    fn target(host: &str) -> Target {
+        format!("http://{host}").parse().unwrap()
+    }
+
+    fn at(seconds: i64) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(seconds).unwrap()
+    }
+
+    fn summary(score: u32) -> Summary {
+        Summary {
+            score: Some(score),
+            ..Summary::default()
+        }
+    }
+
+    fn with_finding(check: &str) -> Summary {
+        Summary {
+            findings: [(check.to_owned(), Severity::High)].into(),
+            ..Summary::default()
         }
     }
 
     #[test]
-    fn what_is_recorded_is_read_back() {
-        let mut history = History::prepared(Connection::open_in_memory().unwrap()).unwrap();
-        assert_eq!(history.last("a").unwrap(), None);
-        for (at, score) in [(10, 1), (20, 2), (30, 3)] {
-            history.record("a", &recorded_at(at, score), None).unwrap();
+    fn recorded_scans_are_read_back() {
+        let (mut history, a) = (history(), target("a"));
+        assert_eq!(history.last_scan(&a).unwrap(), None);
+        for (time, score) in [(10, 1), (20, 2), (30, 3)] {
+            let recorded = history.record_scan(&a, at(time), &summary(score), false);
+            assert_eq!(recorded.unwrap(), None);
         }
-        history.record("b", &recorded_at(40, 9), None).unwrap();
-        assert_eq!(history.last("a").unwrap(), Some(recorded_at(30, 3)));
-        let last_two = [recorded_at(20, 2), recorded_at(30, 3)];
-        assert_eq!(history.scans("a", 2).unwrap(), last_two);
+        let other = history.record_scan(&target("b"), at(40), &summary(9), false);
+        assert_eq!(other.unwrap(), None);
+        let record = |time, score| ScanRecord {
+            finished_at: at(time),
+            summary: summary(score),
+        };
+        assert_eq!(history.last_scan(&a).unwrap(), Some(record(30, 3)));
+        let last_two = [record(20, 2), record(30, 3)];
+        assert_eq!(history.list_scans(&a, 2).unwrap(), last_two);
     }
 
     #[test]
-    fn a_message_stays_until_it_is_delivered() {
-        let mut history = History::prepared(Connection::open_in_memory().unwrap()).unwrap();
-        let message = Message::new(7, "{}".into());
-        history
-            .record("a", &recorded_at(7, 1), Some(&message))
-            .unwrap();
-        assert_eq!(
-            history.undelivered().unwrap(),
-            std::slice::from_ref(&message)
-        );
-        history.delivered(&message).unwrap();
-        assert!(history.undelivered().unwrap().is_empty());
+    fn a_failed_scan_keeps_what_was_known() {
+        let (mut history, a) = (history(), target("a"));
+        let failed = Summary::from_failure("timeout");
+        for (time, summary) in [(1, with_finding("spray-unseen")), (2, failed)] {
+            history.record_scan(&a, at(time), &summary, false).unwrap();
+        }
+        let last = history.last_scan(&a).unwrap().unwrap().summary;
+        assert_eq!(last.failure.as_deref(), Some("timeout"));
+        assert!(last.findings.contains_key("spray-unseen"));
     }
 
     #[test]
-    fn what_is_no_history_is_told() {
+    fn a_change_is_queued_until_its_message_is_removed() {
+        let (mut history, a) = (history(), target("a"));
+        let mut record = |time, check, notify| {
+            let recorded = history.record_scan(&a, at(time), &with_finding(check), notify);
+            (recorded.unwrap(), history.list_undelivered().unwrap())
+        };
+        assert_eq!(record(1, "cookie-flags", true), (None, Vec::new()));
+        let (change, queued) = record(2, "spray-unseen", false);
+        assert!(change.is_some() && queued.is_empty());
+        let (change, queued) = record(3, "cookie-flags", true);
+        assert_eq!(change.unwrap().new, ["cookie-flags"]);
+        let [message] = &queued[..] else {
+            panic!("{queued:?}")
+        };
+        history.remove_message(message).unwrap();
+        assert!(history.list_undelivered().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_newer_history_is_rejected() {
         let connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
-        let Err(error) = History::prepared(connection) else {
-            panic!()
-        };
+        let error = History::from_connection(connection).err().unwrap();
+        assert!(matches!(error, HistoryError::Newer(99)), "{error}");
         assert!(error.to_string().contains("--history"), "{error}");
+    }
+
+    #[test]
+    fn a_malformed_record_is_named() {
+        let (mut history, a) = (history(), target("a"));
+        history.record_scan(&a, at(1), &summary(1), false).unwrap();
+        let update = "UPDATE scan SET summary = 'x'";
+        history.connection.execute(update, []).unwrap();
+        let error = history.last_scan(&a).unwrap_err();
+        assert!(matches!(error, HistoryError::Malformed(1)), "{error}");
     }
 }

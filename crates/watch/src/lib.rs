@@ -1,9 +1,9 @@
-//! Remembers scans and says what changed from one to the next.
+//! Records the scans of a login and reports what changed from one to the next.
 //!
 //! ```text
-//! summary.rs   what of a report is remembered, and what changed between two (pure)
-//! history.rs   the scans so far, in SQLite, and the messages that are still to be delivered
-//! webhook.rs   a signed message by the Standard Webhooks specification
+//! summary.rs   the part of a report that is recorded, and what changed between two (pure)
+//! history.rs   recorded scans and undelivered messages, in SQLite
+//! webhook.rs   messages signed by the Standard Webhooks specification, and their delivery
 //! page.rs      the history as one HTML file
 //! ```
 
@@ -12,7 +12,7 @@ mod page;
 mod summary;
 mod webhook;
 
-pub use history::{History, HistoryError, Recorded};
-pub use page::page;
-pub use summary::{Change, Summary};
+pub use history::{History, HistoryError, ScanRecord};
+pub use page::render_page;
+pub use summary::{Change, GradeChange, Summary};
 pub use webhook::{DeliveryError, InvalidSecret, Message, Webhook};

@@ -1,21 +1,22 @@
-//! The history of a target as one HTML file that asks the network for nothing.
+//! The history of a target as one HTML file that loads nothing from the network.
 
 use askama::Template;
+use doorwarden_scan::Target;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{Change, Recorded};
+use crate::{Change, ScanRecord, Summary};
 
 #[derive(Template)]
 #[template(path = "trend.html")]
-struct Page<'a> {
-    target: &'a str,
+struct TrendPage<'a> {
+    target: &'a Target,
     plot: Plot,
-    rows: Vec<Row>,
+    rows: Vec<TableRow>,
 }
 
-/// Scores over time, from 0 at the bottom to 100 at the top.
+/// A plot of scores over time, from 0 at the bottom to 100 at the top.
 struct Plot {
-    /// Points of the line, as SVG wants them.
+    /// The line's points, in the syntax of SVG.
     line: String,
     dots: Vec<Dot>,
     first: String,
@@ -28,8 +29,8 @@ struct Dot {
     title: String,
 }
 
-struct Row {
-    at: String,
+struct TableRow {
+    time: String,
     grade: String,
     score: String,
     accounts: String,
@@ -39,112 +40,140 @@ struct Row {
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 160.0;
-/// Room at the left and right, so that the first and last dots are whole.
+/// Space at the left and right, so that the first and last dots are not cut off.
 const MARGIN: f64 = 36.0;
 
-/// The page of a target's scans, the oldest first. Fails only when a value can't be written, which
-/// is a fault of ours.
-pub fn page(target: &str, scans: &[Recorded]) -> Result<String, askama::Error> {
+/// Renders the page of a target's recorded scans, given oldest first. Fails only if a value can't
+/// be formatted, which is a bug.
+pub fn render_page(target: &Target, scans: &[ScanRecord]) -> Result<String, askama::Error> {
     let mut rows = Vec::new();
-    let mut before: Option<crate::Summary> = None;
+    let mut previous: Option<&Summary> = None;
     for scan in scans {
-        let change = before
-            .as_ref()
-            .and_then(|before| before.change_to(&scan.summary));
-        rows.push(Row::of(scan, change.as_ref()));
-        before = Some(match &before {
-            Some(before) => scan.summary.carried_over(before),
-            None => scan.summary.clone(),
-        });
+        let change = previous.and_then(|previous| previous.diff(&scan.summary));
+        rows.push(TableRow::new(scan, change.as_ref()));
+        previous = Some(&scan.summary);
     }
     rows.reverse();
-    let plot = Plot::of(scans);
-    Page { target, plot, rows }.render()
+    let plot = Plot::new(scans);
+    TrendPage { target, plot, rows }.render()
 }
 
-impl Row {
-    fn of(scan: &Recorded, change: Option<&Change>) -> Self {
+impl TableRow {
+    fn new(scan: &ScanRecord, change: Option<&Change>) -> Self {
         let summary = &scan.summary;
         let none = || "–".to_owned();
-        let words = |change: &Change| {
-            let mut parts = Vec::new();
-            for (word, checks) in [
-                ("new", &change.new),
-                ("worse", &change.worse),
-                ("fixed", &change.fixed),
-            ] {
-                parts.extend(checks.iter().map(|check| format!("{word}: {check}")));
-            }
-            parts.extend(change.broken_off.clone());
-            parts.join("; ")
-        };
         Self {
-            at: when(scan.at),
+            time: format_time(scan.finished_at),
             grade: summary.grade.map_or_else(none, String::from),
             score: summary.score.map_or_else(none, |score| score.to_string()),
             accounts: summary
-                .accounts_a_day
-                .map_or_else(none, |taken| format!("{taken:.1}")),
+                .accounts_per_day
+                .map_or_else(none, |accounts| format!("{accounts:.1}")),
             findings: summary.findings.len(),
-            change: change.map_or_else(String::new, words),
+            change: change.map_or_else(String::new, describe_change),
         }
     }
 }
 
+fn describe_change(change: &Change) -> String {
+    let mut parts = Vec::new();
+    for (kind, checks) in [
+        ("new", &change.new),
+        ("worse", &change.worse),
+        ("fixed", &change.fixed),
+    ] {
+        parts.extend(checks.iter().map(|check| format!("{kind}: {check}")));
+    }
+    if let Some(reason) = &change.failure {
+        parts.push(format!("scan failed: {reason}"));
+    }
+    if change.recovered {
+        parts.push("scan succeeded again".to_owned());
+    }
+    parts.join("; ")
+}
+
 impl Plot {
-    fn of(scans: &[Recorded]) -> Self {
+    fn new(scans: &[ScanRecord]) -> Self {
         let (first, last) = (scans.first(), scans.last());
-        let seconds = |at: OffsetDateTime| at.unix_timestamp() as f64;
-        let start = first.map_or(0.0, |scan| seconds(scan.at));
-        let span = last.map_or(1.0, |scan| seconds(scan.at) - start).max(1.0);
-        let dot = |scan: &Recorded| {
+        let seconds = |scan: &ScanRecord| scan.finished_at.unix_timestamp() as f64;
+        let start = first.map_or(0.0, seconds);
+        let span = last.map_or(1.0, |scan| seconds(scan) - start).max(1.0);
+        let dot = |scan: &ScanRecord| {
             let score = scan.summary.score?;
-            let along = (seconds(scan.at) - start) / span;
+            let along = (seconds(scan) - start) / span;
             Some(Dot {
                 x: format!("{:.1}", MARGIN + along * (WIDTH - 2.0 * MARGIN)),
                 y: format!("{:.1}", HEIGHT - f64::from(score.min(100)) / 100.0 * HEIGHT),
-                title: format!("{}: {score}", when(scan.at)),
+                title: format!("{}: {score}", format_time(scan.finished_at)),
             })
         };
         let dots: Vec<Dot> = scans.iter().filter_map(dot).collect();
         let points = dots.iter().map(|dot| format!("{},{}", dot.x, dot.y));
-        let day = |scan: Option<&Recorded>| scan.map_or_else(String::new, |scan| when(scan.at));
+        let time = |scan: Option<&ScanRecord>| {
+            scan.map_or_else(String::new, |scan| format_time(scan.finished_at))
+        };
         Self {
             line: points.collect::<Vec<_>>().join(" "),
             dots,
-            first: day(first),
-            last: day(last),
+            first: time(first),
+            last: time(last),
         }
     }
 }
 
-fn when(at: OffsetDateTime) -> String {
-    at.format(&Rfc3339).unwrap_or_default()
+fn format_time(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Summary;
+
+    fn target() -> Target {
+        "http://a".parse().unwrap()
+    }
+
+    fn scan(at: i64, summary: Summary) -> ScanRecord {
+        ScanRecord {
+            finished_at: OffsetDateTime::from_unix_timestamp(at).unwrap(),
+            summary,
+        }
+    }
 
     #[test]
     fn each_scan_is_a_dot_and_a_row() {
-        let scan = |at, score| Recorded {
-            at: OffsetDateTime::from_unix_timestamp(at).unwrap(),
-            summary: Summary {
+        let scored = |at, score| {
+            let summary = Summary {
                 score,
                 ..Summary::default()
-            },
+            };
+            scan(at, summary)
         };
-        let scans = [scan(0, Some(100)), scan(50, None), scan(100, Some(0))];
-        let html = page("http://<x>", &scans).unwrap();
+        let scans = [scored(0, Some(100)), scored(50, None), scored(100, Some(0))];
+        let html = render_page(&target(), &scans).unwrap();
         assert!(html.contains("36.0,0.0 604.0,160.0"), "{html}");
         assert_eq!(html.matches("<circle").count(), 2);
         assert_eq!(html.matches("<tr><td>").count(), 3);
-        assert!(
-            !html.contains("http://<x>"),
-            "what a target is called is no markup"
-        );
-        assert!(page("t", &[]).is_ok());
+        assert!(html.contains("<h1>Scans of http://a</h1>"), "{html}");
+        assert!(render_page(&target(), &[]).is_ok());
+    }
+
+    #[test]
+    fn a_row_describes_the_change() {
+        let failed = Summary::from_failure("no <response>");
+        let scans = [
+            scan(0, Summary::default()),
+            scan(1, failed),
+            scan(2, Summary::default()),
+        ];
+        let html = render_page(&target(), &scans).unwrap();
+        for change in [
+            "<td>scan failed: no &#60;response&#62;</td>",
+            "<td>scan succeeded again</td>",
+            "<td></td>",
+        ] {
+            assert_eq!(html.matches(change).count(), 1, "{change} in {html}");
+        }
     }
 }
