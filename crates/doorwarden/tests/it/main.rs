@@ -13,7 +13,6 @@ mod nodes;
 mod pages;
 #[cfg(feature = "real-postgres")]
 #[path = "../../../serve/tests/postgres/server.rs"]
-#[expect(dead_code, reason = "the tests of serve itself use more of it")]
 mod postgres;
 mod process;
 #[cfg(feature = "real-apps")]
