@@ -54,17 +54,17 @@ const BINS: usize = 128;
 const PER_NAT: f64 = 4.0;
 const LEAST: f64 = -16.0;
 
-/// Fewer successful logins than this say too little about one in a thousand.
+/// Fewer successful logins than this are too few to estimate one in a thousand.
 const ENOUGH: u32 = 1_000;
 
 /// More than this are halved, so that a site's habits of last year count for less.
 const MOST: u32 = 100_000;
 
-/// The share of logins without a device is that of so many recent ones: in a site's first days it
-/// is nearly all.
+/// The recent logins over which the share without a device is taken: in a site's first days it is
+/// nearly all of them.
 const RECENT: u32 = 4_096;
 
-/// From these odds on successful logins without a device may be an attacker's, and are not counted.
+/// From these odds on, successful logins without a device may be hostile and are not counted.
 const UNDER_ATTACK: f64 = 0.5;
 
 /// A streaming quantile of how suspicious a site's legitimate users look.

@@ -213,8 +213,8 @@ impl<'a> Case<'a> {
         (0.5 + self.odds).clamp(1.0, MOST_TIGHTENING)
     }
 
-    /// Whether a counter that is full asks for a second factor instead of denying: a hot password
-    /// where the site knows the network is as likely somebody who has it as somebody who tries it.
+    /// Returns whether a full counter asks for a second factor instead of denying: on a network that the
+    /// site knows, a hot password is as likely used by its owner as by an attacker.
     fn is_soft(&self, count: &Count) -> bool {
         count.charge.key.ledger == Ledger::Heat && self.standing >= SITE_KNOWS
     }

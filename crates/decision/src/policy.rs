@@ -66,7 +66,7 @@ impl Policy {
     ///
     /// - account: SP 800-63B-4 §3.2.2 allows at most 100 consecutive failures; 10 in 15 minutes
     ///   leaves room for a bad day at the keyboard and makes 100 take hours.
-    /// - address: a campus of 1,000 behind one address with 4 % mistypes makes about 40 a day.
+    /// - address: a campus of 1,000 behind one address with 4 % mistypes makes about 40 per day.
     /// - network: five such addresses.
     /// - heat: the lowest that is configurable.
     /// - step-ups, success rate: fitted on simulated traces (docs/scoreboard.md).

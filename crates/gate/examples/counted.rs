@@ -1,4 +1,4 @@
-//! One attempt for each argument's count, for counting instructions:
+//! Makes as many attempts as the argument says, to count instructions:
 //! `cargo xtask bench` runs it under callgrind.
 
 use doorwarden_decision::{
@@ -19,7 +19,7 @@ fn main() {
     }
 }
 
-/// What is counted: plan, charge, decide and settle one incorrect guess of a stranger's.
+/// Plans, charges, decides and settles one incorrect guess of a stranger.
 #[inline(never)]
 fn counted(store: &MemoryStore, policy: &Policy, i: u64) -> bool {
     let now = Timestamp::from_millis(1_700_000_000_000 + i);

@@ -13,7 +13,7 @@ use doorwarden_decision::Outcome;
 const SUCCESSES: usize = 32;
 
 /// How long the slowest failure is remembered: for one to two of these. Attackers make failures,
-/// so one that was made slow must not slow everybody down for long.
+/// so one that was made slow must not delay all clients for long.
 const MEMORY: Duration = Duration::from_secs(300);
 
 /// Room above the slowest answer: a slow path that wanders a little must not cross a deadline.
@@ -34,7 +34,7 @@ pub struct Deadline {
     seen: Mutex<Seen>,
 }
 
-/// What is known of the application's times.
+/// The observed times of the application.
 struct Seen {
     since: Instant,
     /// The slowest failure of this span and of the one before.

@@ -39,7 +39,7 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// How long a client may take to send that much, and the application to end its answer.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A login's answer that has to be read is held in memory up to this size.
+/// The most of a login's response that is held in memory to read it.
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
 /// A protected login, ready to serve.

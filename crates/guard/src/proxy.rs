@@ -156,7 +156,7 @@ impl Proxy {
         }
     }
 
-    /// Logs the application's response, or that there was none.
+    /// Logs the application's response or its absence.
     fn noted(
         &self,
         answered: Result<Response<Incoming>, ClientError>,
@@ -231,7 +231,7 @@ impl StepUp {
 const DECISION: HeaderName = HeaderName::from_static("x-doorwarden-decision");
 const SUSPICION: HeaderName = HeaderName::from_static("x-doorwarden-suspicion");
 
-/// How long a request's body may make no progress, whoever holds it up.
+/// How long a request body may make no progress, on either side.
 const STALL: Duration = Duration::from_secs(75);
 
 /// A request that is being sent; dropped when all of it is.

@@ -223,7 +223,7 @@ impl Measured {
         count * 10_000.0 / f64::from(self.people.max(1))
     }
 
-    /// Accounts of 10,000 that were taken within so many milliseconds of attack.
+    /// Returns how many of 10,000 accounts were compromised in the first `length` milliseconds of attack.
     pub(crate) fn taken_in(&self, length: u64) -> f64 {
         self.taken_until(length)
     }
@@ -244,7 +244,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Of values; `None` where there is none.
+    /// Computes the interval of values; `None` without any.
     fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
         let values: Vec<f64> = values.collect();
         let n = values.len() as f64;

@@ -1,4 +1,4 @@
-//! Which passwords people have: places in a list by popularity, after `decision::popularity`.
+//! The passwords of users: ranks in a list by popularity, after `decision::popularity`.
 
 use doorwarden_decision::{Mark, popularity};
 use rand::RngExt;
@@ -32,15 +32,15 @@ impl Password {
     }
 }
 
-/// What passwords people may choose.
+/// The passwords that users may choose.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choice {
-    /// So many of the most popular are banned.
+    /// The number of most popular passwords that are banned.
     pub(crate) banned: u32,
 }
 
 impl Choice {
-    /// A person's password.
+    /// Draws a user's password.
     pub(crate) fn draw(self, rng: &mut Rng) -> Password {
         let banned = popularity::taken_by(f64::from(self.banned));
         let share = banned + rng.random::<f64>() * (1.0 - banned);
@@ -53,7 +53,7 @@ impl Choice {
     }
 }
 
-/// The first place at which so large a share of people is reached.
+/// Returns the first rank at which this share of users is reached.
 fn rank_at(share: f64) -> u64 {
     let (mut low, mut high) = (0.0f64, 18.0f64);
     for _ in 0..48 {

@@ -2,7 +2,7 @@
 //!
 //! Parameters, with where they come from: 10 to 30 % of logins come from a new address (carrier
 //! NAT), 5 to 10 % of device tokens are lost, 3 to 5 % of passwords are mistyped; a few robots
-//! keep a stale password. How often people log in is log-normal, as in StopGuessing's simulator.
+//! keep an old password. How often users log in is log-normal, as in StopGuessing's simulator.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -15,12 +15,12 @@ use crate::{
     passwords::{Choice, Password},
 };
 
-/// Logins a day of the median person, how far people differ, and the most.
+/// Logins per day of the median user, the spread, and the range.
 const MEDIAN_RATE: f64 = 0.5;
 const SPREAD: f64 = 1.0;
 const RATES: std::ops::RangeInclusive<f64> = 0.03..=12.0;
 
-/// From where people log in; the rest is at home.
+/// The places from which users log in; the rest is at home.
 const FROM_CARRIER: f64 = 0.17;
 const FROM_WORK: f64 = 0.06;
 const FROM_NEW: f64 = 0.03;
@@ -40,15 +40,15 @@ const WRONG: f64 = 0.04;
 const WRONG_AGAIN: f64 = 0.25;
 const OTHER_PASSWORD: f64 = 0.3;
 
-/// Tries before somebody gives up, and how long one thinks between two.
+/// The attempts before a user gives up, and the pause between two.
 const TRIES: u8 = 5;
 const THINKS: u64 = 8 * SECOND;
 
-/// Who is told to come back later does so half of the time, if it is not longer than this.
+/// Denied users come back half of the time, if the wait is not longer than this.
 const PATIENCE: u64 = 20 * 60 * SECOND;
 
-/// Homes lie in a region of so many /24 networks, about one for each of a thousand people; colleagues
-/// share an office, and carriers put everybody behind a few addresses.
+/// The /24 networks of the homes, about one for each of a thousand users; colleagues share an office,
+/// and carriers put all their users behind a few addresses.
 const REGION: u32 = 1_024;
 
 /// How often a home's provider has given it another address since the last login.
@@ -58,17 +58,17 @@ const CARRIERS: u32 = 3;
 const CARRIER_NETWORKS: u32 = 8;
 const CARRIER_ADDRESSES: u32 = 16;
 
-/// Parts of the address space: 16 /8 networks that nobody else's numbers meet.
+/// Parts of the address space: 16 /8 networks that nothing else uses.
 const REGION_BASE: u32 = 20 << 24;
 const OFFICE_BASE: u32 = 40 << 24;
 const CARRIER_BASE: u32 = 60 << 24;
 
-/// Somebody with an account.
+/// A legitimate user with an account.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) password: Password,
     other: Password,
-    /// Logins a day.
+    /// Logins per day.
     pub(crate) rate: f64,
     home: u32,
     /// Whether each of the person's devices has the token of this account.
@@ -93,7 +93,7 @@ struct Session {
 /// The one address of a campus.
 pub(crate) const CAMPUS: IpAddr = IpAddr::V4(Ipv4Addr::new(50, 0, 0, 1));
 
-/// When somebody comes back.
+/// The time of the next attempt.
 pub(crate) type Later = u64;
 
 impl Person {
@@ -179,7 +179,7 @@ impl Person {
         (IpAddr::V4(Ipv4Addr::from_bits(address)), device)
     }
 
-    /// What somebody does after an answer: when to act next.
+    /// Reacts to a response; returns the time of the next attempt.
     pub(crate) fn told(&mut self, right: bool, action: Action, now: u64, rng: &mut Rng) -> Later {
         let tries = self.session.map_or(0, |session| session.tries);
         let again = match action {
@@ -189,7 +189,7 @@ impl Person {
                 Some(retry.max(THINKS))
             }
             Action::Deny { .. } => None,
-            // They are told that it was wrong, and try again until they give up.
+            // They see a failed login, and try again until they give up.
             Action::Silent if tries < TRIES => Some(THINKS),
             Action::Silent => None,
             Action::Allow | Action::Delay { .. } if right => {
@@ -217,7 +217,7 @@ impl Person {
         now + ((days * DAY as f64) as u64).max(1)
     }
 
-    /// A program of this person that was never told the new password.
+    /// The next attempt of a program with this user's old password.
     pub(crate) fn robot(&self, account: u32) -> Try {
         Try {
             name: account.into(),
@@ -233,8 +233,8 @@ impl Person {
     }
 }
 
-/// An IPv4 address somewhere: with odds of `regional` where people are too, two thirds of those in
-/// homes' networks and the rest behind carriers. Such proxies cost extra.
+/// Draws an IPv4 address: with odds of `regional` in users' networks, two thirds of those in home
+/// networks and the rest behind carriers. Such proxies cost extra.
 pub(crate) fn anywhere(regional: f64, rng: &mut Rng) -> u32 {
     if rng.random_bool(regional) {
         if rng.random_ratio(2, 3) {
@@ -244,7 +244,7 @@ pub(crate) fn anywhere(regional: f64, rng: &mut Rng) -> u32 {
             CARRIER_BASE + network * 256 + rng.random_range(0..CARRIER_ADDRESSES)
         }
     } else {
-        // 100.0.0.0 to 219.255.255.255: outside of all that people have.
+        // 100.0.0.0 to 219.255.255.255: outside of all users' networks.
         (100 << 24) + rng.random_range(0..120 << 24)
     }
 }

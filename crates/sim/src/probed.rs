@@ -21,7 +21,7 @@ pub struct Met {
     pub retry_after: Option<u64>,
 }
 
-/// The limits that a scan would measure; `None` where there is none.
+/// The limits that a scan would measure; `None` without a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Probed {
     /// The limit of one account, from fresh addresses.
@@ -32,7 +32,7 @@ pub struct Probed {
     pub password: Option<Met>,
 }
 
-/// As many failures as the scanner makes in each arm, and 5 requests a second.
+/// As many failures as the scanner makes in each arm, and 5 requests per second.
 const ACCOUNT_FAILURES: u32 = 12;
 const ADDRESS_FAILURES: u32 = 26;
 const SPRAYED: u32 = 12;

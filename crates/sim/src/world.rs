@@ -17,10 +17,10 @@ use crate::{
     scenarios::Setup,
 };
 
-/// People log in for so long before anything is measured, so that defences know them.
+/// How long users log in before anything is measured, so that defences know them.
 const WARM_UP: u64 = 10 * DAY;
 
-/// How often a stale robot tries.
+/// How often a program with an old password tries.
 const ROBOT_EVERY: u64 = 30 * MINUTE;
 
 /// Runs one world and returns its results. The same arguments give the same result.
@@ -76,8 +76,8 @@ struct World {
     in_flight: usize,
     addresses: HashSet<std::net::IpAddr>,
     measured: Measured,
-    /// Each has numbers of its own, so that one defence's people do as another's for as long as
-    /// they are treated alike.
+    /// Users and attackers have separate generators, so that the users of two defences act alike for as
+    /// long as they are treated alike.
     people_rng: Rng,
     attackers_rng: Rng,
 }
@@ -190,7 +190,7 @@ impl World {
             .is_some_and(|slots| self.in_flight >= slots);
         let denied = matches!(answer.action, Action::Deny { .. });
         let answer = if full && !denied {
-            // There is no place to verify it in: lost, whatever the defence says.
+            // There is no slot to verify it in: denied, whatever the defence decides.
             let action = Action::Deny {
                 retry: 5 * crate::SECOND,
             };
@@ -198,7 +198,7 @@ impl World {
         } else {
             answer
         };
-        // A refusal is beyond every score, whoever's it is.
+        // A denial is above every score, for users and attackers alike.
         let lift = if answer.action.refuses() { 1e6 } else { 0.0 };
         let answer = Answer {
             score: answer.score + lift,
@@ -233,7 +233,7 @@ impl World {
             if self.taken_from.get(&account) == Some(&source) {
                 self.measured.recovered(account);
             } else if (account as usize) < self.people.len() {
-                // Somebody's own login: they have to prove themselves once more.
+                // A user's own login: the user has to authenticate once more.
                 self.measured.doubted(account);
             }
         }
@@ -241,7 +241,7 @@ impl World {
             By::Person(person) => {
                 let people = &mut self.people[person as usize];
                 let right = verified == Some(true);
-                // Whoever passed the second factor before the defence's eyes is known from then on.
+                // A user whose second factor the defence verified is known from then on.
                 let action = match answer.action {
                     Action::StepUp if right && self.defence.sees_second_factor() => Action::Allow,
                     action => action,
@@ -266,8 +266,8 @@ impl World {
         }
     }
 
-    /// What a defence learns of an attempt that was verified. One that it refuses silently it leaves
-    /// alone; one that fails the second factor is none, where it sees that.
+    /// Returns what a defence learns of a verified attempt. Nothing, if it denied the attempt silently, or
+    /// if the second factor failed and the defence sees that.
     fn compared(&self, attempt: &Try, action: Action) -> Option<bool> {
         let failed =
             attempt.hostile && action == Action::StepUp && self.defence.sees_second_factor();

@@ -51,7 +51,7 @@ impl Proxies {
 }
 
 impl ForwardingHeader {
-    /// The hops, the nearest last; `None` for what is no address.
+    /// The hops, the nearest last; `None` for a malformed one.
     fn hops(self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         let (name, read): (&str, fn(&str) -> Option<IpAddr>) = match self {
             Self::XForwardedFor => ("x-forwarded-for", address),

@@ -6,8 +6,8 @@ use http::{
     header::{COOKIE, SET_COOKIE},
 };
 
-/// The cookie. The prefix has browsers take it from us over TLS only (or on localhost) and send it
-/// to nobody else (RFC 6265bis §4.1.3.2).
+/// The cookie. The prefix makes browsers accept it only over TLS (or on localhost) and send it only to
+/// this host (RFC 6265bis §4.1.3.2).
 const COOKIE_NAME: &str = "__Host-doorwarden";
 
 /// The header, for clients without cookies. A client that sends it, even empty, receives one back.

@@ -1,5 +1,5 @@
-//! Who has read this code: guesses from the people's own networks, vouches for each with accounts of
-//! its own first, stays below the limit of heat, and heats common honest passwords to hurt people.
+//! An attacker who has read this code: guesses from users' own networks, first vouches for each with
+//! accounts of its own, stays below the limit of heat, and heats common passwords to affect their users.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -28,7 +28,7 @@ pub(crate) struct Knowing {
 const VOUCHES: u32 = 3;
 const GUESSES: u32 = 20;
 
-/// One in so many attempts only heats: six at each of the passwords in turn, from place 200 on, so
+/// One in this many attempts only heats: six at each of the passwords in turn, from place 200 on, so
 /// that its own best guesses stay cold.
 const HEATS_EVERY: u64 = 20;
 const HEATED: u64 = 20;
@@ -45,7 +45,7 @@ impl Knowing {
             guesses,
             pace,
         );
-        // Unknown names weigh nothing here, and waste guesses; its own accounts it has.
+        // Unknown names weigh nothing here and waste guesses; its own accounts need no guesses.
         spray.unknown = 0.0;
         spray.spared = own_accounts;
         Self {

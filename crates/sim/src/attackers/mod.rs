@@ -1,8 +1,8 @@
-//! Attackers, one kind a file.
+//! Attackers, one kind per file.
 //!
-//! An attacker knows the accounts' names, sees what a client would see, and adapts: it changes
-//! address when it is refused, takes another password when one is refused again and again, keeps its
-//! pace whatever happens, and leaves an account alone that it has.
+//! An attacker knows the names of the accounts, sees what a client would see, and adapts: it changes its
+//! address when denied, moves on to another password when one is denied repeatedly, keeps its pace, and
+//! leaves compromised accounts alone.
 
 mod flood;
 mod knowing;
@@ -30,7 +30,7 @@ use crate::{
     people::{Person, anywhere},
 };
 
-/// What an attacker may see of the world: names, and what it has guessed already.
+/// What an attacker may see of the world: names, and the accounts that it has compromised.
 pub(crate) struct Victims<'a> {
     pub(crate) people: &'a [Person],
     pub(crate) taken: &'a [bool],
@@ -58,7 +58,7 @@ impl Victims<'_> {
         }
     }
 
-    /// A guess at a name that nobody has.
+    /// A guess at a nonexistent name.
     pub(crate) fn nobody(
         &self,
         password: crate::passwords::Password,
@@ -79,22 +79,22 @@ impl Victims<'_> {
     }
 }
 
-/// Somebody who wants in.
+/// An attacker.
 pub(crate) trait Attacker {
-    /// The next guess and how long until the one after it, in milliseconds; `None` when it is done.
+    /// Returns the next guess and the milliseconds until the one after it; `None` when finished.
     fn next(&mut self, victims: &Victims, now: u64, rng: &mut Rng) -> Option<(Try, u64)>;
 
-    /// What became of a guess.
+    /// Observes the result of a guess.
     fn told(&mut self, guess: &Try, action: Action) {
         let _ = (guess, action);
     }
 }
 
-/// Where guesses come from.
+/// The addresses that guesses come from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Addresses {
-    /// A botnet that uses each address for so many guesses before it takes a new one; with odds of
-    /// `churn` it does so earlier. `regional` lie in the people's own networks.
+    /// A botnet that uses each address for `guesses` guesses, or with odds of `churn` for fewer. The share
+    /// `regional` of addresses is in users' own networks.
     Botnet {
         guesses: u32,
         churn: f64,
@@ -102,12 +102,12 @@ pub(crate) enum Addresses {
     },
     /// One host that owns an IPv6 /64, or a /48, and takes a new address for each guess.
     Prefix { bits: u8 },
-    /// One address, among legitimate users.
+    /// One address, shared with legitimate users.
     Fixed(IpAddr),
 }
 
-/// Residential proxies mostly lie elsewhere in the world; one in ten in the people's own networks or
-/// behind their carriers.
+/// Residential proxies are mostly elsewhere in the world; one in ten is in users' own networks or behind
+/// their carriers.
 pub(crate) const REGIONAL: f64 = 0.1;
 
 /// The addresses that an attacker goes through.
@@ -149,7 +149,7 @@ impl Route {
         }
     }
 
-    /// A refused address is left behind.
+    /// Gives up a denied address.
     pub(crate) fn told(&mut self, action: Action) {
         if matches!(action, Action::Deny { .. }) {
             self.current = None;

@@ -13,7 +13,7 @@ use crate::{
 /// The score supposes 1,000 addresses and 10,000 accounts.
 const ACCOUNTS_FOR_AN_ADDRESS: usize = 10;
 
-/// Addresses of RFC 2544's network, in which nobody lives.
+/// Addresses of RFC 2544's network, which no user has.
 const FIRST: u32 = 0xC612_0000;
 
 pub(crate) struct Patient {

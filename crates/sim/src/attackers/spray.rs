@@ -1,4 +1,4 @@
-//! Guessing popular passwords at everybody (ATT&CK T1110.003): StopGuessing's three attackers, and
+//! Guessing popular passwords at all accounts (ATT&CK T1110.003): StopGuessing's three attackers, and
 //! one who stops below a threshold.
 
 use rand::RngExt;
@@ -33,7 +33,7 @@ pub(crate) struct Spray {
     /// Guesses at most, and the time between two.
     pub(crate) guesses: u64,
     pub(crate) pace: u64,
-    /// Of guesses, how many are at names that nobody has.
+    /// The share of guesses at nonexistent names.
     pub(crate) unknown: f64,
     /// Accounts of its own in which it logs in after every third guess, to wash its address.
     pub(crate) own_accounts: u32,

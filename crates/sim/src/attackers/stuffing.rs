@@ -1,4 +1,4 @@
-//! Leaked pairs (ATT&CK T1110.004): as they are, and tweaked as people tweak them.
+//! Leaked pairs (ATT&CK T1110.004): as they are, and tweaked as users tweak them.
 
 use rand::RngExt;
 
@@ -14,7 +14,7 @@ pub(crate) struct Stuffing {
     /// Pairs to try, and the time between two.
     pub(crate) pairs: u64,
     pub(crate) pace: u64,
-    /// Of pairs, how many are right, and how many name nobody.
+    /// The share of valid pairs, and of nonexistent names.
     pub(crate) valid: f64,
     pub(crate) unknown: f64,
     route: Route,
@@ -60,7 +60,7 @@ impl Attacker for Stuffing {
         self.made += 1;
         let account = rng.random_range(0..victims.people.len() as u32);
         let address = self.route.address(rng);
-        // A pair's password is somebody's, so one that is not right here is rarely anybody else's.
+        // Invalid pairs have passwords that hardly any user of this site has.
         let wrong = Password::private((1 << 37) + self.made);
         // Each leaked pair is tried once: those that are right belong to people whose pair has leaked.
         let right = rng

@@ -1,4 +1,4 @@
-//! D2: five failures of an account in 15 minutes lock it for 15 minutes; a success begins anew. The
+//! D2: five failures of an account in 15 minutes lock it for 15 minutes; a success resets the count. The
 //! lockout of OWASP's authentication cheat sheet and of many articles.
 
 use std::collections::HashMap;

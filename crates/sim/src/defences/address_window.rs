@@ -1,4 +1,4 @@
-//! D1: at most five requests a minute from one address, right or wrong: `@limiter.limit("5/minute")`
+//! D1: at most five requests per minute from one address, successful or not: `@limiter.limit("5/minute")`
 //! of slowapi and Flask-Limiter, as their first pages show it.
 
 use super::{Action, Answer, Defence, Doubtful, FixedWindow, Try};

@@ -1,6 +1,6 @@
-//! D3: what the articles on FastAPI and Flask advise together: five requests a minute for each
+//! D3: what the articles on FastAPI and Flask advise together: five requests per minute for each
 //! address, five failures in 15 minutes for each account, and a limit for the whole login, here
-//! 1,000 requests a minute.
+//! 1,000 requests per minute.
 
 use super::{
     Action, Answer, Defence, Doubtful, FixedWindow, Try, account_lockout::AccountLockout,

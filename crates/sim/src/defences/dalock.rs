@@ -1,7 +1,7 @@
 //! D10: DALock (Blocki and Zhang, PETS 2022): an account is locked after ten incorrect guesses in a row,
-//! or when the guessed passwords' popularity adds up to 2⁻⁹ of all people; a success forgets the
+//! or when the guessed passwords' popularity adds up to 2⁻⁹ of all users; a success forgets the
 //! former and not the latter. Unlocking is left to other means there; here both are forgotten a day
-//! after they began, which hurts fewer people and lets a slow attacker begin anew.
+//! after they began, which affects fewer users and lets a slow attacker start over.
 //!
 //! Source: the paper's evaluation (K = 10, Ψ = 2⁻⁹ with popularity by zxcvbn), and
 //! `decision::popularity` for what its sketch of registered passwords would estimate. That sketch

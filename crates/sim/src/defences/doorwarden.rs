@@ -15,14 +15,14 @@ use crate::{DAY, HOUR, Rng, passwords::mix};
 /// Bytes of one ledger's table: a guard's 64 MiB, in proportion to the accounts.
 const TABLE: usize = 1 << 18;
 
-/// How long the store is away, and how many nodes there are.
+/// How long the store is unavailable, and the number of nodes.
 const AWAY: u64 = 6 * HOUR;
 const NODES: usize = 4;
 
-/// Thresholds are read anew after so many successful logins.
+/// The number of successful logins after which the thresholds are recomputed.
 const RECALIBRATE: u32 = 64;
 
-/// What holds while the store is away.
+/// What applies while the store is unavailable.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Away {
     Local,

@@ -31,17 +31,17 @@ pub use plain::{PlainLimit, PlainLimits};
 /// An attempt as a login service sees it, and the truth beside it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Try {
-    /// Which account; people's are numbered from 0.
+    /// The account; those of users are numbered from 0.
     pub(crate) name: u64,
-    /// Whether there is such an account.
+    /// Whether the account exists.
     pub(crate) exists: bool,
     pub(crate) password: Password,
-    /// Whether the password is right.
+    /// Whether the password is correct.
     pub(crate) right: bool,
     pub(crate) address: IpAddr,
     /// A cookie that this account's device got at an earlier login.
     pub(crate) device: Option<u64>,
-    /// Whether an attacker makes it. No defence may look.
+    /// Whether an attacker makes it. No defence may use this.
     pub(crate) hostile: bool,
     /// Whether the pair has leaked; a defence knows only what its list has.
     pub(crate) leaked: bool,
@@ -67,11 +67,11 @@ pub(crate) enum Action {
     Delay {
         wait: u64,
     },
-    /// Asks for a second factor, which people have and attackers don't.
+    /// Asks for a second factor, which users have and attackers don't.
     StepUp,
-    /// Verifies, and answers a correct password as if it were wrong.
+    /// Verifies, and treats a correct password as if it were incorrect.
     Silent,
-    /// Refuses; `retry` says when it is worth coming back, in milliseconds.
+    /// Denies; `retry` is the time until a retry is worthwhile, in milliseconds.
     Deny {
         retry: u64,
     },
@@ -122,14 +122,14 @@ pub(crate) trait Defence {
     /// Before the password is verified.
     fn begin(&mut self, attempt: &Try, now: u64) -> Answer;
 
-    /// Whether it learns who passed the second factor: people do, attackers don't. A guard in front of
-    /// an application does not see that.
+    /// Returns whether it sees the result of the second factor, which users pass and attackers don't. A
+    /// guard in front of an application does not.
     fn sees_second_factor(&self) -> bool {
         false
     }
 
-    /// After: whether it was right, or `None` where it was never compared. Answers with accounts
-    /// whose earlier logins turn out to be doubtful.
+    /// After the verification: whether the password was correct, or `None` if it was never compared.
+    /// Returns accounts whose earlier logins have become doubtful.
     fn end(
         &mut self,
         attempt: &Try,

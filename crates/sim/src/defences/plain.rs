@@ -13,7 +13,7 @@ pub struct PlainLimit {
     pub window: u64,
 }
 
-/// The limits; `None` is no limit.
+/// The limits; `None` means unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PlainLimits {
     /// Failures of an account.

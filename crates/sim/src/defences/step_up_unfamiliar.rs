@@ -1,5 +1,5 @@
-//! D9b: a step-up whenever device *and* network are unfamiliar, and nothing else: what anybody can
-//! build who has a second factor. A network is the /24 or /48 of an earlier successful login.
+//! D9b: a step-up whenever device *and* network are unfamiliar, and nothing else: a simple rule for any site
+//! with a second factor. A network is the /24 or /48 of an earlier successful login.
 //!
 //! Source: the rule by itself, as adaptive authentication is commonly described.
 

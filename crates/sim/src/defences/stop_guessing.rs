@@ -2,7 +2,7 @@
 //! the faults of that code fixed.
 //!
 //! A score for each address, halved in 12 h: an incorrect password costs 1, five times as much when it
-//! is frequently guessed (44 of 48 rungs of a binomial ladder), twice for a name that nobody has;
+//! is frequently guessed (44 of 48 rungs of a binomial ladder), twice for a nonexistent name;
 //! the same incorrect password again costs nothing; a typo is refunded to nine tenths when the right
 //! one comes; a success gives 30 of credit. Only correct passwords are refused, silently: above 50
 //! where the account's own password is frequent, above 5,000 where it is not, and never with a
@@ -221,7 +221,7 @@ impl Address {
 }
 
 impl Defence for StopGuessing {
-    /// It verifies every password and refuses right ones silently.
+    /// Verifies every password and denies correct ones silently.
     fn begin(&mut self, attempt: &Try, now: u64) -> Answer {
         if attempt.right && !self.mended {
             self.refund(attempt, now);
@@ -230,7 +230,7 @@ impl Defence for StopGuessing {
         let address = self.addresses.entry(attempt.address_key()).or_default();
         let known = attempt.device.is_some();
         let score = if known { 0.0 } else { address.score.read(now) };
-        // Only whose password is right is kept out; nobody is told when to come back.
+        // Only correct passwords are denied, and without a time to retry.
         let refused = attempt.right && score > threshold;
         let action = if refused {
             Action::Silent
