@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Ends at Ctrl-C, or at SIGTERM where there is one.
+/// Waits for Ctrl-C or, on Unix, SIGTERM.
 pub(crate) async fn interrupted() {
     #[cfg(unix)]
     {
@@ -18,13 +18,13 @@ pub(crate) async fn interrupted() {
             return;
         }
     }
-    // Without a way to hear of it there is nothing to wait for but the end of the process.
+    // Without signal handling only the end of the process ends the wait.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// A flag that the first interrupt raises; the second one ends the process.
+/// Returns a flag that the first interrupt sets; the second one ends the process.
 pub(crate) fn flag() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&flag);

@@ -1,4 +1,4 @@
-//! The operator's key: made once, kept where only its owner reads.
+//! The operator's key: created once, readable by its owner only.
 
 use std::{fs, io, path::PathBuf};
 
@@ -8,9 +8,9 @@ use crate::Failure;
 
 const VARIABLE: &str = "DOORWARDEN_OPERATOR_KEY";
 
-/// The key from the environment or the file, if there is one.
+/// Reads the key from the environment or the file, if there is one.
 pub(crate) fn read() -> Result<Option<OperatorKey>, Failure> {
-    // Empty is what CI makes of a secret that isn't set.
+    // CI sets the variable of a missing secret to an empty string.
     if let Some(hex) = std::env::var(VARIABLE).ok().filter(|hex| !hex.is_empty()) {
         let wrong = || Failure::usage(format!("{VARIABLE} is not 64 hexadecimal digits"));
         return OperatorKey::from_hex(&hex).ok_or_else(wrong).map(Some);
@@ -20,7 +20,7 @@ pub(crate) fn read() -> Result<Option<OperatorKey>, Failure> {
         Ok(hex) => {
             let wrong = || {
                 Failure::usage(format!(
-                    "{} is not 64 hexadecimal digits; restore it, or remove it to make a new one",
+                    "{} is not 64 hexadecimal digits; restore it, or remove it to create a new one",
                     path.display()
                 ))
             };
@@ -34,8 +34,8 @@ pub(crate) fn read() -> Result<Option<OperatorKey>, Failure> {
     }
 }
 
-/// The key; makes one when there is none.
-pub(crate) fn read_or_make() -> Result<OperatorKey, Failure> {
+/// Reads the key, or creates one.
+pub(crate) fn read_or_create() -> Result<OperatorKey, Failure> {
     if let Some(key) = read()? {
         return Ok(key);
     }
@@ -54,7 +54,7 @@ pub(crate) fn read_or_make() -> Result<OperatorKey, Failure> {
     }
     write_private(&path, &key.to_hex()).map_err(|error| failed(&error))?;
     eprintln!(
-        "A new operator key is in {}; keep it, and set {VARIABLE} from it in CI.",
+        "Created an operator key in {}. Keep it, and set {VARIABLE} from it in CI.",
         path.display()
     );
     Ok(key)
@@ -76,7 +76,7 @@ fn path() -> Result<PathBuf, Failure> {
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")));
     let nowhere = || {
         Failure::usage(format!(
-            "there is no home folder for the operator key; set {VARIABLE}"
+            "no home directory for the operator key; set {VARIABLE}"
         ))
     };
     Ok(folder.ok_or_else(nowhere)?.join("doorwarden/operator.key"))

@@ -1,13 +1,13 @@
-//! From what a scan found to a guard that closes it.
+//! From a scan's findings to a guard configuration that fixes them.
 
 use doorwarden_scan::{Report, Target};
 use toml::{Table, Value};
 
-/// The configuration of a guard in front of the target, with the policy of each finding that a
-/// guard can close. `doorwarden guard --config` takes it as it is.
-pub(crate) fn closing(report: &Report, target: &Target) -> Result<String, toml::ser::Error> {
+/// Writes the configuration of a guard in front of the target, with the policy for each finding that a
+/// guard can fix. `doorwarden guard --config` accepts it unchanged.
+pub(crate) fn guard_for(report: &Report, target: &Target) -> Result<String, toml::ser::Error> {
     let findings = report.findings();
-    let mut text = String::from("# Written by `doorwarden scan --write-policy`. It closes:\n");
+    let mut text = String::from("# Written by `doorwarden scan --write-policy`. It fixes:\n");
     let mut table = Table::new();
     let mut open = Vec::new();
     for finding in findings {
@@ -16,12 +16,12 @@ pub(crate) fn closing(report: &Report, target: &Target) -> Result<String, toml::
             continue;
         }
         text.push_str(&format!("#   {}: {}\n", finding.check, finding.title));
-        // The policies of checks are written in the code, and a test reads each of them.
+        // A test parses the policy of every check.
         merge(&mut table, finding.policy.parse().unwrap_or_default());
     }
     if !open.is_empty() {
         text.push_str(&format!(
-            "# Only the application can close: {}\n",
+            "# Only the application can fix: {}\n",
             open.join(", ")
         ));
     }
@@ -52,7 +52,7 @@ fn merge(into: &mut Table, from: Table) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "guard"))]
 mod tests {
     use doorwarden_scan::checks;
 

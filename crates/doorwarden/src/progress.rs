@@ -6,12 +6,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 const STYLE: &str = "{spinner} {prefix:<24} {wide_bar} {pos:>4}/{len} {msg:<28}";
 
-/// A bar over `length` steps; silent when `quiet` or when stderr is no terminal.
-pub(crate) fn bar(prefix: impl Into<Cow<'static, str>>, length: u64, quiet: bool) -> ProgressBar {
-    let bar = if quiet {
-        ProgressBar::hidden()
-    } else {
+/// Returns a bar of `length` steps; hidden unless `is_shown` and standard error is a terminal.
+pub(crate) fn bar(
+    prefix: impl Into<Cow<'static, str>>,
+    length: u64,
+    is_shown: bool,
+) -> ProgressBar {
+    let bar = if is_shown {
         ProgressBar::new(length)
+    } else {
+        ProgressBar::hidden()
     };
     bar.set_length(length);
     if let Ok(style) = ProgressStyle::with_template(STYLE) {

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use doorwarden_lab::Running as Login;
+use doorwarden_lab::Server as Login;
 
 use crate::process::{Running, doorwarden, folder, run};
 

@@ -10,7 +10,7 @@ use std::{
 use crate::process::{Running, doorwarden, run};
 
 struct Login {
-    _running: doorwarden_lab::Running,
+    _running: doorwarden_lab::Server,
     _runtime: tokio::runtime::Runtime,
     address: SocketAddr,
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use doorwarden_lab::{Sprayed, Taken};
+use doorwarden_lab::{SprayResult, SprayTarget};
 use serde_json::{Value, json};
 
 use crate::process::{Running, doorwarden, folder, free_address, run, wait_for};
@@ -189,7 +189,7 @@ impl Case {
             "{before:#}"
         );
         let weak = SPRAYED / 10;
-        assert_eq!(self.spray(address).names.len(), weak);
+        assert_eq!(self.spray(address).compromised.len(), weak);
 
         let (guard, guarded) = self.guard(address, &folder, "one");
         let after = self.scan(guarded, &accounts);
@@ -215,9 +215,9 @@ impl Case {
         self.people(guarded);
         let taken = self.spray(guarded);
         assert!(
-            taken.names.len() * 100 < weak * 2,
+            taken.compromised.len() * 100 < weak * 2,
             "{:?} of {weak}",
-            taken.names
+            taken.compromised
         );
         self.detours(guarded);
         // After the spray, whoever has a password of their own still gets in.
@@ -280,8 +280,8 @@ impl Case {
         serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{:?} {}", ran.code, ran.err))
     }
 
-    fn spray(&self, address: SocketAddr) -> Taken {
-        let sprayed = Sprayed {
+    fn spray(&self, address: SocketAddr) -> SprayResult {
+        let sprayed = SprayTarget {
             address,
             path: self.path,
             content_type: self.content_type,

@@ -229,10 +229,7 @@ pub fn killed(mut start: impl FnMut(u64) -> Service) {
         }
         for name in &changed {
             let sessions = service.office(&["sessions", "list", name]);
-            assert!(
-                !sessions.contains("Unknown device"),
-                "{name}: {sessions}"
-            );
+            assert!(!sessions.contains("Unknown device"), "{name}: {sessions}");
             assert_eq!(
                 service.post("/login", &form(name, CHANGED)).0,
                 200,

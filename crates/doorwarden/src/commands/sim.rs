@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, thread, time::Instant};
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use doorwarden_sim::{Board, DefenceId, Request, SCENARIOS, Scenario};
 
-use crate::{Failure, progress};
+use crate::{Failure, logging::Output, progress};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -49,14 +49,14 @@ const QUICK: [DefenceId; 4] = [
     DefenceId::Doorwarden,
 ];
 
-pub(crate) fn sim(args: Args) -> Result<u8, Failure> {
+pub(crate) fn sim(args: Args, output: &Output) -> Result<u8, Failure> {
     if args.list {
         say!("{}", list());
         return Ok(0);
     }
     let started = Instant::now();
     let request = request(&args)?;
-    let bar = progress::bar("sim", request.runs() as u64, false);
+    let bar = progress::bar("sim", request.runs() as u64, output.has_progress());
     let board = Board::run(&request, |progress| bar.set_position(progress.done as u64));
     bar.finish_and_clear();
     for scenario in &request.scenarios {
@@ -217,11 +217,7 @@ fn markdown(request: &Request, board: &Board) -> String {
         board.seeds[1] - 1
     );
     for goal in board.goals() {
-        let reached = if goal.reached {
-            "met"
-        } else {
-            "**missed**"
-        };
+        let reached = if goal.reached { "met" } else { "**missed**" };
         text += &format!(
             "| {} | {} | {} | {reached} |\n",
             goal.scenario, goal.wanted, goal.got

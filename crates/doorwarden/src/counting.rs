@@ -1,5 +1,4 @@
-//! What `guard` and `serve` count with and keep over a restart: secret, used-up limits, known networks,
-//! calibration.
+//! The counters of `guard` and `serve`: where they count, their secret, and what is kept over a restart.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -13,32 +12,33 @@ use std::{
 
 use doorwarden_decision::{Calibration, Policy};
 use doorwarden_gate::{
-    Counters, Gate, Keyring, MemoryBudget, MemoryStore, Outage, PrivateUrl, Secret, SharedCounters, Store, now,
+    Counters, Gate, Keyring, MemoryBudget, MemoryStore, Outage, PrivateUrl, Secret, SharedCounters,
+    Store, now,
 };
 use doorwarden_redis::RedisStore;
 
 use crate::Failure;
 
-/// How often a running guard writes its state; at its end it does so once more.
+/// How often the state is written while running; it is written once more at the end.
 const EVERY: Duration = Duration::from_secs(300);
 
 /// Only the owner may read a secret.
 const PRIVATE: u32 = 0o600;
 
-/// Where a configuration lets attempts be counted.
+/// Where a configuration counts attempts.
 pub(crate) struct Counting<'a> {
-    /// Shared with other nodes; in memory, where there is none.
+    /// The store shared with other nodes; `None` counts in memory.
     pub(crate) store: Option<&'a PrivateUrl>,
     pub(crate) nodes: NonZeroU32,
     pub(crate) outage: Outage,
     pub(crate) memory_mib: MemoryBudget,
-    /// The directory of what was kept of the last run.
+    /// The directory of the state that the last run left.
     pub(crate) state: Option<&'a Path>,
 }
 
 impl Counting<'_> {
-    /// The counters, with what was kept.
-    pub(crate) fn begin(&self, policy: &Policy, secret: &Secret) -> Result<Counters, Failure> {
+    /// Returns the counters, restored from the last run.
+    pub(crate) fn open(&self, policy: &Policy, secret: &Secret) -> Result<Counters, Failure> {
         let bytes = self.memory_mib.bytes();
         let memory = MemoryStore::new(policy, bytes, secret.table_seed());
         let kept = self.store.is_none().then_some(&memory);
@@ -65,21 +65,21 @@ impl Counting<'_> {
     }
 }
 
-/// Writes the state now and then until it is dropped.
+/// Writes the state at intervals until it is dropped.
 pub(crate) async fn keep(folder: PathBuf, gate: Arc<Gate>) {
     loop {
         tokio::time::sleep(EVERY).await;
         let (folder, gate) = (folder.clone(), Arc::clone(&gate));
         let saved = tokio::task::spawn_blocking(move || save(&folder, &gate)).await;
         if let Ok(Err(failure)) = saved {
-            eprintln!("doorwarden: {}", failure.message);
+            tracing::error!("{}", failure.message);
         }
     }
 }
 
-/// Writes the state: whole, or not at all.
+/// Writes the state, atomically.
 pub(crate) fn save(folder: &Path, gate: &Gate) -> Result<(), Failure> {
-    // The last one may come while one is being written.
+    // The final save may start while a periodic one is being written.
     static SAVING: Mutex<()> = Mutex::new(());
     let _saving = SAVING.lock().unwrap_or_else(PoisonError::into_inner);
     let (path, fresh) = (folder.join("state"), folder.join("state.new"));
@@ -108,7 +108,7 @@ pub(crate) fn save(folder: &Path, gate: &Gate) -> Result<(), Failure> {
         .map_err(|error| Failure::aborted(format!("failed to write {}: {error}", path.display())))
 }
 
-/// What was kept; what does not fit is told and left out.
+/// Restores the state; logs and leaves out what can't be read.
 fn restore(folder: &Path, memory: Option<&MemoryStore>) -> Calibration {
     let path = folder.join("state");
     let Ok(file) = File::open(&path) else {
@@ -118,10 +118,7 @@ fn restore(folder: &Path, memory: Option<&MemoryStore>) -> Calibration {
     let calibration = calibration(&mut file).unwrap_or_default();
     let restored = memory.map_or(Ok(()), |memory| memory.restore(&mut file, now()));
     if let Err(error) = restored {
-        eprintln!(
-            "doorwarden: {}: {error}; counters begin empty",
-            path.display()
-        );
+        tracing::warn!("{}: {error}; counters start empty", path.display());
     }
     calibration
 }
@@ -132,13 +129,13 @@ fn calibration(from: &mut impl Read) -> Option<Calibration> {
         from.read_exact(&mut bytes).ok()?;
         Some(u32::from_le_bytes(bytes))
     };
-    // What the file says is not believed before anything is allocated.
+    // Bounded before anything is allocated: the file may be damaged.
     let length = word()?.min(1024);
     let words: Vec<u32> = (0..length).map_while(|_| word()).collect();
     Calibration::from_words(&words)
 }
 
-/// The secret of a directory, which is made where there is none.
+/// Returns the secret of a directory, which is created if it has none.
 pub(crate) fn secret_in(folder: &Path) -> Result<Secret, Failure> {
     let path = folder.join("secret");
     if path.exists() {
@@ -159,6 +156,7 @@ pub(crate) fn secret_in(folder: &Path) -> Result<Secret, Failure> {
     Ok(Secret::new(bytes))
 }
 
+/// Reads a secret from a file.
 pub(crate) fn read_secret(path: &Path) -> Result<Secret, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path)
@@ -166,8 +164,8 @@ pub(crate) fn read_secret(path: &Path) -> Result<Secret, Failure> {
     parse_secret(&text, &shown.to_string())
 }
 
-/// A secret of 64 hexadecimal digits; `shown` says where it came from.
-pub(crate) fn parse_secret(text: &str, shown: &str) -> Result<Secret, Failure> {
+/// Parses a secret of 64 hexadecimal digits; `source` names where it came from.
+pub(crate) fn parse_secret(text: &str, source: &str) -> Result<Secret, Failure> {
     let digits = text.trim().as_bytes();
     let pairs = digits.chunks_exact(2).map(|pair| {
         let pair = std::str::from_utf8(pair).ok()?;
@@ -178,7 +176,7 @@ pub(crate) fn parse_secret(text: &str, shown: &str) -> Result<Secret, Failure> {
     let bytes: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.try_into().ok());
     bytes.map(Secret::new).ok_or_else(|| {
         Failure::usage(format!(
-            "{shown} is no secret: it has to hold 64 hexadecimal digits, such as `openssl rand -hex 32` prints"
+            "{source} is not a valid secret: expected 64 hexadecimal digits, such as the output of `openssl rand -hex 32`"
         ))
     })
 }

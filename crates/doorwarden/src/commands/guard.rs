@@ -1,33 +1,29 @@
 //! `doorwarden guard`.
 
 use std::{
-    fs::OpenOptions,
-    io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        mpsc::{SyncSender, sync_channel},
-    },
-    thread::JoinHandle,
+    sync::Arc,
 };
 
 use doorwarden_decision::{Login, Policy};
 use doorwarden_gate::{Gate, Parts, Secret};
-use doorwarden_guard::{Event, EventSink, Guard, ProtectedLogin, Scope, Upstream};
+use doorwarden_guard::{Guard, ProtectedLogin, Scope, Upstream};
 
 use crate::{
     Failure, config,
+    counting::{self, Counting},
     interrupt::interrupted,
-    state::{self, Counting},
+    logging::Output,
+    trail::AuditTrail,
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The configuration file [default: doorwarden.toml, where it exists and --upstream is not given]
+    /// The configuration file [default: doorwarden.toml, unless --upstream is given]
     #[arg(long)]
     config: Option<PathBuf>,
-    /// Where to listen
+    /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long)]
     listen: Option<SocketAddr>,
     /// The application: http://HOST:PORT or https://HOST
@@ -36,28 +32,28 @@ pub(crate) struct Args {
     /// A login to protect, such as 'POST /token form:username form:password' (repeatable)
     #[arg(long)]
     login: Vec<Login>,
-    /// Forward the logins only; answer 404 to everything else
+    /// Forward the protected logins only; respond to everything else with 404
     #[arg(long)]
     only_logins: bool,
-    /// A network of proxies whose X-Forwarded-For is believed (repeatable)
+    /// A network of proxies whose X-Forwarded-For header is trusted (repeatable)
     #[arg(long)]
     trusted_proxy: Vec<ipnet::IpNet>,
-    /// Compute and log everything, refuse nothing; only the device's cookie is set
+    /// Decide and log, but refuse no login; the device cookie is still set
     #[arg(long)]
     shadow: bool,
-    /// Append audit events to this file instead of the standard output
+    /// Append audit events to this file instead of standard output
     #[arg(long)]
     audit: Option<PathBuf>,
-    /// Count in Redis or Valkey, shared with other guards: redis://HOST:PORT, or a cluster's nodes joined by commas
+    /// Share counters with other guards in Redis or Valkey: redis://HOST:PORT, or a cluster's nodes, separated by commas
     #[arg(long)]
     store: Option<String>,
-    /// The secret that guards with one store share: a file of 64 hexadecimal digits
+    /// The secret that guards with one store share: a file with 64 hexadecimal digits
     #[arg(long)]
     secret_file: Option<PathBuf>,
-    /// Keep secret, counters and calibration in this directory over a restart
+    /// Keep the secret, counters and calibration in this directory across restarts
     #[arg(long)]
     state: Option<PathBuf>,
-    /// Serve metrics and retroacted logins on this loopback address
+    /// Serve metrics, and logins whose password was sprayed afterwards, on this loopback address
     #[arg(long)]
     admin: Option<SocketAddr>,
     #[command(subcommand)]
@@ -66,18 +62,18 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Say in words what the policy does and how it prevents malicious lockout
+    /// Explain what the policy does and how it prevents malicious lockout
     ExplainPolicy {
-        /// The configuration file [default: doorwarden.toml, where it exists]
+        /// The configuration file [default: doorwarden.toml, if it exists]
         #[arg(long)]
         config: Option<PathBuf>,
     },
 }
 
-pub(crate) fn guard(args: Args) -> Result<u8, Failure> {
+pub(crate) fn guard(args: Args, output: &Output) -> Result<u8, Failure> {
     match args.command {
         Some(Command::ExplainPolicy { config }) => explain_policy(config),
-        None => crate::run(serve(args)),
+        None => super::block_on(serve(args, output)),
     }
 }
 
@@ -92,7 +88,7 @@ fn explain_policy(config: Option<PathBuf>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-async fn serve(args: Args) -> Result<u8, Failure> {
+async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
     let audit = args.audit.clone();
     let (config, policy) = configure(args)?;
     let routes: Vec<String> = config
@@ -111,7 +107,7 @@ async fn serve(args: Args) -> Result<u8, Failure> {
         state: config.state.as_deref(),
     };
     let gate = Gate::new(Parts {
-        counters: counting.begin(&policy, &secret(&config)?)?,
+        counters: counting.open(&policy, &secret(&config)?)?,
         policy,
         capacity: config.verifying.get(),
         shadow: config.shadow,
@@ -121,54 +117,56 @@ async fn serve(args: Args) -> Result<u8, Failure> {
     let guard = Guard::with_gate(config, gate)
         .await
         .map_err(Failure::usage)?;
-    let mode = if shadow {
-        " (shadow: nothing is refused)"
-    } else {
-        ""
-    };
-    eprintln!(
-        "doorwarden guard on http://{} for {upstream}{mode}",
-        guard.address()
-    );
-    for route in routes {
-        eprintln!("  protects {route}");
-    }
-    match guard.admin_address() {
-        Some(admin) => eprintln!("  metrics on http://{admin}/metrics"),
-        None if state.is_none() => {
-            eprintln!("  a restart forgets everything; --state DIR keeps it")
+    if !output.quiet {
+        let mode = if shadow {
+            " (shadow mode: no login is refused)"
+        } else {
+            ""
+        };
+        eprintln!(
+            "doorwarden guard listens on http://{} for {upstream}{mode}",
+            guard.address()
+        );
+        for route in routes {
+            eprintln!("  protects {route}");
         }
-        None => {}
+        match guard.admin_address() {
+            Some(admin) => eprintln!("  metrics on http://{admin}/metrics"),
+            None if state.is_none() => {
+                eprintln!("  counters are lost at a restart; --state DIR keeps them")
+            }
+            None => {}
+        }
     }
     let keeping = state
         .clone()
-        .map(|folder| tokio::spawn(state::keep(folder, Arc::clone(&kept))));
+        .map(|folder| tokio::spawn(counting::keep(folder, Arc::clone(&kept))));
     guard.run(interrupted()).await;
     if let Some(keeping) = keeping {
         keeping.abort();
     }
     if let Some(folder) = state {
-        state::save(&folder, &kept)?;
+        counting::save(&folder, &kept)?;
     }
     trail.close();
     Ok(0)
 }
 
-/// The secret of `secret_file`, that of the state's folder, or one that dies with the process.
+/// Returns the secret of `secret_file`, that of the state directory, or a new one that is not kept.
 fn secret(config: &doorwarden_guard::Config) -> Result<Secret, Failure> {
     if let Some(path) = &config.secret_file {
-        return state::read_secret(path);
+        return counting::read_secret(path);
     }
     if config.store.is_some() {
         return Err(Failure::usage(
-            "guards that share a store need one secret: `secret_file = \"FILE\"` with 64 hexadecimal digits, \
-             such as `openssl rand -hex 32` prints",
+            "guards that share a store need the same secret: `secret_file = \"FILE\"` with 64 hexadecimal digits, \
+             such as the output of `openssl rand -hex 32`",
         ));
     }
     let Some(folder) = &config.state else {
         return Secret::generate().map_err(Failure::aborted);
     };
-    state::secret_in(folder)
+    counting::secret_in(folder)
 }
 
 fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> {
@@ -184,7 +182,7 @@ fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> 
             let read = config::read(&path)?;
             let missing = || {
                 Failure::usage(format!(
-                    "{} has no section [guard]; `doorwarden init --output -` prints one",
+                    "{} has no [guard] section; `doorwarden init --output -` prints one",
                     path.display()
                 ))
             };
@@ -200,7 +198,7 @@ fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> 
     };
     if config.login.is_empty() {
         return Err(Failure::usage(
-            "there is no login to protect; name one: --login 'POST /token form:username form:password'",
+            "no login to protect; name one with --login 'POST /token form:username form:password'",
         ));
     }
     if let Some(listen) = args.listen {
@@ -216,63 +214,11 @@ fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> 
     config.admin = match args.admin {
         Some(admin) if !admin.ip().is_loopback() => {
             return Err(Failure::usage(format!(
-                "--admin {admin} is not on loopback; who may ask is not checked there"
+                "--admin {admin} is not a loopback address; requests there are not authenticated"
             )));
         }
         admin => admin.or(config.admin),
     };
     config.shadow |= args.shadow;
     Ok((config, policy))
-}
-
-/// Events that wait to be written; when so many do, attempts wait too: none is lost.
-const WAITING: usize = 65_536;
-
-/// Writes one JSON object a line, on a thread of its own.
-pub(crate) struct AuditTrail {
-    lines: SyncSender<Option<String>>,
-    writer: JoinHandle<()>,
-}
-
-impl AuditTrail {
-    /// To a file, or to the standard output.
-    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let mut out: Box<dyn Write + Send> = match path {
-            None => Box::new(io::stdout()),
-            Some(path) => {
-                let file = OpenOptions::new().create(true).append(true).open(path);
-                let failed =
-                    |error| Failure::usage(format!("failed to write {}: {error}", path.display()));
-                Box::new(file.map_err(failed)?)
-            }
-        };
-        let (lines, waiting) = sync_channel::<Option<String>>(WAITING);
-        let writer = std::thread::spawn(move || {
-            let mut complained = false;
-            while let Ok(Some(line)) = waiting.recv() {
-                let written = writeln!(out, "{line}").and_then(|()| out.flush());
-                if let (Err(error), false) = (written, complained) {
-                    complained = true;
-                    eprintln!("doorwarden: failed to write audit events: {error}");
-                }
-            }
-        });
-        Ok(Self { lines, writer })
-    }
-
-    pub(crate) fn sink(&self) -> EventSink {
-        let lines = self.lines.clone();
-        Box::new(move |event: &Event| {
-            if let Ok(line) = serde_json::to_string(event) {
-                // An error is the writer's end, which comes after the last attempt's.
-                let _ = lines.send(Some(line));
-            }
-        })
-    }
-
-    /// Writes what waits.
-    pub(crate) fn close(self) {
-        let _ = self.lines.send(None);
-        let _ = self.writer.join();
-    }
 }

@@ -18,19 +18,20 @@ use time::{
 };
 use url::Url;
 
-use crate::{Failure, interrupt, scan};
+use super::scan;
+use crate::{Failure, interrupt, logging::Output};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    asked: scan::Asked,
-    /// How often, from one start to the next: 30m, 6h, 1d
+    request: scan::ScanArgs,
+    /// The interval between the starts of two scans: 30m, 6h, 1d
     #[arg(long, default_value = "1d", value_parser = every)]
     every: Duration,
-    /// Scan once and end, for a schedule of your own; exits with 1 on a change
+    /// Scan once and exit, for use with a scheduler; exits with 1 on a change
     #[arg(long)]
     once: bool,
-    /// The file that remembers the scans (SQLite)
+    /// The file that keeps the history (SQLite)
     #[arg(
         long,
         value_name = "FILE",
@@ -40,27 +41,27 @@ pub(crate) struct Args {
     /// Write the history as a page after each scan
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
-    /// Send a signed message on a change (Standard Webhooks); the secret is in
+    /// Send a signed message (Standard Webhooks) on a change; the secret is read from
     /// DOORWARDEN_WEBHOOK_SECRET
     #[arg(long, value_name = "URL")]
     webhook: Option<Url>,
-    /// Write a mail on a change, for whatever sends mail: it has no addresses yet
+    /// Write an email without addresses on a change, for a program that sends it
     #[arg(long, value_name = "FILE")]
-    mail: Option<PathBuf>,
+    email: Option<PathBuf>,
 }
 
 /// `whsec_…`, as the specification writes it.
 const SECRET_VARIABLE: &str = "DOORWARDEN_WEBHOOK_SECRET";
 
-/// A scan takes up to a minute, and its windows up to a quarter of an hour.
+/// A scan takes up to a minute, and the windows of limits up to a quarter of an hour.
 const SHORTEST: Duration = Duration::from_secs(15 * 60);
 const LONGEST: Duration = Duration::from_secs(90 * 86_400);
 
-/// Scans that the page shows.
-const SHOWN: u32 = 400;
+/// The maximum number of scans on the page.
+const MAX_SHOWN: u32 = 400;
 
 fn every(words: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{words}` is no time; write 30m, 6h or 1d");
+    let wrong = || format!("invalid interval `{words}`; write 30m, 6h or 1d");
     let unit = words.chars().last().ok_or_else(wrong)?;
     let number: u64 = words[..words.len() - unit.len_utf8()]
         .parse()
@@ -75,17 +76,17 @@ fn every(words: &str) -> Result<Duration, String> {
     if (SHORTEST..=LONGEST).contains(&every) {
         Ok(every)
     } else {
-        Err("from 15m to 90d, so that limits are seen with their windows over".into())
+        Err("the interval must be between 15m and 90d: shorter ones would meet the limits of the scan before".into())
     }
 }
 
-pub(crate) async fn watch(args: Args) -> Result<u8, Failure> {
+pub(crate) async fn watch(args: Args, output: &Output) -> Result<u8, Failure> {
     let webhook = webhook(&args)?;
     let mut history = History::open(&args.history).map_err(Failure::usage)?;
     let interrupted = interrupt::flag();
     loop {
         let next = tokio::time::Instant::now() + args.every;
-        let changed = look(&args, &interrupted, &mut history).await?;
+        let changed = scan_once(&args, output, &interrupted, &mut history).await?;
         if let Some(webhook) = &webhook {
             deliver(webhook, &history).await?;
         }
@@ -101,20 +102,21 @@ pub(crate) async fn watch(args: Args) -> Result<u8, Failure> {
     }
 }
 
-/// One scan, remembered; whether something changed.
-async fn look(
+/// Scans once and records the result; returns whether something changed.
+async fn scan_once(
     args: &Args,
+    output: &Output,
     interrupted: &Arc<AtomicBool>,
     history: &mut History,
 ) -> Result<bool, Failure> {
-    let target = &args.asked.url;
-    let options = scan::options(&args.asked)?;
+    let target = &args.request.url;
+    let options = scan::options(&args.request)?;
     let is_first = history
         .last_scan(target)
         .map_err(Failure::aborted)?
         .is_none();
     let summary =
-        match scan::with_progress(options, Arc::clone(interrupted), args.asked.quiet).await {
+        match scan::with_progress(options, Arc::clone(interrupted), output.has_progress()).await {
             Ok(report) => Summary::from_report(&report),
             // A usage error shows at the first scan. If a later one fails, the target has changed: its
             // login moved, or an account is locked.
@@ -128,12 +130,12 @@ async fn look(
     let change = history
         .record_scan(target, now, &summary, args.webhook.is_some())
         .map_err(Failure::aborted)?;
-    tell(args, history, target, now, change.as_ref())?;
+    report_change(args, history, target, now, change.as_ref())?;
     Ok(change.is_some())
 }
 
-/// On the terminal, in a mail, on the page.
-fn tell(
+/// Reports on the terminal, as an email and on the page.
+fn report_change(
     args: &Args,
     history: &History,
     target: &Target,
@@ -150,13 +152,13 @@ fn tell(
         Some(change) => say!("{when} {}", change.headline(target)),
         None => say!("{when} {target}: no changes"),
     }
-    if let (Some(path), Some(change)) = (&args.mail, change) {
+    if let (Some(path), Some(change)) = (&args.email, change) {
         let date = at.format(&Rfc2822).unwrap_or_default();
         write(path, change.render_email(target, &date))?;
     }
     if let Some(path) = &args.page {
         let scans = history
-            .list_scans(target, SHOWN)
+            .list_scans(target, MAX_SHOWN)
             .map_err(Failure::aborted)?;
         let page = render_page(target, &scans).map_err(Failure::aborted)?;
         write(path, page)?;
@@ -172,7 +174,7 @@ async fn deliver(webhook: &Webhook, history: &History) -> Result<(), Failure> {
         match webhook.deliver(&message, now).await {
             Ok(()) => history.remove_message(&message).map_err(Failure::aborted)?,
             Err(error) => {
-                eprintln!("doorwarden: {error}; will retry after the next scan");
+                tracing::warn!("{error}; will retry after the next scan");
                 break;
             }
         }

@@ -19,36 +19,36 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Verify one token strictly; exit with 0 when it is valid, with 1 and why when it is not
+    /// Verify a token strictly; exits with 0 if it is valid, else with 1 and the reason
     Verify(Verify),
 }
 
 #[derive(clap::Args)]
 struct Verify {
-    /// The keys: a JWKS (RFC 7517), or one JWK
+    /// A file with the keys: a JWKS (RFC 7517) or a single JWK
     #[arg(long)]
     jwks: PathBuf,
-    /// The algorithm, and no other: HS256, RS256, PS256, ES256, EdDSA …
+    /// The only algorithm to accept: HS256, RS256, PS256, ES256, EdDSA …
     #[arg(long)]
     alg: Algorithm,
-    /// The audience that the token has to name
+    /// The required audience
     #[arg(long)]
     aud: Option<String>,
-    /// The issuer that it has to have
+    /// The required issuer
     #[arg(long)]
     iss: Option<String>,
-    /// Its type, such as at+jwt
+    /// The required type, such as at+jwt
     #[arg(long)]
     typ: Option<String>,
-    /// The time, in seconds since 1970 [default: now]
+    /// The time to verify at, in seconds since 1970 [default: now]
     #[arg(long)]
     at: Option<u64>,
-    /// The token [default: read from the standard input]
+    /// The token [default: read from standard input]
     #[arg(allow_hyphen_values = true)]
     token: Option<String>,
 }
 
-/// More than a token ever is.
+/// Larger than any token.
 const MOST_INPUT: u64 = 1 << 20;
 
 pub(crate) fn token(args: Args) -> Result<u8, Failure> {
@@ -63,7 +63,7 @@ pub(crate) fn token(args: Args) -> Result<u8, Failure> {
             let mut bytes = Vec::new();
             let read = io::stdin().take(MOST_INPUT).read_to_end(&mut bytes);
             read.map_err(|error| Failure::usage(format!("failed to read a token: {error}")))?;
-            // What is no text is no token. The line's end is the shell's and not the token's.
+            // Invalid UTF-8 fails verification. The trailing newline is the shell's.
             let token = String::from_utf8_lossy(&bytes);
             token.trim_end_matches(['\r', '\n']).to_owned()
         }
@@ -82,7 +82,7 @@ pub(crate) fn token(args: Args) -> Result<u8, Failure> {
             Ok(0)
         }
         Err(invalid) => {
-            say!("not valid: {invalid}");
+            say!("invalid: {invalid}");
             Ok(1)
         }
     }

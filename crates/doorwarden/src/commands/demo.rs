@@ -5,65 +5,65 @@ use std::{fs, path::PathBuf, time::Instant};
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use doorwarden_decision::{Login, Policy};
 use doorwarden_guard::{Config, Guard, ProtectedLogin};
-use doorwarden_lab::{Sprayed, Taken};
+use doorwarden_lab::{SprayResult, SprayTarget};
 use doorwarden_scan::{Judgement, Options, Registration, Report, Severity, VerdictKind};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::{Failure, guard::AuditTrail, interrupt, progress};
+use crate::{Failure, interrupt, logging::Output, progress, trail::AuditTrail};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Where to write the reports and the guard's audit events
+    /// The directory for the reports and the guard's audit events
     #[arg(long, default_value = "doorwarden-report")]
     output: PathBuf,
 }
 
-/// The demo's accounts, and how many of them chose a password that everybody chooses.
+/// The number of accounts, and which share of them chose the most common password.
 const ACCOUNTS: usize = 200;
 const WEAK_EVERY: usize = 10;
 
-/// What the spray tries: the first is what the weak accounts have.
+/// The passwords that the spray tries; the weak accounts have the first.
 const SPRAYED: [&str; 3] = ["Winter2026!", "Password1!", "Welcome2026!"];
 
 const LOGIN: &str = "POST /login json:/username json:/password";
 
-pub(crate) async fn demo(args: Args) -> Result<u8, Failure> {
+pub(crate) async fn demo(args: Args, output: &Output) -> Result<u8, Failure> {
     tokio::select! {
-        done = play(&args) => done,
+        done = play(&args, output) => done,
         () = interrupt::interrupted() => {
-            eprintln!("interrupted; everything it started has ended with it");
+            eprintln!("interrupted; all servers of the demo have ended");
             Ok(130)
         }
     }
 }
 
-async fn play(args: &Args) -> Result<u8, Failure> {
+async fn play(args: &Args, output: &Output) -> Result<u8, Failure> {
     let started = Instant::now();
     let failed =
         |error: std::io::Error| Failure::aborted(format!("failed to run the demo: {error}"));
     fs::create_dir_all(&args.output).map_err(failed)?;
-    let (names, accounts) = people();
+    let (names, accounts) = invent_accounts();
 
-    say!("A login as it is written without a thought of abuse, with {ACCOUNTS} made-up accounts.");
+    say!("A login that was written without abuse in mind, with {ACCOUNTS} invented accounts.");
     let login = doorwarden_lab::start(doorwarden_lab::naive(), accounts.clone())
         .await
         .map_err(failed)?;
-    let before = scan(&login.url(), "scan before").await?;
-    // The same login afresh: the scan has registered accounts of its own.
+    let before = scan(&login.url(), "scan before", output).await?;
+    // A new instance: the scan has registered accounts of its own.
     let login = doorwarden_lab::start(doorwarden_lab::naive(), accounts)
         .await
         .map_err(failed)?;
-    let taken_before = spray(login.address(), &names, "spray before")
+    let taken_before = spray(login.address(), &names, "spray before", output)
         .await
         .map_err(failed)?;
 
-    say!("Now with doorwarden guard in front.");
+    say!("The same login behind doorwarden guard.");
     let audit = args.output.join("audit.jsonl");
     let guarded = Guarded::start(&login.url(), &audit).await?;
-    let after = scan(&guarded.url, "scan after").await?;
+    let after = scan(&guarded.url, "scan after", output).await?;
     guarded.stop().await;
     let guarded = Guarded::start(&login.url(), &audit).await?;
-    let taken_after = spray(guarded.address, &names, "spray after")
+    let taken_after = spray(guarded.address, &names, "spray after", output)
         .await
         .map_err(failed)?;
     guarded.stop().await;
@@ -80,8 +80,8 @@ async fn play(args: &Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Names, and names with passwords; every tenth has the password that everybody chooses.
-fn people() -> (Vec<String>, Vec<(String, String)>) {
+/// Invents names, and names with passwords; every tenth has the most common password.
+fn invent_accounts() -> (Vec<String>, Vec<(String, String)>) {
     let name = |i: usize| format!("demo-{i:03}");
     let password = |i: usize| match i % WEAK_EVERY {
         9 => SPRAYED[0].to_owned(),
@@ -96,12 +96,12 @@ fn people() -> (Vec<String>, Vec<(String, String)>) {
     (names.clone(), accounts.collect())
 }
 
-async fn scan(url: &str, title: &'static str) -> Result<Report, Failure> {
+async fn scan(url: &str, title: &'static str, output: &Output) -> Result<Report, Failure> {
     let mut options = Options::new(url.parse().map_err(Failure::aborted)?);
     options.registration = Registration::Discover;
-    // The target is the demo's own; there is nobody to be gentle with.
+    // The target is the demo's own, so it may be scanned fast.
     options.pace = 200.0;
-    let bar = progress::bar(title, u64::from(options.budget), false);
+    let bar = progress::bar(title, u64::from(options.budget), output.has_progress());
     let told = bar.clone();
     let on_progress = move |now: doorwarden_scan::Progress| {
         told.set_position(u64::from(now.requests));
@@ -118,8 +118,9 @@ async fn spray(
     address: std::net::SocketAddr,
     names: &[String],
     title: &'static str,
-) -> std::io::Result<Taken> {
-    let sprayed = Sprayed {
+    output: &Output,
+) -> std::io::Result<SprayResult> {
+    let sprayed = SprayTarget {
         address,
         path: "/login",
         content_type: "application/json",
@@ -127,18 +128,22 @@ async fn spray(
             serde_json::json!({"username": name, "password": password}).to_string()
         },
     };
-    let bar = progress::bar(title, (names.len() * SPRAYED.len()) as u64, false);
+    let bar = progress::bar(
+        title,
+        (names.len() * SPRAYED.len()) as u64,
+        output.has_progress(),
+    );
     let taken = sprayed.spray(names, &SPRAYED, || bar.inc(1)).await?;
     bar.finish_and_clear();
     say!(
-        "  {title}: {} attempts, each from another address, took {} accounts",
+        "  {title}: {} attempts, each from another IP address, compromised {} accounts",
         taken.attempts,
-        taken.names.len()
+        taken.compromised.len()
     );
     Ok(taken)
 }
 
-/// A guard that runs on this process's own threads.
+/// A guard that runs in this process.
 struct Guarded {
     url: String,
     address: std::net::SocketAddr,
@@ -179,7 +184,7 @@ impl Guarded {
     }
 }
 
-fn table(before: &Report, after: &Report, taken: &Taken, taken_after: &Taken) -> Table {
+fn table(before: &Report, after: &Report, taken: &SprayResult, taken_after: &SprayResult) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["", "before", "after"]);
@@ -190,7 +195,7 @@ fn table(before: &Report, after: &Report, taken: &Taken, taken_after: &Taken) ->
         table.add_row([one.check.as_str(), word(one), word(two)]);
     }
     let others = format!("{} other checks", same.len());
-    table.add_row([others.as_str(), "nothing found", "nothing found"]);
+    table.add_row([others.as_str(), "no findings", "no findings"]);
     let of = |report: &Report, value: fn(&doorwarden_scan::Score) -> String| {
         report
             .score
@@ -202,12 +207,12 @@ fn table(before: &Report, after: &Report, taken: &Taken, taken_after: &Taken) ->
     };
     row("score of 100", |score| score.score.to_string());
     row("grade", |score| score.grade.to_string());
-    row("accounts a day, of 10,000", |score| {
+    row("accounts per day, of 10,000", |score| {
         format!("{:.0}", score.accounts.thousand_addresses)
     });
-    let spray = |taken: &Taken| format!("{} of {ACCOUNTS}", taken.names.len());
+    let spray = |taken: &SprayResult| format!("{} of {ACCOUNTS}", taken.compromised.len());
     table.add_row([
-        "taken by the spray".to_owned(),
+        "compromised by the spray".to_owned(),
         spray(taken),
         spray(taken_after),
     ]);

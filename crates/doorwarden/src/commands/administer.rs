@@ -1,0 +1,119 @@
+//! What the commands that administer a server share: which server, its secret, tables.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command as Program,
+    sync::Arc,
+};
+
+use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use doorwarden_gate::Secret;
+use doorwarden_serve::{Complain, Config, admin::Office};
+use zeroize::Zeroizing;
+
+use crate::{Failure, config, counting};
+
+/// The options that name a server: its configuration and its data.
+#[derive(clap::Args)]
+pub(crate) struct ServerArgs {
+    /// The configuration file [default: doorwarden.toml, if it exists]
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    /// The directory of its database and secret [default: doorwarden-data]
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+}
+
+impl ServerArgs {
+    /// Reads the configuration, with these options applied, and its policy.
+    pub(crate) fn read(self) -> Result<(Config, Option<doorwarden_decision::Policy>), Failure> {
+        let path = match self.config {
+            Some(path) => Some(path),
+            None => Path::new(config::FILE)
+                .exists()
+                .then(|| config::FILE.into()),
+        };
+        let (serve, policy) = match path {
+            Some(path) => {
+                let read = config::read(&path)?;
+                (read.serve, read.policy)
+            }
+            None => (None, None),
+        };
+        let mut serve = serve.unwrap_or_default();
+        if let Some(data) = self.data {
+            serve.data = data;
+        }
+        Ok((serve, policy))
+    }
+
+    /// Opens the server's database for administration.
+    pub(crate) async fn office(self) -> Result<(Office, Config), Failure> {
+        let (config, _) = self.read()?;
+        let secret = secret(&config)?;
+        let office = Office::open(config.clone(), &secret, complain()).await;
+        Ok((office.map_err(Failure::usage)?, config))
+    }
+}
+
+/// Returns the receiver of the service's warnings: the log.
+pub(crate) fn complain() -> Complain {
+    Arc::new(|line: &str| tracing::warn!("{line}"))
+}
+
+/// Returns the secret: from the command, file or environment variable that is configured, or else from
+/// the data directory.
+pub(crate) fn secret(config: &Config) -> Result<Secret, Failure> {
+    if let Some((program, arguments)) = config.secret_command.split_first() {
+        let failed =
+            |how: String| Failure::usage(format!("failed to get the secret: {program} {how}"));
+        let ran = Program::new(program).args(arguments).output();
+        let ran = ran.map_err(|error| failed(error.to_string()))?;
+        if !ran.status.success() {
+            return Err(failed(format!("exited with {}", ran.status)));
+        }
+        let text = Zeroizing::new(String::from_utf8(ran.stdout).unwrap_or_default());
+        return counting::parse_secret(&text, &format!("the output of {program}"));
+    }
+    if let Some(path) = &config.secret_file {
+        return counting::read_secret(path);
+    }
+    match std::env::var("DOORWARDEN_SECRET") {
+        Ok(text) => counting::parse_secret(&Zeroizing::new(text), "DOORWARDEN_SECRET"),
+        Err(_) => counting::secret_in(&config.data),
+    }
+}
+
+/// Escapes control characters: account names are chosen by users, and a terminal would obey them.
+fn escape_controls(text: &str) -> String {
+    let escape = |c: char| {
+        if c.is_control() {
+            c.escape_debug().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(escape).collect()
+}
+
+/// Lays out rows as a table for a terminal.
+pub(crate) fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row.map(|cell| escape_controls(&cell)));
+    }
+    table
+}
+
+/// Formats a time as RFC 3339.
+pub(crate) fn format_time(seconds: i64) -> String {
+    let time = time::OffsetDateTime::from_unix_timestamp(seconds).ok();
+    let format = &time::format_description::well_known::Rfc3339;
+    time.and_then(|time| time.format(format).ok())
+        .unwrap_or_default()
+}
