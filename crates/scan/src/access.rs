@@ -1,8 +1,8 @@
-//! What a login hands out, and a route that asks for it.
+//! The token that a login returns, and a route that requires it.
 //!
-//! Every check of tokens judges by the same controls, which are measured once: the route's answer to
-//! the own token (twice), to none, to garbage, and to the own token with one character changed. A
-//! forged token is accepted where it is answered like the own one, and only there.
+//! All token checks use the same controls, which are measured once: the route's responses to the
+//! scanner's token (twice), to no token, to garbage, and to the token with one character changed. A
+//! forged token is accepted if and only if it gets the same response as the scanner's token.
 
 use std::sync::Arc;
 
@@ -19,23 +19,23 @@ use crate::{
     scan::{self, Session},
 };
 
-/// Routes that are tried where no document names one.
+/// Routes that are tried if no document names one.
 const USUAL_PATHS: [&str; 3] = ["/me", "/users/me", "/protected"];
 
-/// Routes that are asked with the own token before it is given up.
+/// Maximum number of routes that are tried with the token.
 const MOST_CANDIDATES: usize = 3;
 
-/// The most requests of the measurement: a login, a question to each candidate, the same with another
-/// word before the token or without one, and the controls of one.
+/// Maximum number of requests of the measurement: a login, for each candidate a request with the token, one
+/// with another scheme and one without a token, and the remaining controls of one route.
 pub(crate) const MAX_REQUESTS: u32 = 1 + 3 * MOST_CANDIDATES as u32 + 3;
 
-/// Shorter strings are no tokens.
+/// Minimum length of a token.
 const LEAST_TOKEN: usize = 8;
 
 /// How a token is carried.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Credential {
-    /// In a header, after a word (`Bearer`), which may be empty.
+    /// In a header, after a scheme (`Bearer`), which may be empty.
     Header {
         name: String,
         word: String,
@@ -48,7 +48,7 @@ pub(crate) enum Credential {
 }
 
 impl Credential {
-    /// As RFC 6750 has it.
+    /// Returns a bearer token in `Authorization` (RFC 6750).
     pub(crate) fn bearer(token: Secret) -> Self {
         Self::Header {
             name: "authorization".into(),
@@ -63,7 +63,7 @@ impl Credential {
         }
     }
 
-    /// The same place, another token.
+    /// Returns another token, carried in the same way.
     pub(crate) fn with(&self, other: &str) -> Self {
         let mut credential = self.clone();
         match &mut credential {
@@ -74,7 +74,7 @@ impl Credential {
         credential
     }
 
-    /// The same, after another word; `None` where it is not in `Authorization`.
+    /// Returns the token with another scheme; `None` if it is not in `Authorization`.
     fn after(&self, other: &str) -> Option<Self> {
         let mut credential = self.clone();
         match &mut credential {
@@ -95,42 +95,42 @@ impl Credential {
     }
 }
 
-/// What a right login was answered.
+/// What the response to a successful login contained.
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
     pub(crate) credential: Credential,
-    /// The refresh token, and the field that it came in.
+    /// The name of the field with the refresh token, and the token.
     pub(crate) refresh: Option<(String, Secret)>,
-    /// The whole answer.
+    /// The whole response.
     pub(crate) answer: Answer,
 }
 
-/// A route that answers the own token otherwise than none.
+/// A route that responds differently with and without the scanner's token, with its controls.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     pub(crate) path: String,
     valid: Answer,
     none: Answer,
     garbage: Answer,
-    /// Answers to the same vary by themselves, so only their status is compared.
+    /// Equal requests get different responses, so only the status is compared.
     coarse: bool,
-    /// What the own token was answered with one character changed.
+    /// The response to the token with one character changed.
     changed: Answer,
 }
 
-/// All that the checks of tokens rest on.
+/// What all token checks use.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
-    /// `None`: the answer to a right login holds no token and no cookie.
+    /// The issued token; `None` if the response to a successful login contains no token and no cookie.
     pub(crate) issued: Option<Issued>,
-    /// Why there is none, else.
+    /// The route, or why there is none.
     pub(crate) door: Result<Door, String>,
-    /// A route that is declared to ask for a token and does not: its path and answer.
+    /// A route that is declared to require a token and does not: its path and response.
     pub(crate) open: Option<(String, String)>,
 }
 
 impl Door {
-    /// A door from the answers to its controls; `again` is the second answer to what is right.
+    /// Returns a route from the responses to its controls; the first two are to valid requests.
     pub(crate) fn of(path: String, answers: [Answer; 5]) -> Self {
         let [valid, again, none, garbage, changed] = answers;
         Self {
@@ -143,17 +143,18 @@ impl Door {
         }
     }
 
-    /// Whether nothing at all is answered like what is right.
+    /// Returns true if a request without a token is accepted.
     pub(crate) fn takes_nothing(&self) -> bool {
         self.opens(&self.none) == Some(true)
     }
 
-    /// Whether an answer is that to the own token; `None` where it is like neither control.
+    /// Returns true if a response means that the token was accepted, false if it was rejected, and `None`
+    /// if the response matches no control.
     pub(crate) fn opens(&self, answer: &Answer) -> Option<bool> {
         if self.alike(answer, &self.valid) {
             return Some(true);
         }
-        // A limit of the route says nothing of the token.
+        // A limit of the route says nothing about the token.
         if matches!(answer.status, 408 | 425 | 429) {
             return None;
         }
@@ -162,8 +163,8 @@ impl Door {
         (refused || like_none || self.sends_away(answer)).then_some(false)
     }
 
-    /// The route as it answers another token that opens it: a page may list one's sessions, or greet. `None`
-    /// where the token does not open it.
+    /// Returns the route with the response to another accepted token as its control, since a page may list
+    /// the user's sessions; `None` if the token is rejected.
     pub(crate) fn shown_to(&self, answer: Answer) -> Option<Self> {
         let told_by_status = [&self.none, &self.garbage, &self.changed]
             .iter()
@@ -176,7 +177,7 @@ impl Door {
         })
     }
 
-    /// Whether it leads where the answer to no token leads: to the login.
+    /// Returns true if the response redirects where the one without a token does: to the login.
     fn sends_away(&self, answer: &Answer) -> bool {
         let to = |answer: &Answer| {
             let path = answer.header("location")?.split(['?', '#']).next()?;
@@ -203,18 +204,18 @@ impl Door {
         self.opens(&self.changed) == Some(true)
     }
 
-    /// The controls, for a finding's evidence.
+    /// Returns the controls as evidence for a finding.
     pub(crate) fn controls(&self) -> [(String, String); 3] {
         let asked = |with: &str| format!("GET {} with {with}", self.path);
         [
-            (asked("the own token"), self.valid.describe()),
+            (asked("the scanner's token"), self.valid.describe()),
             (asked("no token"), self.none.describe()),
             (asked("garbage"), self.garbage.describe()),
         ]
     }
 }
 
-/// Names of the token in a login's answer, without marks and in small letters.
+/// Names of the token in the response to a login, in lower case and without separators.
 const TOKENS: [&str; 6] = [
     "accesstoken",
     "token",
@@ -224,11 +225,11 @@ const TOKENS: [&str; 6] = [
     "sessiontoken",
 ];
 
-/// The same of a refresh token.
+/// Names of a refresh token.
 const REFRESH_TOKENS: [&str; 2] = ["refreshtoken", "refresh"];
 
 impl Issued {
-    /// The token in a right answer, where the operator says that it is.
+    /// Reads the token from a response, at the place that the operator named.
     fn at(answer: &Answer, place: &TokenPlace) -> Option<Self> {
         let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let in_header = |token: &str| {
@@ -260,7 +261,7 @@ impl Issued {
         })
     }
 
-    /// The token in a right answer: in its JSON, else in a cookie that wrong answers don't set.
+    /// Finds the token in a response: in its JSON, or in a cookie that failed logins do not set.
     pub(crate) fn of(answer: &Answer, usual_cookies: &[String]) -> Option<Self> {
         let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let found = |names: &[&str]| json.as_ref().and_then(|json| find(json, names, 3));
@@ -276,12 +277,12 @@ impl Issued {
         })
     }
 
-    /// Whether there is a token under a usual name.
+    /// Returns true if there is a token under a usual name.
     pub(crate) fn is_in(json: &Value) -> bool {
         find(json, &TOKENS, 3).is_some()
     }
 
-    /// Whether the token is not a cookie.
+    /// Returns true if the token is not a cookie.
     pub(crate) fn is_in_body(&self) -> bool {
         matches!(self.credential, Credential::Header { .. })
     }
@@ -292,39 +293,38 @@ impl Issued {
 }
 
 impl Access {
-    /// The own token, where it is a JWT.
+    /// Returns the scanner's token if it is a JWT, or why there is none.
     pub(crate) fn jwt(&self) -> Result<Jwt, &str> {
         let issued = self.issued.as_ref().ok_or(NO_TOKEN)?;
-        issued.jwt().ok_or("the token is no JWT")
+        issued.jwt().ok_or("the token is not a JWT")
     }
 
-    /// The route, where it refuses what is no right token: else a forged one proves nothing.
+    /// Returns the route if it rejects invalid tokens; otherwise a forged token proves nothing.
     pub(crate) fn discerning_door(&self) -> Result<&Door, &str> {
         let door = self.door.as_ref().map_err(String::as_str)?;
         let discerns = !door.takes_garbage() && !door.takes_changed();
         discerns
             .then_some(door)
-            .ok_or("the route takes any token, which token-not-checked tells")
+            .ok_or("the route accepts any token; see token-not-checked")
     }
 
-    /// The route and what was handed out for it.
+    /// Returns the route and the token that it accepts.
     pub(crate) fn at_door(&self) -> Result<(&Door, &Issued), &str> {
         let issued = self.issued.as_ref().ok_or(NO_TOKEN)?;
         Ok((self.discerning_door()?, issued))
     }
 
-    /// What it takes to send forged JWTs.
+    /// Returns what is needed to send forged JWTs.
     pub(crate) fn jwt_at_door(&self) -> Result<(Jwt, &Issued, &Door), &str> {
         let issued = self.issued.as_ref().ok_or(NO_TOKEN)?;
         Ok((self.jwt()?, issued, self.discerning_door()?))
     }
 }
 
-/// Why a token that was signed anew says nothing.
-pub(crate) const NOT_THE_KEY: &str =
-    "the own claims, signed anew, are refused: the key is not the one that signs the tokens";
+/// Why a re-signed token proves nothing.
+pub(crate) const NOT_THE_KEY: &str = "a token with unchanged claims, signed with the known key, is rejected: it is not the key that signs the tokens";
 
-/// The own JWT and the key that signs it: the operator's, or a well-known one.
+/// Returns the scanner's JWT and the key that signs it: the operator's, or a well-known one.
 pub(crate) fn keyed_jwt(session: &Session, access: &Access) -> Result<(Jwt, Key), Box<Verdict>> {
     let (jwt, ..) = access
         .jwt_at_door()
@@ -333,7 +333,7 @@ pub(crate) fn keyed_jwt(session: &Session, access: &Access) -> Result<(Jwt, Key)
         Some(key) => Key::of(key).map_err(|reason| Box::new(Verdict::inconclusive(reason)))?,
         None => {
             let known = jwt_weak_secret::well_known(&jwt);
-            let unknown = "it takes the key that signs the tokens; give it in DOORWARDEN_JWT_KEY";
+            let unknown = "this check needs the key that signs the tokens; set DOORWARDEN_JWT_KEY";
             let unknown = || Box::new(Verdict::not_applicable(unknown));
             Key::Secret(known.ok_or_else(unknown)?.into())
         }
@@ -341,9 +341,9 @@ pub(crate) fn keyed_jwt(session: &Session, access: &Access) -> Result<(Jwt, Key)
     Ok((jwt, key))
 }
 
-const NO_TOKEN: &str = "the answer to a right login holds no token and no session cookie";
+const NO_TOKEN: &str = "the response to a successful login contains no token and no session cookie";
 
-/// Evidence with the route's controls.
+/// Adds the route's controls to evidence.
 pub(crate) fn shown(evidence: Evidence, door: &Door) -> Evidence {
     let controls = door.controls().into_iter();
     controls.fold(evidence, |evidence, (request, answer)| {
@@ -351,7 +351,7 @@ pub(crate) fn shown(evidence: Evidence, door: &Door) -> Evidence {
     })
 }
 
-/// A finding with what it rests on and the route's controls beside it.
+/// Adds the decisive exhibit and the route's controls to a finding.
 pub(crate) fn with_controls(
     verdict: Verdict,
     door: &Door,
@@ -367,7 +367,7 @@ pub(crate) fn with_controls(
     Verdict::Find(finding)
 }
 
-/// The first string under one of these names, and the name as it is spelled.
+/// Returns the first token under one of these names, and the name as spelled.
 fn find(json: &Value, names: &[&str], depth: usize) -> Option<(String, Secret)> {
     let object = json.as_object()?;
     for wanted in names {
@@ -385,7 +385,7 @@ fn find(json: &Value, names: &[&str], depth: usize) -> Option<(String, Secret)> 
         .find_map(|value| find(value, names, depth - 1))
 }
 
-/// Whether it can be sent in a header.
+/// Returns true if the text can be sent as a token in a header.
 fn is_token(text: &str) -> bool {
     text.bytes()
         .all(|byte| byte.is_ascii_graphic() && !b"\",;".contains(&byte))
@@ -396,7 +396,7 @@ fn says(name: &str, words: &[&str]) -> bool {
     words.iter().any(|word| name.contains(word))
 }
 
-/// The cookies that an answer sets.
+/// Returns the cookies that a response sets.
 fn cookies(answer: &Answer) -> impl Iterator<Item = (String, &str)> {
     let cookies = answer.headers.get_all("set-cookie").iter();
     let pairs = cookies.filter_map(|value| value.to_str().ok()?.split(';').next()?.split_once('='));
@@ -405,11 +405,11 @@ fn cookies(answer: &Answer) -> impl Iterator<Item = (String, &str)> {
 
 fn cookie(answer: &Answer, usual: &[String]) -> Option<Credential> {
     let pairs = cookies(answer);
-    // A token against forged requests comes with many a session and is none.
+    // A CSRF token often comes with a session cookie and is not one.
     let is_new = |name: &String| !usual.contains(name) && !says(name, &["csrf", "xsrf"]);
     let new =
         pairs.filter(|(name, value)| value.len() >= LEAST_TOKEN && is_token(value) && is_new(name));
-    // The likeliest by its name, else the first.
+    // The most likely one by its name, otherwise the first.
     let unlikely =
         |(name, _): &(String, &str)| !says(name, &["sess", "sid", "auth", "jwt", "token"]);
     let (name, value) = new.min_by_key(unlikely)?;
@@ -419,8 +419,8 @@ fn cookie(answer: &Answer, usual: &[String]) -> Option<Credential> {
     })
 }
 
-/// The controls, measured at the first question for them.
-/// The same without an account: whether a route that is declared to ask for a token answers without one.
+/// Measures what is possible without an account: whether a route that is declared to require a token
+/// responds without one.
 pub(crate) async fn of_nobody(session: &mut Session) -> Result<Access, Stop> {
     let mut open = None;
     for (path, declared) in candidates(session) {
@@ -440,6 +440,7 @@ pub(crate) async fn of_nobody(session: &mut Session) -> Result<Access, Stop> {
     })
 }
 
+/// Returns the controls, which are measured at the first call.
 pub(crate) async fn access(session: &mut Session) -> Result<Arc<Access>, Stop> {
     if let Some(access) = &session.access {
         return Ok(Arc::clone(access));
@@ -460,7 +461,7 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
     let mut open = None;
     for (path, declared) in candidates(session) {
         let mut valid = ask(session, &path, Some(&issued.credential)).await?;
-        // Some want another word before the token, and say which (RFC 9110 section 11.6.1).
+        // Some routes require another scheme and name it (RFC 9110 section 11.6.1).
         let wanted = scheme(&valid).and_then(|word| issued.credential.after(word));
         if let Some(credential) = wanted.filter(|wanted| *wanted != issued.credential) {
             valid = ask(session, &path, Some(&credential)).await?;
@@ -480,8 +481,9 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
         let again = ask(session, &path, Some(&issued.credential)).await?;
         let coarse = again.signature() != valid.signature();
         if coarse && none.status == valid.status {
-            let reason =
-                format!("the answers of {path} vary by themselves; name another: --protected /me");
+            let reason = format!(
+                "responses of {path} are not stable; choose another route with --protected"
+            );
             return Ok(Access {
                 issued: Some(issued),
                 door: Err(reason),
@@ -508,9 +510,9 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
     }
     let reason = match &open {
         Some((path, _)) => format!(
-            "{path} answers without a token, and no other route was found that asks for one"
+            "{path} responds without a token, and no other route that requires one was found"
         ),
-        None => "no route was found that asks for the token; name one: --protected /me".into(),
+        None => "no route that requires the token was found; name one with --protected".into(),
     };
     Ok(Access {
         issued: Some(issued),
@@ -519,7 +521,7 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
     })
 }
 
-/// The word before the token in `Authorization`.
+/// Returns the scheme before the token in `Authorization`.
 fn scheme_of(credential: &Credential) -> Option<String> {
     match credential {
         Credential::Header { word, .. } => Some(word.clone()),
@@ -527,23 +529,23 @@ fn scheme_of(credential: &Credential) -> Option<String> {
     }
 }
 
-/// A fresh login's token, which opens the route now, and the route as it shows itself to it; `Err` says
-/// why there is none.
+/// Logs in again; returns the new token and the route with the response to it as its control, or why
+/// there is none.
 pub(crate) async fn fresh(
     session: &mut Session,
     door: &Door,
 ) -> Result<Result<(Issued, Door), &'static str>, Stop> {
     let Some(issued) = log_in(session).await? else {
-        return Ok(Err("a fresh login was given no token"));
+        return Ok(Err("a new login returned no token"));
     };
     let answer = ask(session, &door.path, Some(&issued.credential)).await?;
     Ok(match door.shown_to(answer) {
         Some(door) => Ok((issued, door)),
-        None => Err("the token of a fresh login does not open the route"),
+        None => Err("the route rejects the token of a new login"),
     })
 }
 
-/// The scheme that a refusal asks for, where it may be one of tokens.
+/// Returns the scheme that a rejection requires, if it may be one for tokens.
 fn scheme(answer: &Answer) -> Option<&str> {
     let scheme = answer
         .header("www-authenticate")?
@@ -557,7 +559,7 @@ fn scheme(answer: &Answer) -> Option<&str> {
     (answer.status == 401 && is_word && !is_other).then_some(scheme)
 }
 
-/// Judges the own token by what it says, where it is a JWT.
+/// Judges the scanner's token by its contents, if it is a JWT.
 pub(crate) async fn judge_jwt(
     session: &mut Session,
     judge: fn(&Jwt) -> Verdict,
@@ -568,13 +570,13 @@ pub(crate) async fn judge_jwt(
     })
 }
 
-/// A right login of the scanner's own account, and what it was given.
+/// Logs in to the scanner's own account and returns the token.
 pub(crate) async fn log_in(session: &mut Session) -> Result<Option<Issued>, Stop> {
     let own = session.own();
     log_in_as(session, &own).await
 }
 
-/// The same for another of the test accounts.
+/// Logs in to a test account and returns the token.
 pub(crate) async fn log_in_as(
     session: &mut Session,
     account: &Account,
@@ -582,7 +584,7 @@ pub(crate) async fn log_in_as(
     let (answer, class) = session.right(None, account).await?;
     if class != Class::Right {
         return Err(Stop::Check(
-            "a right login of a test account was refused".into(),
+            "a login of a test account with the correct password was rejected".into(),
         ));
     }
     let mut issued = match &session.token {
@@ -596,7 +598,7 @@ pub(crate) async fn log_in_as(
     Ok(issued)
 }
 
-/// Where the token may be asked for, each with whether the document says that it is.
+/// Returns the routes that may require the token, each with whether the document declares it.
 fn candidates(session: &Session) -> Vec<(String, bool)> {
     let found = &session.found.protected;
     let usual = USUAL_PATHS.map(|path| (path.to_owned(), false));
@@ -608,7 +610,7 @@ fn candidates(session: &Session) -> Vec<(String, bool)> {
     all
 }
 
-/// Asks a route with a token or without.
+/// Requests a route with or without a token.
 pub(crate) async fn ask(
     session: &mut Session,
     path: &str,
@@ -617,7 +619,7 @@ pub(crate) async fn ask(
     ask_from(session, None, path, credential).await
 }
 
-/// The same from another address.
+/// Like [`ask`], from another source address.
 pub(crate) async fn ask_from(
     session: &mut Session,
     source: Source,
@@ -628,7 +630,7 @@ pub(crate) async fn ask_from(
     session.ask_from(source, with(request, credential)).await
 }
 
-/// A request that carries a token.
+/// Adds a token to a request.
 pub(crate) fn with(request: Request, credential: Option<&Credential>) -> Request {
     match credential.map(Credential::header) {
         Some((name, value)) => request.with_named_header(name, value),
@@ -636,7 +638,7 @@ pub(crate) fn with(request: Request, credential: Option<&Credential>) -> Request
     }
 }
 
-/// A token with one character changed: in the middle of a JWT's signature, or of the whole.
+/// Returns a token with one character changed, in the middle of a JWT's signature or of the whole.
 fn changed(token: &str) -> String {
     let from = token.rfind('.').map_or(0, |dot| dot + 1);
     let place = from + (token.len() - from) / 2;
@@ -653,7 +655,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::answer::tests::answer;
 
-    /// A route that answers 401 without a token, and so to garbage and to a changed one.
+    /// Returns a route that responds with 401 without a token, and with these statuses to garbage and to a
+    /// changed token.
     pub(crate) fn door(garbage: u16, changed: u16) -> Door {
         let valid = |status| match status {
             200 => answer(200, &[], r#"{"username":"a"}"#),
@@ -669,7 +672,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// An opaque token at a route.
+    /// Returns an opaque token with a route.
     pub(crate) fn access(door: Result<Door, String>) -> Access {
         let right = answer(200, &[], r#"{"access_token":"abcdefgh1"}"#);
         Access {
@@ -689,7 +692,7 @@ pub(crate) mod tests {
         assert_eq!(shown.opens(&answer(401, &[], "no")), Some(false));
         assert!(door.shown_to(answer(401, &[], "no")).is_none());
         assert!(door.shown_to(answer(500, &[], "broken")).is_none());
-        // Where the status does not tell, nothing is taken for granted.
+        // If the status does not distinguish them, nothing is assumed.
         let blurred = super::tests::door(200, 401);
         assert!(blurred.shown_to(other).is_none());
     }

@@ -1,27 +1,27 @@
-//! Accounts to test with: given by the operator, or registered here; and names that don't exist.
+//! Test accounts, given by the operator or registered by the scan, and names that do not exist.
 
 use rand::{Rng, RngExt, SeedableRng, seq::IndexedRandom};
 
 use crate::Secret;
 
-/// A test account and its right password.
+/// A test account and its password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its name.
+    /// The account's name.
     pub name: String,
-    /// Its right password.
+    /// The correct password.
     pub password: Secret,
 }
 
-/// Why words are no accounts.
+/// A line that is not an account.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} of the accounts is not name:password")]
+#[error("line {line} is not an account; write name:password")]
 pub struct InvalidAccounts {
     line: usize,
 }
 
 impl Account {
-    /// `name:password`; the name ends at the first colon.
+    /// Parses `name:password`; the name ends at the first colon.
     pub fn parse(words: &str) -> Option<Self> {
         let (name, password) = words.split_once(':')?;
         let whole = !name.is_empty() && !password.is_empty();
@@ -31,7 +31,7 @@ impl Account {
         })
     }
 
-    /// One `name:password` a line; empty lines and lines that start with `#` are passed over.
+    /// Parses one `name:password` per line; empty lines and lines that start with `#` are ignored.
     pub fn parse_lines(text: &str) -> Result<Vec<Self>, InvalidAccounts> {
         let meant = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
         let numbered = text.lines().enumerate().filter(|(_, line)| meant(line));
@@ -41,15 +41,15 @@ impl Account {
     }
 }
 
-/// Names and passwords that nobody has.
+/// Generates names that do not exist and incorrect passwords.
 pub(crate) struct Inventor<R> {
     rng: R,
-    /// What a name looks like: one of an own account, so that existing and absent ones can't be
-    /// told apart by their form.
+    /// A name whose form the generated names follow: that of a test account, so that existing and
+    /// absent names cannot be distinguished by their form.
     model: String,
 }
 
-/// Random letters that every invented name has: 47 bits, so that it is nobody's.
+/// Random letters in every generated name: 47 bits, so that it does not belong to a real user.
 const LEAST_LETTERS: usize = 10;
 
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
@@ -63,7 +63,7 @@ impl<R: Rng> Inventor<R> {
         }
     }
 
-    /// Another one that invents names of the same form, and others than this one.
+    /// Returns another generator of names of the same form.
     pub(crate) fn beside(&mut self) -> Self
     where
         R: SeedableRng,
@@ -74,15 +74,15 @@ impl<R: Rng> Inventor<R> {
         }
     }
 
-    /// The form of registered names: a prefix that says whose they are, and 40 random bits.
+    /// The form of registered names: a prefix that identifies them, and ten random letters.
     pub(crate) const MODEL: &'static str = "dwtest-aaaaaaaaaa";
 
-    /// The same where names are mail addresses, at a domain of RFC 2606 that nobody has.
+    /// The form where names are email addresses, at a domain that RFC 2606 reserves.
     pub(crate) const MAIL_MODEL: &'static str = "dwtest-aaaaaaaaaa@example.org";
 
-    /// A name that nobody has. With a model in the form that registration uses, it is of the same
-    /// form; else the model's characters are replaced kind by kind, and made long enough to be
-    /// nobody's.
+    /// Returns a name that does not exist. If the model has the form that registration uses, so does
+    /// the name; otherwise each character is replaced by one of the same kind, and letters are added
+    /// until the name cannot belong to a real user.
     pub(crate) fn name(&mut self) -> String {
         if self.model.starts_with("dwtest-") {
             let domain = self.model.split_once('@').map(|(_, domain)| domain);
@@ -98,19 +98,20 @@ impl<R: Rng> Inventor<R> {
             let like = if c.is_ascii_digit() { DIGITS } else { LETTERS };
             name.push(self.pick(like));
         }
-        // Digits alone could be somebody's customer or telephone number.
+        // Digits alone could be the customer or telephone number of a real user.
         while name.chars().filter(char::is_ascii_alphabetic).count() < LEAST_LETTERS {
             name.push(self.pick(LETTERS));
         }
         name + &domain
     }
 
-    /// Ten letters that mean nothing.
+    /// Returns ten random letters.
     pub(crate) fn word(&mut self) -> String {
         self.random(LETTERS, LEAST_LETTERS)
     }
 
-    /// A wrong password: 20 random characters of four kinds, so that no password rule objects.
+    /// Returns an incorrect password: 20 random characters of four kinds, so that no password rule
+    /// rejects it.
     pub(crate) fn password(&mut self) -> Secret {
         let letters = self.random(LETTERS, 14);
         let digits = self.random(DIGITS, 4);

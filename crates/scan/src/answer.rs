@@ -1,4 +1,4 @@
-//! What a target answered, and which answers are alike.
+//! Responses of the target, and which of them are alike.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::Secret;
 
-/// One answer, bounded in size.
+/// A response, bounded in size.
 #[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// From the request's start to the answer's head.
+    /// The time from the start of the request to the head of the response.
     pub(crate) elapsed: Duration,
-    /// What it may echo and must not be compared or shown.
+    /// What the response may echo, which must not be compared or shown.
     pub(crate) echoes: Echoes,
 }
 
-/// Without headers and body: a right login's answer holds a token.
+/// Omits headers and body: the response to a successful login contains a token.
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = f.debug_struct("Answer");
@@ -27,15 +27,16 @@ impl std::fmt::Debug for Answer {
     }
 }
 
-/// Names and passwords that an answer may repeat.
+/// Names and passwords that a response may repeat.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Echoes {
     pub(crate) names: Vec<String>,
     pub(crate) passwords: Vec<Secret>,
 }
 
-/// What of an answer is the same each time when nothing changed: the status, the names of headers
-/// and cookies, where it leads, and the body without the account's name, numbers and tokens.
+/// The part of a response that is the same each time if nothing changed: the status, the names of
+/// headers and cookies, the redirect target, and the body without the account's name, numbers and
+/// tokens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Signature {
     pub(crate) status: u16,
@@ -43,7 +44,7 @@ pub(crate) struct Signature {
     body: String,
 }
 
-/// Headers whose presence or value changes by itself.
+/// Headers whose presence or value changes on its own.
 const VOLATILE: [&str; 12] = [
     "date",
     "age",
@@ -59,7 +60,7 @@ const VOLATILE: [&str; 12] = [
     "x-response-time",
 ];
 
-/// Beyond this an answer's text says nothing more about a login.
+/// How much of a body is compared.
 const COMPARED: usize = 16 * 1024;
 
 impl Answer {
@@ -71,16 +72,16 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Seconds after which it wants to be asked again (RFC 9110 §10.2.3, in seconds).
+    /// Returns the seconds after which the client may retry (RFC 9110 §10.2.3, in seconds).
     pub(crate) fn retry_after(&self) -> Option<u64> {
         self.header("retry-after")?.trim().parse().ok()
     }
 
-    /// The answer without what changes by itself or echoes what was sent.
+    /// Returns the response without what changes on its own or echoes the request.
     pub(crate) fn signature(&self) -> Signature {
         let value = |name: &str, value: &str| match name {
             "set-cookie" => value.split('=').next().unwrap_or_default().to_owned(),
-            // Counters and waits are told by the header's presence; their values move.
+            // The presence of these headers is what counts; their values change.
             _ if name.starts_with("x-ratelimit") || name.starts_with("ratelimit") => String::new(),
             _ => self.constant(value),
         };
@@ -105,7 +106,7 @@ impl Answer {
         }
     }
 
-    /// A short description without secrets: the status and a masked beginning of the body.
+    /// Returns a short description without secrets: the status and the masked beginning of the body.
     pub(crate) fn describe(&self) -> String {
         let retry = match self.header("retry-after") {
             Some(_) => " with Retry-After",
@@ -120,38 +121,38 @@ impl Answer {
 }
 
 impl Signature {
-    /// The names of the cookies that are set.
+    /// Returns the names of the cookies that the response sets.
     pub(crate) fn cookies(&self) -> Vec<String> {
         let set = self.headers.iter().filter(|(name, _)| name == "set-cookie");
         set.map(|(_, cookie)| cookie.clone()).collect()
     }
 
-    /// Only status and header names, for answers whose bodies change by themselves.
+    /// Reduces the signature to status and header names, for bodies that change on their own.
     pub(crate) fn coarse(mut self) -> Self {
         self.body.clear();
         self.headers.iter_mut().for_each(|(_, value)| value.clear());
         self
     }
 
-    /// In what two answers differ, in words.
+    /// Describes how two responses differ.
     pub(crate) fn difference(&self, other: &Self) -> String {
         let mut parts = Vec::new();
         if self.status != other.status {
-            parts.push(format!("status {} against {}", self.status, other.status));
+            parts.push(format!("status {} vs. {}", self.status, other.status));
         }
         for (one, two) in [(self, other), (other, self)] {
             for (name, value) in &one.headers {
                 let twin = two.headers.iter().find(|(n, _)| n == name);
                 if twin.is_none() {
-                    parts.push(format!("header {name} on one side only"));
+                    parts.push(format!("header {name} in only one of them"));
                 } else if std::ptr::eq(one, self) && twin.is_some_and(|(_, v)| v != value) {
-                    parts.push(format!("another value of {name}"));
+                    parts.push(format!("different values of {name}"));
                 }
             }
         }
         if self.body != other.body {
             parts.push(format!(
-                "body {:?} against {:?}",
+                "body {:?} vs. {:?}",
                 short(&self.body),
                 short(&other.body)
             ));
@@ -165,8 +166,8 @@ fn short(text: &str) -> String {
 }
 
 impl Answer {
-    /// A text without what differs between two answers that mean the same: test accounts' names
-    /// and passwords, runs of digits, long random-looking words.
+    /// Returns a text without what differs between two equivalent responses: the names and passwords
+    /// of test accounts, runs of digits, and long random-looking words.
     pub(crate) fn constant(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for password in &self.echoes.passwords {
@@ -183,7 +184,8 @@ impl Answer {
     }
 }
 
-/// How a word may stand in an answer: as it is, in small letters, in JSON, in a URL.
+/// Returns the forms in which a response may contain a word: as it is, in lower case, in JSON, in a
+/// URL.
 fn spellings(word: &str) -> Vec<String> {
     let quoted = serde_json::Value::from(word).to_string();
     let in_json = quoted[1..quoted.len() - 1].to_owned();
@@ -194,7 +196,7 @@ fn spellings(word: &str) -> Vec<String> {
     spellings
 }
 
-/// Replaces a word where it stands by itself: `user` is not replaced in `username`.
+/// Replaces a whole word: `user` is not replaced in `username`.
 fn replace_word(text: &str, word: &str, with: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -274,7 +276,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// The same, to a login of this name with this password.
+    /// Returns the response to a login with this name and password.
     pub(crate) fn echoing(mut answer: Answer, name: &str, password: &str) -> Answer {
         answer.echoes.names.push(name.to_owned());
         answer

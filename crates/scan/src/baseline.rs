@@ -1,11 +1,12 @@
-//! What an operator has accepted for now, with a reason and an end, and what a scan says against it.
+//! Findings that the operator accepts for now, each with a reason and an end date, and the
+//! comparison of a report with them.
 //!
 //! ```toml
 //! [[accepted]]
 //! check = "jwt-no-id"
-//! severity = "low"            # a graver finding of the same check is worse, and counts
+//! severity = "low"            # a more severe finding of the same check is not accepted
 //! reason = "tokens live for ten minutes"
-//! until = "2027-01-31"        # from the next day on it counts again
+//! until = "2027-01-31"        # the last day on which it is accepted
 //! ```
 
 use schemars::JsonSchema;
@@ -17,7 +18,7 @@ use crate::{Report, Severity, checks};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
-    /// What is accepted, one finding each.
+    /// The accepted findings.
     #[serde(default)]
     pub accepted: Vec<Accepted>,
 }
@@ -28,53 +29,53 @@ pub struct Baseline {
 pub struct Accepted {
     /// The check's id.
     pub check: String,
-    /// How bad it may be.
+    /// The highest severity that is accepted.
     pub severity: Severity,
     /// Why it is accepted.
     pub reason: String,
-    /// The last day on which it is, as YYYY-MM-DD.
+    /// The last day on which it is accepted, as YYYY-MM-DD.
     pub until: String,
 }
 
-/// What changed against a baseline; ids of checks.
+/// The differences from a baseline, as ids of checks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
-    /// Found, and not accepted.
+    /// Findings that are not in the baseline.
     pub new: Vec<String>,
-    /// Found graver than it was accepted.
+    /// Findings more severe than the baseline accepts.
     pub worse: Vec<String>,
-    /// Found, and accepted until a day that is over.
+    /// Findings whose entry in the baseline has expired.
     pub expired: Vec<String>,
-    /// Found, and accepted.
+    /// Findings that the baseline accepts.
     pub accepted: Vec<String>,
-    /// Accepted, and not found any more: its entry can go.
+    /// Checks in the baseline that passed: their entries can be removed.
     pub fixed: Vec<String>,
 }
 
-/// Why a text is no baseline.
+/// An error in a baseline file.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidBaseline {
-    /// Not TOML, or not of these fields.
+    /// Not TOML, or with unknown or missing fields.
     #[error("{0}")]
     Toml(#[from] toml::de::Error),
     /// A check that does not exist.
-    #[error("there is no check `{0}`; `doorwarden explain` lists them")]
+    #[error("unknown check `{0}`; `doorwarden explain` lists the checks")]
     Check(String),
-    /// No day.
-    #[error("`{until}` of {check} is not a day; write YYYY-MM-DD")]
+    /// An invalid date.
+    #[error("invalid date `{until}` for {check}; write YYYY-MM-DD")]
     Until {
         /// The check's id.
         check: String,
-        /// What is written.
+        /// The value in the file.
         until: String,
     },
-    /// No reason.
-    #[error("{0} is accepted without a reason; write one, for whoever reads it next")]
+    /// A missing reason.
+    #[error("{0} is accepted without a reason; fill in `reason`")]
     Reason(String),
 }
 
 impl Baseline {
-    /// Reads a baseline file.
+    /// Parses a baseline file.
     pub fn parse(text: &str) -> Result<Self, InvalidBaseline> {
         let baseline: Self = toml::from_str(text)?;
         for entry in &baseline.accepted {
@@ -94,7 +95,7 @@ impl Baseline {
         Ok(baseline)
     }
 
-    /// A baseline that accepts what a report found, for its reasons to be written in.
+    /// Returns a baseline that accepts the findings of a report, with empty reasons to fill in.
     pub fn of(report: &Report, until: &str) -> Self {
         let accept = |finding: &&crate::Judgement| {
             Some(Accepted {
@@ -109,7 +110,7 @@ impl Baseline {
         }
     }
 
-    /// Holds a report against it on a day, YYYY-MM-DD.
+    /// Compares a report with the baseline, on a day given as YYYY-MM-DD.
     pub fn compare(&self, report: &Report, today: &str) -> Difference {
         let mut difference = Difference::default();
         for finding in report.findings() {
@@ -120,7 +121,7 @@ impl Baseline {
             let list = match entry {
                 None => &mut difference.new,
                 Some(entry) if finding.severity > Some(entry.severity) => &mut difference.worse,
-                // Days that are written so sort as they follow each other.
+                // Dates in this format sort chronologically.
                 Some(entry) if entry.until.as_str() < today => &mut difference.expired,
                 Some(_) => &mut difference.accepted,
             };
@@ -139,19 +140,19 @@ impl Baseline {
 }
 
 impl Difference {
-    /// Whether a finding does not count, since it is accepted.
+    /// Returns true if the finding of a check is accepted.
     pub fn accepts(&self, check: &str) -> bool {
         self.accepted.iter().any(|accepted| accepted == check)
     }
 
-    /// The difference in lines.
+    /// Returns the differences as lines of text.
     pub fn lines(&self) -> Vec<String> {
         let lists = [
             ("new", &self.new),
             ("worse than accepted", &self.worse),
-            ("accepted until a day that is over", &self.expired),
+            ("acceptance expired", &self.expired),
             ("accepted", &self.accepted),
-            ("fixed, so its entry can go", &self.fixed),
+            ("fixed, so the entry can be removed", &self.fixed),
         ];
         let told = lists.into_iter().filter(|(_, checks)| !checks.is_empty());
         told.map(|(what, checks)| format!("{what}: {}", checks.join(", ")))
@@ -159,7 +160,7 @@ impl Difference {
     }
 }
 
-/// YYYY-MM-DD, roughly: what sorts.
+/// Returns true for YYYY-MM-DD, roughly: enough to sort by.
 fn is_day(text: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = text.split('-').collect();
@@ -207,7 +208,7 @@ until = "2027-01-31"
     #[test]
     fn mistakes_are_told() {
         for (from, to, told) in [
-            ("jwt-no-id", "jwt-nonsense", "no check `jwt-nonsense`"),
+            ("jwt-no-id", "jwt-nonsense", "unknown check `jwt-nonsense`"),
             ("2027-01-31", "soon", "YYYY-MM-DD"),
             ("2027-01-31", "2027-13-01", "YYYY-MM-DD"),
             ("they live for ten minutes", " ", "without a reason"),

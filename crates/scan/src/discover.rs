@@ -1,7 +1,7 @@
-//! From an OpenAPI document to the login.
+//! Discovers the login and other routes in an OpenAPI document.
 //!
-//! The document is walked as plain JSON: OpenAPI 3.0, 3.1 and Swagger 2.0 put what is looked for
-//! in nearly the same places, and documents in the wild are often not quite valid.
+//! The document is walked as plain JSON: OpenAPI 3.0, 3.1 and Swagger 2.0 put what matters here in
+//! nearly the same places, and real documents are often not quite valid.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::{
     probe::{Probe, Stop},
 };
 
-/// Where documents usually are.
+/// The usual paths of documents.
 const USUAL_PATHS: [&str; 6] = [
     "/openapi.json",
     "/swagger.json",
@@ -24,54 +24,55 @@ const USUAL_PATHS: [&str; 6] = [
     "/apispec_1.json",
 ];
 
-/// The most requests of discovery.
+/// Maximum number of requests for discovery.
 pub(crate) const MAX_REQUESTS: u32 = USUAL_PATHS.len() as u32;
 
-/// `$ref`s that are followed one after the other: more are a cycle or a joke.
+/// Maximum number of consecutive `$ref`s that are followed: more are a cycle or a joke.
 const MAX_REFS: usize = 16;
 
-/// What a document told.
+/// The routes that were discovered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Discovered {
-    /// Logins, the likeliest first.
+    /// Logins, most likely first.
     pub(crate) logins: Vec<Login>,
     /// The registration.
     pub(crate) registration: Option<Login>,
-    /// Routes that may ask for a token, the likeliest first, each with whether it is declared to.
+    /// Routes that may require a token, most likely first, each with whether the document declares
+    /// that it does.
     pub(crate) protected: Vec<(String, bool)>,
     /// The logout.
     pub(crate) logout: Option<Route>,
-    /// Where a refresh token is exchanged.
+    /// The endpoint that exchanges refresh tokens.
     pub(crate) refresh: Option<Route>,
-    /// Where tokens are introspected.
+    /// The token introspection endpoint.
     pub(crate) introspection: Option<Route>,
-    /// Where tokens are revoked.
+    /// The token revocation endpoint.
     pub(crate) revocation: Option<Route>,
-    /// Where a new password can be asked for by mail.
+    /// The endpoint that requests a password-reset email.
     pub(crate) reset: Option<Fields>,
-    /// Where a password is changed.
+    /// The endpoint that changes a password.
     pub(crate) change_password: Option<Fields>,
-    /// What belongs to one user each.
+    /// A route for objects that belong to one user each.
     pub(crate) object: Option<Object>,
-    /// What an administrator may GET.
+    /// GET routes for administrators.
     pub(crate) admin: Vec<String>,
     /// Whether OAuth's password grant is declared.
     pub(crate) password_grant: bool,
-    /// The document's path, and on which of its lines each of its paths stands.
+    /// The path of the document, and the line of each of its paths.
     pub(crate) document: Option<(&'static str, HashMap<String, u32>)>,
 }
 
-/// A route whose one parameter says whose it is.
+/// A route with one parameter, which identifies the owner.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Object {
-    /// What stands before and after the parameter.
+    /// The text before and after the parameter.
     around: (String, String),
-    /// Whether the parameter is a user's name; else it is an id.
+    /// Whether the parameter is a username; otherwise it is an id.
     pub(crate) by_name: bool,
 }
 
 impl Object {
-    /// Its path for this user.
+    /// Returns the path for this user.
     pub(crate) fn path(&self, whose: &str) -> String {
         let whose: String = url::form_urlencoded::byte_serialize(whose.as_bytes()).collect();
         format!(
@@ -84,7 +85,7 @@ impl Object {
 }
 
 impl Discovered {
-    /// All of it, each with what it is.
+    /// Returns all routes, each with its purpose.
     pub(crate) fn words(&self) -> Vec<(&'static str, String)> {
         let mut all: Vec<(&'static str, String)> = Vec::new();
         let route = |route: &Route| format!("{} {}", route.method, route.path);
@@ -94,7 +95,7 @@ impl Discovered {
                 .iter()
                 .map(|login| ("registration", login.to_string())),
         );
-        let asks = |(path, _): &(String, bool)| ("asks for a token", format!("GET {path}"));
+        let asks = |(path, _): &(String, bool)| ("protected", format!("GET {path}"));
         all.extend(self.protected.iter().take(MOST_SHOWN).map(asks));
         for (what, found) in [
             ("logout", &self.logout),
@@ -115,40 +116,42 @@ impl Discovered {
         let object = self
             .object
             .iter()
-            .map(|object| ("one user's", format!("GET {}", object.path("…"))));
+            .map(|object| ("object of a user", format!("GET {}", object.path("…"))));
         all.extend(object);
         all.extend(
             self.admin
                 .iter()
-                .map(|path| ("administrator's", format!("GET {path}"))),
+                .map(|path| ("for administrators", format!("GET {path}"))),
         );
         all
     }
 }
 
-/// Protected routes that are shown; more are not tried.
+/// Maximum number of protected routes that are shown; more are not tried.
 const MOST_SHOWN: usize = 3;
 
-/// Why nothing was discovered.
+/// Why discovery failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Undiscovered {
     #[error("no OpenAPI document was found at {}; name the login with --login", USUAL_PATHS.join(", "))]
     NoDocument,
-    #[error("{path} is no valid OpenAPI document: {reason}; name the login with --login")]
+    #[error("{path} is not a valid OpenAPI document: {reason}; name the login with --login")]
     Malformed { path: &'static str, reason: String },
-    #[error("{0} describes no login with a name and a password; name the login with --login")]
+    #[error(
+        "{0} does not describe a login with a username and password; name the login with --login"
+    )]
     NoLogin(&'static str),
     #[error(transparent)]
     Stop(#[from] Stop),
 }
 
-/// Reads the document. Where `needs_login`, one that describes none is an error.
+/// Finds and reads the document. With `needs_login`, a document without a login is an error.
 pub(crate) async fn discover(
     probe: &mut Probe,
     needs_login: bool,
 ) -> Result<Discovered, Undiscovered> {
-    // An application in one page answers 200 with HTML everywhere: what is no document is told
-    // only when nothing else is one.
+    // A single-page application returns 200 with HTML for every path: an invalid document is
+    // reported only if no other path has a valid one.
     let mut first = None;
     for path in USUAL_PATHS {
         let answer = probe.get(path).await?;
@@ -169,23 +172,23 @@ fn read(path: &'static str, body: &[u8]) -> Result<Discovered, Undiscovered> {
     let malformed = |reason: String| Undiscovered::Malformed { path, reason };
     let document: Value = serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        malformed(format!("it is not JSON at line {line}, column {column}"))
+        malformed(format!("invalid JSON at line {line}, column {column}"))
     })?;
     if !document["paths"].is_object() {
-        return Err(malformed("it has no object `paths`".into()));
+        return Err(malformed("no object `paths`".into()));
     }
     let mut found = in_document(&document);
     found.document = Some((path, lines(&document, &String::from_utf8_lossy(body))));
     Ok(found)
 }
 
-/// The line of each path, from 1, by the path with its base.
+/// Returns the line of each path, counted from 1, keyed by the path with its base.
 fn lines(document: &Value, text: &str) -> HashMap<String, u32> {
     let base = base(document);
     let is_path = |key: &str| document["paths"].get(key).is_some();
     let mut lines = HashMap::new();
     let (mut line, mut rest) = (1, text);
-    // In one go: a document may have as many paths as it likes.
+    // In one pass, since a document may have any number of paths.
     while let Some(at) = rest.find("\"/") {
         line += rest[..at].bytes().filter(|byte| *byte == b'\n').count() as u32;
         rest = &rest[at + 1..];
@@ -197,7 +200,7 @@ fn lines(document: &Value, text: &str) -> HashMap<String, u32> {
     lines
 }
 
-/// What stands before all paths: Swagger's `basePath`, or the path of OpenAPI's first server.
+/// Returns the prefix of all paths: Swagger's `basePath`, or the path of OpenAPI's first server.
 fn base(document: &Value) -> String {
     let server = document["servers"][0]["url"].as_str().unwrap_or("");
     let server = match Url::parse(server) {
@@ -213,7 +216,7 @@ fn base(document: &Value) -> String {
     }
 }
 
-/// Whether a path from a document is one that can be sent and shown.
+/// Returns true if a path from a document can be requested and shown.
 fn is_plain(path: &str) -> bool {
     path.starts_with('/')
         && path.bytes().all(|b| b.is_ascii_graphic())
@@ -247,7 +250,7 @@ fn in_document(document: &Value) -> Discovered {
         } else if has(&["token", "auth", "session"]) {
             logins.push((1, login));
         } else if has(&["user", "account"]) {
-            // Where a token is asked for, somebody who is known adds others.
+            // If it requires a token, it is for existing users who add others.
             if !secure(&operation["security"]) {
                 registrations.push((true, login));
             }
@@ -256,7 +259,7 @@ fn in_document(document: &Value) -> Discovered {
         }
     }
     logins.sort_by(|a, b| (a.0, &a.1.path).cmp(&(b.0, &b.1.path)));
-    // Of the same kind the document's first.
+    // Within the same kind, in the document's order.
     registrations.sort_by_key(|(only_likely, _)| *only_likely);
     let route = |methods: &[&str], words: &[&str]| routes(document, methods, words).next();
     Discovered {
@@ -282,10 +285,10 @@ fn in_document(document: &Value) -> Discovered {
     }
 }
 
-/// Routes of administrators that are tried.
+/// Maximum number of administrator routes that are tried.
 const MOST_ADMIN: usize = 3;
 
-/// What an operation takes, and whether as JSON.
+/// Returns the fields of an operation, and whether it takes them as JSON.
 fn taken(document: &Value, operation: &Value) -> Option<(bool, Vec<String>)> {
     let of_schema = |schema: &Value| -> Option<Vec<String>> {
         let properties = resolve(document, schema)["properties"].as_object()?;
@@ -302,7 +305,8 @@ fn taken(document: &Value, operation: &Value) -> Option<(bool, Vec<String>)> {
     json.or_else(|| Some((false, of_schema(form)?)))
 }
 
-/// An operation of these methods whose path says one of these words, and its fields.
+/// Returns the operations with these methods whose path contains one of these words, with their
+/// fields.
 fn operations<'a>(
     document: &'a Value,
     methods: &'a [&str],
@@ -320,7 +324,7 @@ fn operations<'a>(
 fn reset(document: &Value) -> Option<Fields> {
     let words = ["forgot", "reset", "recover"];
     operations(document, &["post"], &words).find_map(|(route, json, names)| {
-        // What takes the new password is the step after the mail.
+        // An endpoint that takes the new password is the step after the email.
         let asks = names
             .iter()
             .all(|name| !name.to_lowercase().contains("password"));
@@ -352,7 +356,7 @@ fn change_password(document: &Value) -> Option<Fields> {
     })
 }
 
-/// A GET with one parameter, which says whose it is.
+/// Returns a GET route with one parameter, which identifies the owner.
 fn object(document: &Value) -> Option<Object> {
     let base = base(document);
     let paths = document["paths"].as_object().into_iter().flatten();
@@ -375,7 +379,7 @@ fn object(document: &Value) -> Option<Object> {
     objects.next()
 }
 
-/// A scheme with the flow `password`, in OpenAPI's place or Swagger's.
+/// Returns true if a scheme has the flow `password`, in the place of OpenAPI or of Swagger.
 fn password_grant(document: &Value) -> bool {
     let places = [
         &document["components"]["securitySchemes"],
@@ -386,7 +390,7 @@ fn password_grant(document: &Value) -> bool {
     schemes.any(|scheme| scheme["flows"]["password"].is_object() || scheme["flow"] == "password")
 }
 
-/// Operations whose path says one of these words.
+/// Returns the operations whose path contains one of these words.
 fn routes<'a>(
     document: &'a Value,
     methods: &'a [&str],
@@ -406,12 +410,12 @@ fn routes<'a>(
     })
 }
 
-/// Whether a `security` declares anything.
+/// Returns true if a `security` declares anything.
 fn secure(security: &Value) -> bool {
     security.as_array().is_some_and(|all| !all.is_empty())
 }
 
-/// What a GET may ask a token for: what is declared to, and what is called like it.
+/// Returns the GET routes that may require a token, by declaration or by name.
 fn protected(document: &Value) -> Vec<(String, bool)> {
     let base = base(document);
     let mut found = Vec::new();
@@ -419,7 +423,7 @@ fn protected(document: &Value) -> Vec<(String, bool)> {
         let operation = &item["get"];
         let whole = format!("{base}{path}");
         let lower = path.to_lowercase();
-        // An administrator's answers an ordinary token with a refusal.
+        // A route for administrators rejects an ordinary token.
         let leaves = ["logout", "signout", "login", "verify", "callback", "admin"];
         if !operation.is_object()
             || !is_plain(&whole)
@@ -427,7 +431,7 @@ fn protected(document: &Value) -> Vec<(String, bool)> {
         {
             continue;
         }
-        // What is said of the whole document is often not meant of each of its routes.
+        // What a document declares for all routes often does not hold for each of them.
         let declared = secure(&operation["security"]);
         let meant = declared || secure(&document["security"]) && operation["security"].is_null();
         let last = lower.rsplit('/').next().unwrap_or_default();
@@ -444,7 +448,7 @@ fn protected(document: &Value) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// The shape of an operation that takes a name and a password.
+/// Returns the shape of an operation that takes a username and a password.
 fn credentials(document: &Value, operation: &Value) -> Option<Shape> {
     if let Some(parameters) = operation["parameters"].as_array() {
         // Swagger 2.0: a form's fields are parameters.
@@ -482,7 +486,7 @@ fn json_shape(document: &Value, schema: &Value) -> Option<Shape> {
     })
 }
 
-/// A body with all that is required beside the name and the password, where more is.
+/// Returns a body with all required fields, if there are any besides the username and the password.
 fn with_required(
     document: &Value,
     schema: &Value,
@@ -532,7 +536,7 @@ fn fields(document: &Value, schema: &Value) -> Option<(String, String)> {
     let is_required = |name: &str| {
         required.is_some_and(|required| required.iter().any(|one| one.as_str() == Some(name)))
     };
-    // A registration may take an optional email address beside the required username.
+    // A registration may take an optional email address besides the required username.
     let field = |wanted: fn(&str) -> bool| {
         let named = || properties.keys().filter(|name| wanted(name));
         let first = named().find(|name| is_required(name));

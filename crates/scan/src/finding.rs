@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::VerdictKind;
+
 /// A check's verdict. A check that could not decide is [`Verdict::Inconclusive`], never a pass.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
@@ -135,6 +137,15 @@ impl Verdict {
     /// Returns the verdict of a check that applies but could not decide.
     pub(crate) fn inconclusive(reason: impl Into<String>) -> Self {
         Self::Inconclusive(reason.into())
+    }
+
+    pub(crate) fn kind(&self) -> VerdictKind {
+        match self {
+            Self::Find(_) => VerdictKind::Finding,
+            Self::Pass(_) => VerdictKind::Passed,
+            Self::Inconclusive(_) => VerdictKind::Inconclusive,
+            Self::NotApplicable(_) => VerdictKind::NotApplicable,
+        }
     }
 
     /// Returns true if the check applies but could not decide.

@@ -1,5 +1,5 @@
-//! Where logins are, when no OpenAPI document says it: OAuth's and OpenID's metadata, a GraphQL
-//! schema, and the paths that FastAPI, Flask, Django REST and Express applications usually have.
+//! Finds the login without an OpenAPI document: in OAuth and OpenID metadata, in a GraphQL schema,
+//! and at the usual paths of FastAPI, Flask, Django REST and Express applications.
 
 use doorwarden_decision::{Login, Shape};
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ const METADATA: [&str; 2] = [
 
 const GRAPHQL: &str = "/graphql";
 
-/// Logins as frameworks and their tutorials have them: FastAPI's tutorial, simplejwt and
-/// FastAPI-users, Flask-Security, Express applications, Django's own.
+/// The logins of frameworks and their tutorials: FastAPI's tutorial, simplejwt and FastAPI-users,
+/// Flask-Security, Express applications, Django's own.
 const USUAL: [&str; 9] = [
     "POST /token form:username form:password",
     "POST /api/token/ json:/username json:/password",
@@ -34,11 +34,11 @@ const USUAL: [&str; 9] = [
     "POST /accounts/login/ form:username form:password",
 ];
 
-/// The most requests of all of it.
+/// Maximum number of requests.
 pub(crate) const MAX_REQUESTS: u32 = 2 + 1 + 2 * USUAL.len() as u32;
 
-/// Adds what can be found out without a document. It takes an own account, whose right password is
-/// sent to the usual paths of the operator's own target: what hands out a token is the login.
+/// Adds what can be discovered without a document. With a test account, its correct password is sent
+/// to the usual paths of the operator's own target: the one that returns a token is the login.
 pub(crate) async fn find(
     probe: &mut Probe,
     account: Option<&Account>,
@@ -73,7 +73,7 @@ pub(crate) async fn find(
     Ok(())
 }
 
-/// The login, and for a mail address the same with a field that is called so.
+/// Returns the login, and for an email address the same login with a field `email` first.
 fn spelled(login: Login, name: &str) -> Vec<Login> {
     let mut all = vec![login.clone()];
     if let Shape::Json { password, .. } = &login.shape
@@ -113,7 +113,7 @@ fn read_metadata(probe: &Probe, metadata: &Value, found: &mut Discovered) {
     found.protected.extend(userinfo);
 }
 
-/// Asks for the mutations, what they take and what they give.
+/// Returns a query for the mutations with their arguments and results.
 fn introspection() -> Request {
     let query = "{__schema{mutationType{fields{name args{name} type{fields{name type{name}} ofType{fields{name type{name}}}}}}}}";
     let mut request = Request::new("POST", GRAPHQL);
@@ -124,7 +124,7 @@ fn introspection() -> Request {
     request
 }
 
-/// A mutation that is called a login and takes a name and a password.
+/// Returns a mutation that is named like a login and takes a username and a password.
 fn graphql_login(schema: &Value) -> Option<Login> {
     let mutations = schema["data"]["__schema"]["mutationType"]["fields"].as_array()?;
     let named = |list: &Value, wanted: &[&str]| -> Option<String> {

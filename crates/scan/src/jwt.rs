@@ -1,5 +1,5 @@
-//! A JSON Web Token (RFC 7519) of one's own, read and forged. What a forged one is answered says
-//! what the application checks.
+//! Reads and forges JSON Web Tokens (RFC 7519) of the scanner's own accounts. The responses to forged
+//! tokens show what the application verifies.
 
 use aws_lc_rs::{
     encoding::AsDer,
@@ -19,7 +19,7 @@ use sha2::{Sha256, Sha384, Sha512};
 
 use crate::Secret;
 
-/// A token that parses: its header names an algorithm, and its claims are an object.
+/// A parsed token: its header names an algorithm, and its claims are an object.
 #[derive(Clone)]
 pub(crate) struct Jwt {
     pub(crate) header: Value,
@@ -51,12 +51,12 @@ impl Jwt {
         self.header["alg"].as_str().unwrap_or_default()
     }
 
-    /// A claim that is a number of seconds.
+    /// Returns a claim that is a number of seconds.
     pub(crate) fn seconds(&self, claim: &str) -> Option<f64> {
         self.claims[claim].as_f64()
     }
 
-    /// Its claims under a header that says it is signed by `algorithm`, without a signature.
+    /// Returns the token with the header's algorithm replaced and without a signature.
     pub(crate) fn unsigned(&self, algorithm: &str) -> String {
         let mut header = self.header.clone();
         header["alg"] = algorithm.into();
@@ -64,7 +64,7 @@ impl Jwt {
         format!("{}.{}.", part(&header), part(&self.claims))
     }
 
-    /// Other claims under another header, signed by this key.
+    /// Returns a token with these claims and this header, signed with the key.
     pub(crate) fn signed_by(key: &Key, header: &Value, claims: &Value) -> Option<String> {
         let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(header), part(claims));
@@ -75,12 +75,12 @@ impl Jwt {
         ))
     }
 
-    /// It as it is, without its signature.
+    /// Returns the token without its signature.
     pub(crate) fn stripped(&self) -> String {
         format!("{}.", self.signed)
     }
 
-    /// Whether this key signed it; for the algorithms whose key is a secret.
+    /// Returns true if the token was signed with this key, for algorithms with a shared secret.
     pub(crate) fn is_signed_with(&self, key: &str) -> bool {
         fn check<M: Mac + KeyInit>(key: &str, jwt: &Jwt) -> bool {
             let mac = <M as KeyInit>::new_from_slice(key.as_bytes());
@@ -108,14 +108,14 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// A private key in PEM (PKCS#8, RFC 5958), else a secret as it stands.
+    /// Reads a private key in PEM (PKCS#8, RFC 5958); any other text is a shared secret.
     pub(crate) fn of(given: &Secret) -> Result<Self, &'static str> {
         let text = given.expose().trim();
         let Some(pem) = text.strip_prefix("-----BEGIN PRIVATE KEY-----") else {
             let is_pem = text.starts_with("-----BEGIN");
             return if is_pem {
                 Err(
-                    "the key is no private key in PKCS#8; `openssl pkcs8 -topk8 -nocrypt` makes it one",
+                    "the key is not a PKCS#8 private key; convert it with `openssl pkcs8 -topk8 -nocrypt`",
                 )
             } else {
                 Ok(Self::Secret(given.expose().as_bytes().to_vec()))
@@ -123,7 +123,7 @@ impl Key {
         };
         let lines = pem.lines().take_while(|line| !line.starts_with("-----"));
         let der = BASE64_STANDARD.decode(lines.map(str::trim).collect::<String>());
-        let der = der.map_err(|_| "the private key is no Base64 between its lines")?;
+        let der = der.map_err(|_| "the private key is not valid Base64")?;
         if let Ok(key) = RsaKey::from_pkcs8(&der) {
             return Ok(Self::Rsa(key));
         }
@@ -132,10 +132,10 @@ impl Key {
         }
         let ed = Ed25519KeyPair::from_pkcs8(&der);
         ed.map(Self::Ed)
-            .map_err(|_| "the private key is neither RSA nor P-256 nor Ed25519")
+            .map_err(|_| "unsupported private key; use RSA, P-256 or Ed25519")
     }
 
-    /// A new key of the kind that such tokens are signed by, and what a JWKS says of it (RFC 7517).
+    /// Generates a key for this algorithm; returns it with the algorithm and its JWK (RFC 7517).
     pub(crate) fn invented(algorithm: &str) -> Option<(Self, &'static str, Value)> {
         let number = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         match algorithm {
@@ -198,8 +198,8 @@ fn tag<M: Mac + KeyInit>(key: &[u8], text: &str) -> Option<Vec<u8>> {
     Some(mac.chain_update(text).finalize().into_bytes().to_vec())
 }
 
-/// A public key out of a JWKS, as the file that an application may hold it in (RFC 7468), with and
-/// without the last line's end.
+/// Returns a public key from a JWKS as the PEM file that an application may store (RFC 7468), with
+/// and without the final newline.
 pub(crate) fn public_key_files(jwk: &Value) -> Option<[Vec<u8>; 2]> {
     let number = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(jwk[name].as_str()?).ok();
     let der = match jwk["kty"].as_str()? {

@@ -1,5 +1,5 @@
-//! What a right and a wrong login of an own account look like here. Real logins answer a failure
-//! with 200, 303, 400, 401, 403, 404 or 422, so nothing is assumed.
+//! Learns what a successful and a failed login of a test account look like. Real logins report a
+//! failure with 200, 303, 400, 401, 403, 404 or 422, so nothing is assumed.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -8,29 +8,29 @@ use serde_json::Value;
 
 use crate::answer::{Answer, Signature};
 
-/// What an answer to a login means.
+/// What a response to a login means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// The password was right.
+    /// The login succeeded.
     Right,
-    /// As a wrong password is answered.
+    /// The login failed as with an incorrect password.
     Wrong,
     /// Anything else: a limit, a challenge, an error.
     Other,
 }
 
-/// A login whose answers are understood.
+/// A login whose responses can be classified.
 #[derive(Clone, Debug)]
 pub(crate) struct Learned {
     pub(crate) login: Login,
     wrong: Signature,
     right: RightShape,
-    /// The body of wrong answers changes by itself, so only status and header names count.
+    /// The body of responses to failures changes on its own, so only status and header names count.
     coarse: bool,
     pub(crate) usual: Duration,
 }
 
-/// What all right answers share, whoever logs in.
+/// What the responses to all successful logins have in common.
 #[derive(Clone, Debug, PartialEq)]
 struct RightShape {
     status: u16,
@@ -39,24 +39,28 @@ struct RightShape {
     cookies: BTreeSet<String>,
 }
 
-/// Why a login can't be learned.
+/// Why a login cannot be learned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unlearnable {
     #[error(
-        "the right password of {account} is answered like a wrong one ({answer}); check the \
-         account's password and the fields in --login"
+        "the correct and an incorrect password of {account} get the same response ({answer}); \
+         check the account's password and the fields in --login"
     )]
     Alike { account: String, answer: String },
     #[error(
-        "the right password of {account} is answered {answer}; check the path and fields in --login"
+        "a login of {account} with the correct password failed ({answer}); check the path and fields \
+         in --login"
     )]
     NoSuccess { account: String, answer: String },
-    #[error("two right logins of {account} are answered otherwise, so answers can't be told apart")]
+    #[error(
+        "two successful logins of {account} got different responses, so success cannot be \
+         distinguished from failure"
+    )]
     Varies { account: String },
 }
 
 impl Learned {
-    /// Learns from one right answer and two wrong ones of the same account.
+    /// Learns from the responses to one successful and two failed logins of the same account.
     pub(crate) fn from(
         login: Login,
         account: &str,
@@ -73,7 +77,7 @@ impl Learned {
             coarse,
             usual: wrong[0].elapsed.max(wrong[1].elapsed),
         };
-        // Never its body: a right answer holds a token.
+        // Never the body: the response to a successful login contains a token.
         let told = || (account.to_owned(), format!("status {}", right.status));
         let wrong_shape = RightShape::of(wrong[0]);
         if learned.signature(right) == learned.wrong || wrong_shape == learned.right {
@@ -87,8 +91,8 @@ impl Learned {
         Ok(learned)
     }
 
-    /// What can be learned without an account: how a name that nobody has is answered. No answer is a
-    /// right one then.
+    /// Learns without an account, from the responses to a nonexistent name. No response counts as a
+    /// successful login then.
     pub(crate) fn of_nobody(login: Login, wrong: [&Answer; 2]) -> Self {
         let [first, second] = wrong.map(Answer::signature);
         let coarse = first != second;
@@ -106,7 +110,7 @@ impl Learned {
         }
     }
 
-    /// What an answer to a login means.
+    /// Classifies a response to a login.
     pub(crate) fn class(&self, answer: &Answer) -> Class {
         if self.signature(answer) == self.wrong {
             Class::Wrong
@@ -117,12 +121,12 @@ impl Learned {
         }
     }
 
-    /// Cookies that a wrong login sets too, so that they are no session's.
+    /// Returns the cookies that a failed login sets too, and which are thus not session cookies.
     pub(crate) fn wrong_cookies(&self) -> Vec<String> {
         self.wrong.cookies()
     }
 
-    /// An answer's signature, as fine as this login's answers allow.
+    /// Returns the signature of a response, as detailed as the responses of this login allow.
     pub(crate) fn signature(&self, answer: &Answer) -> Signature {
         let signature = answer.signature();
         if self.coarse {
@@ -132,7 +136,7 @@ impl Learned {
         }
     }
 
-    /// Whether answers vary so much by themselves that their bodies can't be compared.
+    /// Returns true if the bodies of responses vary on their own and cannot be compared.
     pub(crate) fn is_coarse(&self) -> bool {
         self.coarse
     }
@@ -156,13 +160,13 @@ impl RightShape {
     }
 }
 
-/// Where a redirect leads, without query and session.
+/// Returns the path of a redirect, without query and session.
 fn path_of(location: &str) -> &str {
     location.split(['?', '#', ';']).next().unwrap_or_default()
 }
 
-/// A document's keys with the kinds of their values, so many levels deep: `code` 0 or 1 may be all
-/// that differs, but then what comes with it is there or null.
+/// Describes the keys of a document and the types of their values, down to `depth` levels: `code` 0
+/// or 1 may be the only difference, but then other fields are present or null.
 fn kinds(value: &Value, depth: usize) -> String {
     match value {
         Value::Object(object) if depth > 0 => {

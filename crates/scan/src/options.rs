@@ -1,4 +1,4 @@
-//! What a scan is asked to do.
+//! The options of a scan.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -6,65 +6,66 @@ use doorwarden_decision::Login;
 
 use crate::{Account, OperatorKey, Secret, Target, signed::Signed};
 
-/// What a scan is asked to do.
+/// The options of a scan.
 #[derive(Debug)]
 pub struct Options {
-    /// What to scan.
+    /// The target.
     pub target: Target,
-    /// The operator's key, for targets that are not on loopback.
+    /// The operator key, for targets that are not on loopback.
     pub key: Option<OperatorKey>,
-    /// The login; discovered where none is named.
+    /// The login; discovered if `None`.
     pub login: Option<Login>,
-    /// Test accounts with their right passwords.
+    /// Test accounts with their passwords.
     pub accounts: Vec<Account>,
     /// Whether and how to register test accounts.
     pub registration: Registration,
-    /// Where a login's answer has its token, and how that is carried; found where it is not named.
+    /// Where the response to a login contains its token, and how requests carry it; detected if
+    /// `None`.
     pub token: Option<TokenPlace>,
-    /// A route that asks for the token; found where none is named.
+    /// A route that requires the token; discovered if `None`.
     pub protected: Option<Route>,
-    /// The logout; discovered where none is named.
+    /// The logout; discovered if `None`.
     pub logout: Option<Route>,
-    /// Where a refresh token is exchanged; discovered where none is named.
+    /// The endpoint that exchanges refresh tokens; discovered if `None`.
     pub refresh: Option<Route>,
-    /// Where a new password can be asked for by mail; discovered where none is named.
+    /// The endpoint that requests a password-reset email; discovered if `None`.
     pub reset: Option<Fields>,
-    /// Where a password is changed, with the fields of the old and the new one; discovered where
-    /// none is named.
+    /// The endpoint that changes a password, with the fields of the old and the new one; discovered
+    /// if `None`.
     pub change_password: Option<Fields>,
-    /// The key that signs the target's JWTs: a secret, or a private key in PEM. With it, tokens of
-    /// the scanner's own account can be made whose end has come, or that are for somebody else.
+    /// The key that signs the target's JWTs: a shared secret, or a private key in PEM. The scan uses it
+    /// to sign tokens for its own account that are expired, or meant for another audience.
     pub jwt_key: Option<Secret>,
-    /// A route that wants its requests signed.
+    /// A route that requires signed requests.
     pub signed: Option<Signed>,
-    /// The most requests that are sent, in all.
+    /// Maximum number of requests.
     pub budget: u32,
-    /// The most requests a second.
+    /// Maximum number of requests per second.
     pub pace: f64,
-    /// The most failures in a row for one account.
+    /// Maximum number of consecutive failures for an account.
     pub failures_per_account: u32,
-    /// Addresses of this machine to send from. On loopback there are enough without.
+    /// Addresses of this machine to send from; not needed on loopback.
     pub sources: Vec<IpAddr>,
-    /// Only these checks, by id; all when empty.
+    /// The ids of the checks to run; all if empty.
     pub only: Vec<String>,
 }
 
 /// A method and a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The method, in capitals.
+    /// The method, in upper case.
     pub method: String,
-    /// The path, from `/`.
+    /// The path, starting with `/`.
     pub path: String,
 }
 
-/// Why words are no route.
+/// A text that is not a route.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a route; write 'GET /me', 'POST /logout' or only the path")]
+#[error("`{0}` is not a route; write 'GET /me', 'POST /logout' or just a path")]
 pub struct InvalidRoute(String);
 
 impl Route {
-    /// A route from words; without a method it is `method`.
+    /// Parses a route; the method defaults to `method`.
     pub fn parse(words: &str, method: &str) -> Result<Self, InvalidRoute> {
         let (method, path) = words
             .trim()
@@ -83,31 +84,31 @@ impl Route {
     }
 }
 
-/// Where a login's answer has its token, and how a request carries it.
+/// Where the response to a login contains its token, and how requests carry it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenPlace {
-    /// Where it comes from.
+    /// Where the token is.
     pub from: TokenFrom,
-    /// The header that carries it, in small letters, and the word before it, which may be empty. A
-    /// cookie is carried as one.
+    /// The header that carries the token, in lower case, and the scheme before the token, which may be
+    /// empty. A cookie is sent back as a cookie.
     pub header: (String, String),
 }
 
-/// Where a token comes from.
+/// Where a response contains a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenFrom {
-    /// The answer's JSON, by pointer (RFC 6901).
+    /// In the JSON body, at a pointer (RFC 6901).
     Json(String),
-    /// A cookie.
+    /// In a cookie.
     Cookie(String),
-    /// A header of the answer.
+    /// In a header.
     Header(String),
 }
 
-/// Why words name no place of a token.
+/// A text that does not say where a token is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no place of a token; write 'json:/data/token', 'json:/token Token', \
+    "`{0}` does not say where the token is; write 'json:/data/token', 'json:/token Token', \
      'json:/token header:X-Auth', 'header:X-Auth' or 'cookie:session'"
 )]
 pub struct InvalidTokenPlace(String);
@@ -115,7 +116,7 @@ pub struct InvalidTokenPlace(String);
 impl std::str::FromStr for TokenPlace {
     type Err = InvalidTokenPlace;
 
-    /// A place, then the word before the token in `Authorization`, or another header.
+    /// Parses a place, optionally followed by the scheme of `Authorization` or by another header.
     fn from_str(words: &str) -> Result<Self, InvalidTokenPlace> {
         let invalid = || InvalidTokenPlace(words.escape_debug().to_string());
         let is_word = |word: &str| {
@@ -148,18 +149,18 @@ impl std::str::FromStr for TokenPlace {
     }
 }
 
-/// A route that takes some fields, in the grammar `POST /forgot json:/email`.
+/// A route with fields, written as `POST /forgot json:/email`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
     /// The route.
     pub route: Route,
-    /// Whether it takes a JSON document; else a form.
+    /// Whether the route takes JSON; otherwise it takes a form.
     pub json: bool,
-    /// The fields; of a JSON document, its own members.
+    /// The names of the fields; for JSON, top-level members.
     pub names: Vec<String>,
 }
 
-/// Why words are no route with fields.
+/// A text that is not a route with fields.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{words}` is not a route with {count} field(s); write it as {example}")]
 pub struct InvalidFields {
@@ -169,12 +170,12 @@ pub struct InvalidFields {
 }
 
 impl Fields {
-    /// Where a new password can be asked for, such as `POST /forgot json:/email`.
+    /// Parses the endpoint that requests a password-reset email, such as `POST /forgot json:/email`.
     pub fn reset(words: &str) -> Result<Self, InvalidFields> {
         Self::parse(words, 1, "'POST /forgot json:/email'")
     }
 
-    /// Where a password is changed, such as `POST /password json:/old json:/new`.
+    /// Parses the endpoint that changes a password, such as `POST /password json:/old json:/new`.
     pub fn change(words: &str) -> Result<Self, InvalidFields> {
         Self::parse(words, 2, "'POST /password json:/old json:/new'")
     }
@@ -212,14 +213,14 @@ pub enum Registration {
     /// Not at all.
     #[default]
     None,
-    /// At the registration that the OpenAPI document names.
+    /// At the registration endpoint of the OpenAPI document.
     Discover,
     /// At this endpoint.
     At(Login),
 }
 
 impl Options {
-    /// 250 requests at 5 a second, 12 failures in a row for an account.
+    /// Returns the defaults: at most 250 requests, 5 per second, 12 consecutive failures per account.
     pub fn new(target: Target) -> Self {
         Self {
             target,

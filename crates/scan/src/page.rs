@@ -1,5 +1,5 @@
-//! What a login's own page gives to be sent back: hidden fields, among them a token against forged
-//! requests, and the cookie that such a token belongs to.
+//! Reads the page of a login for what it expects back: hidden fields, among them a CSRF token, and the
+//! cookie that belongs to it.
 
 use serde_json::Value;
 use url::form_urlencoded;
@@ -10,28 +10,28 @@ use crate::{
     request::Request,
 };
 
-/// What is sent along with each login.
+/// What each login sends back.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Along {
     /// Hidden fields of the form.
     fields: Vec<(String, String)>,
-    /// Cookies that the page set, as a header has them.
+    /// Cookies that the page set, as the value of a header.
     cookie: String,
-    /// Headers that scripts make of a cookie.
+    /// Headers that scripts derive from a cookie.
     headers: Vec<(&'static str, String)>,
 }
 
-/// Cookies that scripts send back in a header: Django, Angular and axios, Flask-WTF's habit.
+/// Cookies that scripts send back in a header: Django; Angular and axios; Flask-WTF.
 const ECHOED: [(&str, &str); 3] = [
     ("csrftoken", "x-csrftoken"),
     ("XSRF-TOKEN", "x-xsrf-token"),
     ("csrf_token", "x-csrf-token"),
 ];
 
-/// More fields than these are no form for people.
+/// Maximum number of hidden fields that are sent back.
 const MOST_FIELDS: usize = 16;
 
-/// Asks for the page at the login's path; `None` where it gives nothing to send along.
+/// Requests the page at the login's path; returns `None` if there is nothing to send back.
 pub(crate) async fn along(probe: &mut Probe, path: &str) -> Result<Option<Along>, Stop> {
     let page = probe.get(path).await?;
     let along = Along::of(&page);
@@ -58,7 +58,7 @@ impl Along {
         }
     }
 
-    /// Adds to a login what the page gave.
+    /// Adds what the page expects back to a login.
     pub(crate) fn send_with(&self, mut request: Request) -> Request {
         if !self.cookie.is_empty() {
             request = request.with_header("cookie", self.cookie.clone());
@@ -94,8 +94,8 @@ impl Along {
     }
 }
 
-/// The hidden inputs of a page. No parser of HTML: what is not found is not sent, and the login is
-/// then told as one that can't be learned.
+/// Returns the hidden inputs of a page. This is not an HTML parser: fields that it misses are not
+/// sent, and the login is then reported as one that cannot be learned.
 fn hidden(html: &str) -> Vec<(String, String)> {
     let inputs = html.split("<input").skip(1);
     let fields = inputs.filter_map(|rest| {

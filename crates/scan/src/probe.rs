@@ -1,4 +1,7 @@
-//! The only door to the network: budget, pace, source addresses, kill switch.
+//! The only way to the network: budget, pace, source addresses, kill switch.
+//!
+//! Each request has a span, `request`, with its method, its path without the query, and the status and
+//! duration of the response. Headers, bodies and queries are never recorded: they may contain secrets.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -13,6 +16,7 @@ use std::{
 use doorwarden_decision::SourceKey;
 use reqwest::{Client, Method, redirect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tracing::{Instrument, Span};
 
 use crate::{
     Options, Target,
@@ -20,73 +24,72 @@ use crate::{
     request::Request,
 };
 
-/// How long one answer may take.
+/// Timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// An answer's body is read up to here, which is room for a large OpenAPI document; what comes
-/// after is not asked for.
+/// Maximum size of a response body that is read, enough for a large OpenAPI document.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
-/// So many 5xx in a row stop the scan: the target suffers.
-const FAULTS_IN_A_ROW: u32 = 3;
+/// Consecutive 5xx responses that end the scan, to protect the target.
+const CONSECUTIVE_FAULTS: u32 = 3;
 
-/// So many answers in a row that take [`SLOWER`] times as long as the first did, and a second
-/// more, stop the scan too.
-const SLOW_IN_A_ROW: u32 = 3;
+/// Consecutive responses that end the scan if they take [`SLOWER`] times as long as the first ones, plus
+/// a second.
+const CONSECUTIVE_SLOW: u32 = 3;
 const SLOWER: u32 = 5;
 
-/// Requests that are kept back, so that a scan that is broken off can still tidy up.
+/// Requests that are reserved for the cleanup after a scan that ended early.
 pub(crate) const RESERVE: u32 = 8;
 
-/// So many addresses give each failure of an account, and each try of a spray, one of its own.
+/// The number of addresses that gives each failure of an account, and each attempt of a spray, its own.
 const ENOUGH_SOURCES: usize = 64;
 
-/// Why nothing more is sent.
+/// Why a check or the scan stops.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Stop {
-    #[error("the target can't be reached: {0}")]
+    #[error("the target cannot be reached: {0}")]
     Unreachable(String),
     #[error("the budget of {0} requests is used up")]
     Budget(u32),
-    #[error("the target answered 5xx {FAULTS_IN_A_ROW} times in a row")]
+    #[error("the target returned {CONSECUTIVE_FAULTS} consecutive 5xx responses")]
     Faults,
     #[error("the target became {SLOWER} times slower")]
     Slow,
-    #[error("it was interrupted")]
+    #[error("interrupted")]
     Interrupted,
-    /// The check can't go on; the scan can.
+    /// Ends the check, not the scan.
     #[error("{0}")]
     Check(String),
 }
 
-/// How far a scan is.
+/// The progress of a scan.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    /// Requests sent.
+    /// The number of requests sent.
     pub requests: u32,
-    /// Requests allowed.
+    /// Maximum number of requests.
     pub budget: u32,
-    /// What is being done.
+    /// The current step: a phase or the id of a check.
     pub doing: &'static str,
 }
 
 pub(crate) type OnProgress = Box<dyn Fn(Progress) + Send>;
 
-/// An address of this machine to send from; `None` is the system's choice.
+/// An address of this machine to send from; `None` lets the system choose.
 pub(crate) type Source = Option<IpAddr>;
 
-/// One hand on the door. Checks that run side by side have one each; budget, pace, health and the
-/// addresses that were used are the same for all.
+/// A handle to the network. Checks that run concurrently have one each; they share the budget, the pace,
+/// the target's health and the used addresses.
 pub(crate) struct Probe {
     door: Arc<Door>,
     doing: &'static str,
-    /// Whether 503 and slowness are what is being measured.
+    /// Whether limits are being measured, which may respond with 503 or slowly.
     limits_expected: bool,
-    /// Requests sent by this hand.
+    /// Requests sent by this handle.
     sent: u32,
 }
 
-/// What is the same for all hands.
+/// What all handles share.
 struct Door {
     target: Target,
     budget: u32,
@@ -105,9 +108,9 @@ struct State {
     faults: u32,
     slow: u32,
     usual: Option<Duration>,
-    /// Requests kept back for tidying up.
+    /// Requests reserved for the cleanup.
     reserve: u32,
-    /// The addresses that the target had when the scan began; it is asked nowhere else.
+    /// The target's addresses when the scan began; requests go nowhere else.
     pinned: Vec<SocketAddr>,
     used: HashSet<Source>,
     side_effects: BTreeMap<String, u32>,
@@ -148,7 +151,7 @@ impl Probe {
         }
     }
 
-    /// Another hand on the same door.
+    /// Returns another handle.
     pub(crate) fn beside(&self) -> Self {
         Self {
             door: Arc::clone(&self.door),
@@ -158,7 +161,7 @@ impl Probe {
         }
     }
 
-    /// The state; nobody holds it while waiting for anything.
+    /// Locks the state; the lock is never held across an await.
     fn state(&self) -> MutexGuard<'_, State> {
         self.door
             .state
@@ -170,7 +173,7 @@ impl Probe {
         self.door.target.is_loopback()
     }
 
-    /// The path and query of a URL, where it is on this target.
+    /// Returns the path and query of a URL if it is on this target.
     pub(crate) fn path_on_target(&self, url: &str) -> Option<String> {
         self.door.target.path_of(url)
     }
@@ -179,17 +182,17 @@ impl Probe {
         self.door.target.is_https()
     }
 
-    /// Requests sent, in the whole scan.
+    /// Returns the number of requests sent in the whole scan.
     pub(crate) fn sent(&self) -> u32 {
         self.state().sent
     }
 
-    /// Requests sent by this hand.
+    /// Returns the number of requests sent by this handle.
     pub(crate) fn sent_here(&self) -> u32 {
         self.sent
     }
 
-    /// What the scan leaves behind on the target, each with how often.
+    /// Returns the side effects on the target, each with a count.
     pub(crate) fn side_effects(&self) -> BTreeMap<String, u32> {
         self.state().side_effects.clone()
     }
@@ -204,18 +207,18 @@ impl Probe {
         self.report(&self.state());
     }
 
-    /// From now on, slowness is measured against this.
+    /// Sets the usual response time, against which slowness is measured.
     pub(crate) fn usual(&self, usual: Duration) {
         self.state().usual = Some(usual);
     }
 
-    /// Resolves the target's name, once for the whole scan: what was proven is what is scanned.
+    /// Resolves the target's name once for the whole scan, so that the verified host is the one scanned.
     pub(crate) async fn pin(&self) -> Result<(), Stop> {
         let unreachable = |error: std::io::Error| Stop::Unreachable(error.to_string());
         let target = &self.door.target;
         let pinned = match target.host_name() {
             None => Vec::new(),
-            // Never what a resolver might say of this name.
+            // Not what a resolver might return for this name.
             Some("localhost") => vec![SocketAddr::from(([127, 0, 0, 1], target.port()))],
             Some(name) => {
                 let found = tokio::net::lookup_host((name, target.port())).await;
@@ -226,19 +229,19 @@ impl Probe {
         Ok(())
     }
 
-    /// Sends from one address only from now on.
+    /// Sends from only one address from now on.
     pub(crate) fn stay_home(&self) {
         let mut state = self.state();
         state.loopback = false;
         state.sources.truncate(1);
     }
 
-    /// Whether limits are what is being measured: they may answer 503, or slowly.
+    /// Sets whether limits are being measured, which may respond with 503 or slowly.
     pub(crate) fn expect_limits(&mut self, expected: bool) {
         self.limits_expected = expected;
     }
 
-    /// Frees the requests that were kept back, also after an interrupt.
+    /// Releases the reserved requests, also after an interrupt.
     pub(crate) fn tidy_up(&mut self) {
         {
             let mut state = self.state();
@@ -246,11 +249,11 @@ impl Probe {
             state.interrupted = Arc::default();
         }
         self.expect_limits(true);
-        self.doing("tidying up");
+        self.doing("cleaning up");
     }
 
-    /// A source address that this scan has not used yet, from `random` bits; `None` when there is
-    /// no choice of addresses (left).
+    /// Returns a source address that this scan has not used yet, from `random` bits; `None` if there are
+    /// no addresses to choose from, or none left.
     pub(crate) fn fresh_source(&self, mut random: impl FnMut() -> u32) -> Option<Source> {
         let mut state = self.state();
         let fresh = if state.loopback {
@@ -266,19 +269,18 @@ impl Probe {
         Some(fresh)
     }
 
-    /// Whether there are enough sources to have a fresh one each time.
+    /// Returns true if there are enough source addresses to use a new one each time.
     pub(crate) fn has_sources(&self) -> bool {
         let state = self.state();
         state.loopback || state.sources.len() >= ENOUGH_SOURCES
     }
 
-    /// A plain GET from the default address.
+    /// Sends a plain GET from the default address.
     pub(crate) async fn get(&mut self, path: &str) -> Result<Answer, Stop> {
         self.send(None, Request::get(path)).await
     }
 
-    /// Sends one request, when budget, pace and the target's health allow it. Redirects are not
-    /// followed.
+    /// Sends one request, if budget, pace and the target's health allow it. Does not follow redirects.
     pub(crate) async fn send(&mut self, source: Source, request: Request) -> Result<Answer, Stop> {
         self.wait_for_turn(1).await?;
         let client = self.client(source)?;
@@ -287,8 +289,7 @@ impl Probe {
         Ok(answer)
     }
 
-    /// Takes the next turn for so many requests, and waits for it; the pauses of all of them come
-    /// after it.
+    /// Reserves a turn for `count` requests and waits for it; their pauses follow afterwards.
     async fn wait_for_turn(&mut self, count: u32) -> Result<(), Stop> {
         let Door {
             budget, interval, ..
@@ -328,8 +329,8 @@ impl Probe {
         }
     }
 
-    /// Sends two requests back to back, without the pause between them that would let a
-    /// connection or a cache cool; the pause is made up for afterwards.
+    /// Sends two requests back to back, without the pause that would let a connection or a cache cool
+    /// down; the pause follows afterwards.
     pub(crate) async fn send_pair(
         &mut self,
         source: Source,
@@ -343,8 +344,8 @@ impl Probe {
         Ok((first, second))
     }
 
-    /// Sends all at once, each from its own address; the pauses are made up for afterwards. What one
-    /// of them met is no error of the others.
+    /// Sends requests concurrently, each from its own address; the pauses follow afterwards. An error of
+    /// one request does not affect the others.
     pub(crate) async fn send_together(
         &mut self,
         requests: Vec<(Source, Request)>,
@@ -361,7 +362,7 @@ impl Probe {
         Ok(futures_util::future::join_all(sent).await)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    #[expect(clippy::disallowed_methods, reason = "the only client of the crate")]
     fn client(&self, source: Source) -> Result<Client, Stop> {
         let target = &self.door.target;
         let mut state = self.state();
@@ -383,8 +384,8 @@ impl Probe {
         if let Some(address) = source {
             builder = builder.local_address(address);
         }
-        // Reading the system's certificates takes longer than a request on loopback, for each address
-        // anew, and http has no use for them.
+        // Loading the system's certificates for each address takes longer than a request on loopback, and
+        // http does not need them.
         if !target.is_https() {
             builder = builder.tls_certs_only([]);
         }
@@ -409,10 +410,10 @@ impl Probe {
             .usual
             .is_some_and(|usual| answer.elapsed > usual * SLOWER + Duration::from_secs(1));
         state.slow = if late { state.slow + 1 } else { 0 };
-        if state.faults >= FAULTS_IN_A_ROW {
+        if state.faults >= CONSECUTIVE_FAULTS {
             return Err(Stop::Faults);
         }
-        if state.slow >= SLOW_IN_A_ROW {
+        if state.slow >= CONSECUTIVE_SLOW {
             return Err(Stop::Slow);
         }
         Ok(())
@@ -427,9 +428,32 @@ impl Probe {
     }
 }
 
+/// Sends a request within its span.
 async fn exchange(client: &Client, target: &Target, request: Request) -> Result<Answer, Stop> {
+    let span = tracing::debug_span!(
+        "request",
+        method = request.method,
+        path = without_query(&request.path),
+        status = tracing::field::Empty,
+        elapsed_ms = tracing::field::Empty,
+    );
+    let exchange = async {
+        let answer = send(client, target, request).await?;
+        let span = Span::current();
+        span.record("status", answer.status);
+        span.record("elapsed_ms", answer.elapsed.as_secs_f64() * 1000.0);
+        Ok(answer)
+    };
+    exchange.instrument(span).await
+}
+
+fn without_query(path: &str) -> &str {
+    path.split(['?', '#']).next().unwrap_or_default()
+}
+
+async fn send(client: &Client, target: &Target, request: Request) -> Result<Answer, Stop> {
     let method = Method::from_bytes(request.method.as_bytes())
-        .map_err(|_| Stop::Unreachable("the method is not valid".into()))?;
+        .map_err(|_| Stop::Unreachable("invalid method".into()))?;
     let mut builder = client.request(method, target.url(&request.path));
     for (name, value) in request.headers {
         builder = builder.header(name.as_ref(), value);
@@ -443,7 +467,7 @@ async fn exchange(client: &Client, target: &Target, request: Request) -> Result<
     let mut response = client.execute(built).await.map_err(unreachable)?;
     let elapsed = started.elapsed();
     let mut body = Vec::new();
-    // A body that breaks off is taken as far as it came: the head has been answered.
+    // A body that ends early is used as far as it was received.
     while let Ok(Some(chunk)) = response.chunk().await {
         let room = BODY_LIMIT - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -460,8 +484,8 @@ async fn exchange(client: &Client, target: &Target, request: Request) -> Result<
     })
 }
 
-/// A listener on loopback that answers every request with one document, and remembers that it was
-/// asked. It ends when this is dropped.
+/// A loopback server that responds to every request with one document, and records whether there was
+/// one. It stops when dropped.
 pub(crate) struct KeyServer {
     url: String,
     asked: Arc<AtomicBool>,
@@ -469,7 +493,7 @@ pub(crate) struct KeyServer {
 }
 
 impl KeyServer {
-    /// `None` where loopback has no free port.
+    /// Starts the server; returns `None` if loopback has no free port.
     pub(crate) async fn start(document: &serde_json::Value) -> Option<Self> {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.ok()?;
         let url = format!("http://{}/keys.json", listener.local_addr().ok()?);
@@ -482,7 +506,7 @@ impl KeyServer {
         let task = tokio::spawn(async move {
             while let Ok((mut peer, _)) = listener.accept().await {
                 seen.store(true, Ordering::Relaxed);
-                // Whoever asks reads the answer or doesn't; that they came is what counts.
+                // Only the request matters, not whether the client reads the response.
                 let mut head = [0; 4096];
                 let _ = tokio::time::timeout(TIMEOUT, peer.read(&mut head)).await;
                 let _ = tokio::time::timeout(TIMEOUT, peer.write_all(answer.as_bytes())).await;
@@ -495,7 +519,7 @@ impl KeyServer {
         self.url.clone()
     }
 
-    /// Whether anybody came.
+    /// Returns true if there was a request.
     pub(crate) fn was_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
@@ -507,13 +531,13 @@ impl Drop for KeyServer {
     }
 }
 
-/// An error and its causes in one line. URLs of probes hold no secrets, but headers might.
+/// Returns the innermost cause of an error, which contains neither the URL nor headers.
 fn words(error: &reqwest::Error) -> String {
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
     let mut last = if error.is_timeout() {
-        format!("no answer within {} s", TIMEOUT.as_secs())
+        format!("no response within {} s", TIMEOUT.as_secs())
     } else {
-        "no valid HTTP answer".to_owned()
+        "no valid HTTP response".to_owned()
     };
     while let Some(error) = cause {
         last = error.to_string();
@@ -522,7 +546,7 @@ fn words(error: &reqwest::Error) -> String {
     last.escape_debug().to_string()
 }
 
-/// The first address of each network that counts as one source: of an IPv6 /64 there is one.
+/// Returns one address per network that counts as one source, such as an IPv6 /64.
 fn networks(sources: &[IpAddr]) -> Vec<IpAddr> {
     let mut seen = HashSet::new();
     let mut distinct = sources.to_vec();
@@ -530,7 +554,7 @@ fn networks(sources: &[IpAddr]) -> Vec<IpAddr> {
     distinct
 }
 
-/// Linux answers on all of 127.0.0.0/8; other systems on 127.0.0.1 only.
+/// Returns true if all of 127.0.0.0/8 can be used, as on Linux; other systems have only 127.0.0.1.
 fn loopback_has_many() -> bool {
     std::net::TcpListener::bind(("127.1.0.2", 0)).is_ok()
 }

@@ -1,4 +1,4 @@
-//! A login request in a login's shape.
+//! Builds requests: logins in the shape of a login, forms, JSON, batches and malformed requests.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use crate::Fields;
 
-/// A request, ready to be sent.
+/// A request that is ready to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -35,7 +35,7 @@ impl Request {
         }
     }
 
-    /// A JSON document with one text in it.
+    /// Returns a request whose body is a JSON object with one string.
     pub(crate) fn json(method: &str, path: &str, field: &str, text: &str) -> Self {
         Self::json_of(method, path, [(field, text)])
     }
@@ -56,7 +56,7 @@ impl Request {
         }
     }
 
-    /// A route's fields, filled with these texts.
+    /// Returns a request to a route with its fields set to these values.
     pub(crate) fn filled(fields: &Fields, texts: &[&str]) -> Self {
         let names = fields.names.iter().map(String::as_str);
         let pairs = names.zip(texts.iter().copied());
@@ -72,14 +72,14 @@ impl Request {
         }
     }
 
-    /// The same login at another path.
+    /// Returns the same request for another path.
     pub(crate) fn at(mut self, path: &str) -> Self {
         self.path = path.to_owned();
         self
     }
 
-    /// Logins that bring several passwords at once, each with how: a list for the password, a list of
-    /// logins, and for GraphQL one field under several aliases.
+    /// Returns logins with several passwords in one request, each with a description: a list in place of
+    /// the password, a list of logins, and for GraphQL one field under several aliases.
     pub(crate) fn batched(
         login: &Login,
         account: &str,
@@ -112,7 +112,7 @@ impl Request {
         batches
     }
 
-    /// A form with one field.
+    /// Returns a request whose body is a form with one field.
     pub(crate) fn form(path: &str, field: &str, text: &str) -> Self {
         let mut body = form_urlencoded::Serializer::new(String::new());
         Self {
@@ -122,8 +122,8 @@ impl Request {
         }
     }
 
-    /// Logins that no client would send, each with what is odd about it: of the wrong kinds where
-    /// the shape has kinds, not of the shape at all, and with a password of `long` characters.
+    /// Returns malformed logins, each with a description: values of the wrong type, a body that does not
+    /// parse, and a password of `long` characters.
     pub(crate) fn malformed(
         login: &Login,
         account: &str,
@@ -138,8 +138,8 @@ impl Request {
         let mut odd = Vec::new();
         if let Shape::Json { account: at, .. } = &login.shape {
             let kinds = [
-                ("a number for a name", Value::from(7)),
-                ("a list for a name", Value::from(vec![account])),
+                ("a number as the username", Value::from(7)),
+                ("a list as the username", Value::from(vec![account])),
             ];
             for (what, value) in kinds {
                 let mut document: Value = serde_json::from_slice(&whole.body).unwrap_or_default();
@@ -154,7 +154,7 @@ impl Request {
                 .iter()
                 .filter(|(name, _)| *name != "authorization");
             odd.push((
-                "credentials that are no Base64",
+                "credentials that are not valid Base64",
                 Self {
                     headers: headers.cloned().chain([header]).collect(),
                     ..whole.clone()
@@ -163,7 +163,7 @@ impl Request {
         } else {
             let half = whole.body[..whole.body.len() / 2].to_vec();
             odd.push((
-                "half a body",
+                "half of the body",
                 with([half, b"\xff\xfe\x00".to_vec()].concat()),
             ));
         }
@@ -176,7 +176,7 @@ impl Request {
         odd
     }
 
-    /// The request that tries `password` for `account`.
+    /// Returns the login of `account` with `password`.
     pub(crate) fn login(login: &Login, account: &str, password: &str) -> Self {
         let (header, body) = match &login.shape {
             Shape::Form {
@@ -223,7 +223,7 @@ impl Request {
         self
     }
 
-    /// The same, with a name that the operator gave.
+    /// Adds a header whose name the operator chose.
     pub(crate) fn with_named_header(mut self, name: &str, value: String) -> Self {
         self.headers.push((name.to_owned().into(), value));
         self
@@ -250,8 +250,8 @@ fn fill(template: &str, account: &str, password: &str) -> ((&'static str, String
     (("content-type", kind.to_owned()), body)
 }
 
-/// A GraphQL document whose query has the credentials written into it: they stand in strings of
-/// that language (which escapes as JSON does), inside a string of JSON.
+/// Fills a GraphQL document whose query contains the credentials as string literals: these are
+/// escaped as in JSON, inside a JSON string.
 fn in_query(template: &str, account: &str, password: &str) -> Option<Value> {
     let mut document: Value = serde_json::from_str(template).ok()?;
     let query = document.get("query")?.as_str()?;
@@ -265,8 +265,8 @@ fn in_query(template: &str, account: &str, password: &str) -> Option<Value> {
     is_written_in.then_some(document)
 }
 
-/// One GraphQL document that holds the selections of all under an alias each; `None` where the
-/// credentials are not written into the query.
+/// Returns one GraphQL document with the selections of all documents, each under an alias; `None` if
+/// the credentials are not part of the query.
 fn aliased(documents: &[Value]) -> Option<Value> {
     let mut selections = String::new();
     for (number, document) in documents.iter().enumerate() {
@@ -285,7 +285,7 @@ fn aliased(documents: &[Value]) -> Option<Value> {
     differ.then_some(document)
 }
 
-/// Sets the value at a JSON pointer, making the objects on the way.
+/// Sets the value at a JSON pointer, creating objects on the way.
 fn put(document: &mut Value, pointer: &str, value: Value) {
     let mut place = document;
     for step in pointer.split('/').skip(1) {

@@ -1,4 +1,4 @@
-//! One scan, from the proof of ownership to the report.
+//! Runs a scan, from the proof of ownership to the report.
 
 use std::{
     collections::HashMap,
@@ -28,44 +28,44 @@ use crate::{
     target,
 };
 
-/// How many accounts are registered: an own one, two to exhaust, one whose password is sprayed,
-/// and ten to spray and to compare.
+/// How many accounts are registered: the scanner's own, two to exhaust, one whose password is sprayed,
+/// and ten to spray and compare.
 const REGISTERED: usize = 14;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// The target is not on loopback and carries no proof.
+    /// The target is not on loopback, and ownership could not be verified.
     #[error(
-        "failed to prove that {target} is yours; put the token that `doorwarden scan --prove \
-         {target}` prints in {target}{file}{dns}, with the same key",
+        "failed to verify that you own {target}; publish the token that `doorwarden scan --prove \
+         {target}` prints at {target}{file}{dns}, and scan with the same key",
         file = target::WELL_KNOWN,
         dns = record.as_ref().map(|r| format!(" or in a DNS TXT record at {r}")).unwrap_or_default()
     )]
     NotOwned {
         /// The target.
         target: String,
-        /// The DNS record that could hold the token.
+        /// The DNS record that may contain the token.
         record: Option<String>,
     },
-    /// No login was named, and none was found.
+    /// No login was named, and none was discovered.
     #[error("failed to discover a login: {0}")]
     Discover(String),
-    /// The login's answers make no sense.
+    /// Successful and failed logins could not be distinguished.
     #[error("failed to learn the login: {0}")]
     Learn(String),
     /// Test accounts could not be registered.
     #[error("failed to register a test account: {0}")]
     Register(String),
-    /// A check that doesn't exist.
-    #[error("there is no check `{0}`; `doorwarden explain` lists them")]
+    /// A check that does not exist.
+    #[error("unknown check `{0}`; `doorwarden explain` lists the checks")]
     NoSuchCheck(String),
-    /// The target can't be reached, or the scan was broken off.
+    /// The target could not be reached, or the scan ended early.
     #[error("failed to scan {target}: {reason}")]
     Stopped {
         /// The target.
         target: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
@@ -78,45 +78,45 @@ impl ScanError {
         }
     }
 
-    /// Whether it is a mistake in how the scan was asked for, rather than the target's state.
+    /// Returns true if the error is in the options rather than in the state of the target.
     pub fn is_usage(&self) -> bool {
         !matches!(self, Self::Stopped { .. })
     }
 }
 
-/// What a scan would send.
+/// What a scan would do.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The target.
     pub target: String,
-    /// Why it may be scanned; `None`: the target itself has to be asked.
+    /// How ownership is established; `None` if that takes requests to the target.
     pub ownership: Option<Ownership>,
-    /// The login, where one was named.
+    /// The login, if one was named.
     pub login: Option<String>,
-    /// Test accounts that were given.
+    /// The number of test accounts that were given.
     pub accounts: usize,
-    /// Test accounts that would be registered.
+    /// The number of test accounts that would be registered.
     pub registered: usize,
-    /// The checks, and the most that each sends.
+    /// The checks, each with its maximum number of requests.
     pub checks: Vec<PlannedCheck>,
-    /// The most requests beside the checks: proof, discovery, learning, registering, tidying up.
+    /// Maximum number of requests outside the checks: proof, discovery, registration, learning, cleanup.
     pub beside: u32,
-    /// The most requests in all.
+    /// Maximum number of requests in total.
     pub budget: u32,
-    /// Requests a second.
+    /// Maximum number of requests per second.
     pub pace: f64,
-    /// The most failures in a row for an account.
+    /// Maximum number of consecutive failures per account.
     pub failures_per_account: u32,
-    /// Where requests come from.
+    /// The addresses that requests are sent from.
     pub sources: String,
 }
 
 /// A check in a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct PlannedCheck {
-    /// Its id.
+    /// The check's id.
     pub id: &'static str,
-    /// The most requests that it sends.
+    /// Maximum number of requests that it sends.
     pub requests: u32,
 }
 
@@ -152,7 +152,7 @@ impl fmt::Display for Plan {
     }
 }
 
-/// What [`scan`] would do. Sends nothing.
+/// Returns what [`scan`] would do. Sends nothing.
 pub fn plan(options: &Options) -> Result<Plan, ScanError> {
     let checks = chosen(options)?;
     let measures = checks.iter().position(|check| check.measures_limits);
@@ -168,7 +168,7 @@ pub fn plan(options: &Options) -> Result<Plan, ScanError> {
     let sources = if options.target.is_loopback_v4() {
         "random addresses in 127.0.0.0/8".to_owned()
     } else if options.sources.is_empty() {
-        "one address; what a limit is keyed on can't be told (see --source)".to_owned()
+        "one address; checks cannot determine what a limit is keyed on (see --source)".to_owned()
     } else {
         format!("{} addresses", options.sources.len())
     };
@@ -199,15 +199,16 @@ fn beside(options: &Options) -> u32 {
     };
     let registering = match options.registration {
         Registration::None => 0,
-        // The first twice, with the page between, where it wants something sent back.
+        // The first one is repeated, after the page is read, if the page expects something back.
         _ => REGISTERED as u32 + 2,
     };
-    // Twice, with the login's page between, where it wants something sent back.
+    // Repeated, after the login's page is read, if the page expects something back.
     let learning = 2 * LEARNING + 1;
     proof + finding + registering + learning + probe::RESERVE
 }
 
-/// Scans. `interrupted` ends it early, with what it knows; `on_progress` hears of each request.
+/// Scans the target. Setting `interrupted` ends the scan early, with a report of what is known;
+/// `on_progress` is called for each request.
 pub async fn scan(
     options: Options,
     interrupted: Arc<AtomicBool>,
@@ -227,13 +228,13 @@ pub async fn scan(
         Opening::Learn(reason) => ScanError::Learn(reason.to_string()),
         Opening::Register(reason) => ScanError::Register(reason),
         Opening::Nameless => ScanError::Learn(
-            "the test accounts' names have no letters, so a name that nobody has can't be invented \
-             in their form; give others, or use --register"
+            "the names of the test accounts have no letters, so no nonexistent names of the same form \
+             can be generated; give other accounts, or use --register"
                 .into(),
         ),
         Opening::NoAccount => ScanError::Learn(
-            "it takes a test account to tell right from wrong; give one with --account, or let \
-             one be registered with --register"
+            "learning the login needs a test account; give one with --account, or have accounts \
+             registered with --register"
                 .into(),
         ),
     }
@@ -251,8 +252,8 @@ pub async fn scan(
     ))
 }
 
-/// What of a target is understood, each route with what it is. Documents, metadata and a GraphQL
-/// schema are read, once the target is proven; no login is tried.
+/// Discovers the routes of a target, each with its purpose. Reads documents, metadata and a GraphQL
+/// schema after ownership is verified, and attempts no login.
 pub async fn understand(
     options: &Options,
     interrupted: Arc<AtomicBool>,
@@ -262,8 +263,8 @@ pub async fn understand(
     Ok(found.words())
 }
 
-/// The proof, and what the target's documents tell. With an account, the usual paths are tried too
-/// where nothing names the login.
+/// Verifies ownership and discovers the routes. With an account, the usual paths are tried too if
+/// nothing names the login.
 async fn enter(
     options: &Options,
     account: Option<&Account>,
@@ -277,11 +278,13 @@ async fn enter(
     if !options.target.is_loopback() && options.key.is_none() {
         return Err(not_owned());
     }
-    probe.doing("proving ownership");
+    probe.doing("verifying ownership");
+    tracing::info!(target_url = %options.target, "verifying ownership");
     probe.pin().await.map_err(stopped)?;
     let proof = target::prove(&options.target, options.key.as_ref(), probe).await;
     let ownership = proof.map_err(stopped)?.ok_or_else(not_owned)?;
-    probe.doing("finding the login");
+    probe.doing("discovering the login");
+    tracing::info!(%ownership, "discovering the login");
     let found = endpoints(options, account, probe).await;
     let found = found.map_err(|error| match error {
         Undiscovered::Stop(stop) => stopped(stop),
@@ -290,8 +293,8 @@ async fn enter(
     Ok((ownership, found))
 }
 
-/// The checks, in the order they run in. Several judge one measurement of the limits; the first
-/// of those is charged with it.
+/// Returns the selected checks, in the order in which they run. Several share one measurement of the
+/// limits, which counts towards the first of them.
 fn chosen(options: &Options) -> Result<Vec<&'static Check>, ScanError> {
     let known = |id: &String| checks::find(id).ok_or_else(|| ScanError::NoSuchCheck(id.clone()));
     if options.only.is_empty() {
@@ -300,7 +303,7 @@ fn chosen(options: &Options) -> Result<Vec<&'static Check>, ScanError> {
     options.only.iter().map(known).collect()
 }
 
-/// The login and the registration: named, or discovered.
+/// Returns the login, the registration and the other routes: those named, or those discovered.
 async fn endpoints(
     options: &Options,
     account: Option<&Account>,
@@ -310,7 +313,7 @@ async fn endpoints(
     let needs_login = options.login.is_none();
     let mut found = match discover(probe, needs_login).await {
         Err(Undiscovered::Stop(stop)) => return Err(stop.into()),
-        // What is named needs no document.
+        // Named routes need no document.
         Err(_) if !needs_login && !registers => Discovered::default(),
         Err(error) if needs_login && !registers => {
             let mut found = Discovered::default();
@@ -323,7 +326,7 @@ async fn endpoints(
         read => read?,
     };
     if let Some(Route { path, .. }) = &options.protected {
-        // Named, so it is meant to ask for the token.
+        // The operator named it, so it is meant to require the token.
         found.protected = vec![(path.clone(), true)];
     }
     found.reset = options.reset.clone().or(found.reset);
@@ -340,17 +343,17 @@ async fn endpoints(
     Ok(found)
 }
 
-/// Who is tried. There are no other names: what was not given, registered or invented here can't
-/// be named.
+/// The account of a login attempt. There are no other names: one that was not given, registered or
+/// generated here cannot be expressed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Who<'a> {
     /// A test account.
     Own(&'a Account),
-    /// A name that nobody has.
+    /// A name that does not exist.
     Nobody(&'a Invented),
 }
 
-/// A name that nobody has.
+/// A name that does not exist.
 #[derive(Clone, Debug)]
 pub(crate) struct Invented(String);
 
@@ -363,44 +366,44 @@ impl Who<'_> {
     }
 }
 
-/// A scan under way: the login is understood and there are accounts.
+/// A scan in progress, with a learned login and accounts.
 pub(crate) struct Session {
     pub(crate) probe: Probe,
     pub(crate) learned: Learned,
-    /// What the login's page wants sent back.
+    /// What the login's page expects back.
     along: Option<Along>,
     inventor: Inventor<StdRng>,
-    /// The first is the scanner's own: it never fails but to learn. The second and third get
-    /// exhausted, the fourth's password is sprayed, the others are compared and sprayed. With
-    /// fewer they stand in for each other; what then can't be told is said.
+    /// The first is the scanner's own, which fails only during learning. The second and third are
+    /// exhausted, the password of the fourth is sprayed, the others are compared and sprayed. With fewer
+    /// accounts some take several roles, and checks report what they cannot decide.
     accounts: Vec<Account>,
-    /// Names that the coin did not register.
+    /// Generated names that were not registered.
     unregistered: Vec<String>,
     failures: HashMap<String, u32>,
     most_failures: u32,
-    /// Measured once, judged by several checks.
+    /// Measured once, used by several checks.
     pub(crate) limits: Option<Result<LimitFacts, Stop>>,
     pub(crate) spray: Option<checks::spray_unseen::Facts>,
-    /// Whether there is an account that the scanner may log in with.
+    /// Whether there is an account that can log in.
     has_account: bool,
-    /// Whether one check has the whole budget.
+    /// Whether only one check runs, with the whole budget.
     pub(crate) is_alone: bool,
-    /// What the target's document told.
+    /// The discovered routes.
     pub(crate) found: Discovered,
-    /// Measured once, judged by several checks.
+    /// Measured once, used by several checks.
     pub(crate) access: Option<Arc<Access>>,
     pub(crate) locks: Option<Result<Locks, Stop>>,
     pub(crate) long_passwords: Option<checks::long_passwords::Facts>,
     pub(crate) signing: Option<Arc<checks::signing::Controls>>,
-    /// How accounts are registered here, where they are, and how that is answered.
+    /// The registration, if accounts were registered.
     pub(crate) registration: Option<Registered>,
     /// The key that signs the target's JWTs, if the operator gave it.
     pub(crate) jwt_key: Option<Secret>,
-    /// The word before the token, where it is not `Bearer`.
+    /// The scheme before the token, if it is not `Bearer`.
     pub(crate) token_word: Option<String>,
-    /// Where the operator says that tokens are.
+    /// Where tokens are, if the operator said so.
     pub(crate) token: Option<TokenPlace>,
-    /// What the operator said of signed requests.
+    /// The route for signed requests, if the operator named one.
     pub(crate) signed: Option<Signed>,
 }
 
@@ -408,23 +411,22 @@ pub(crate) struct Session {
 #[derive(Clone, Debug)]
 pub(crate) struct Registered {
     endpoint: Login,
-    /// What the registration's page wants sent back.
+    /// What the registration's page expects back.
     along: Option<Along>,
-    /// How it answers a name that nobody has.
+    /// The response to the registration of a new name.
     pub(crate) usual: Signature,
 }
 
-/// Why a check can't tell without an account.
-pub(crate) const NEEDS_ACCOUNT: &str =
-    "it takes a test account; give one with --account, or let some be registered with --register";
+/// Why a check cannot decide without an account.
+pub(crate) const NEEDS_ACCOUNT: &str = "this check needs a test account; give one with --account, or have accounts registered with --register";
 
-/// So many accounts give each role an account of its own.
+/// The number of accounts that gives each role its own.
 const ALL_ROLES: usize = 12;
 
-/// Checks that run at once, of those that may.
+/// Maximum number of checks that run concurrently.
 const SIDE_BY_SIDE: usize = 4;
 
-/// Logins that learning takes.
+/// The number of logins for learning.
 const LEARNING: u32 = 4;
 
 enum Opening {
@@ -461,10 +463,10 @@ impl Session {
             return Err(Opening::Nameless);
         }
         let mut inventor = Inventor::new(rand::make_rng::<StdRng>(), model);
-        // Registered accounts first, so that names that exist and names that don't are alike.
+        // Registered accounts come first, so that existing and nonexistent names have the same form.
         let (mut accounts, unregistered, registration) = if registers {
             let missing = || {
-                Opening::Register("the OpenAPI document names no registration; name it: --register 'POST /register json:/username json:/password'".into())
+                Opening::Register("the OpenAPI document describes no registration; name it, such as --register 'POST /register json:/username json:/password'".into())
             };
             let registration = found.registration.as_ref().ok_or_else(missing)?;
             register(registration, &mut probe, &mut inventor).await?
@@ -486,7 +488,8 @@ impl Session {
             .first()
             .map(|own| own.name.clone())
             .ok_or(Opening::NoAccount)?;
-        probe.doing("learning right and wrong");
+        probe.doing("learning the login");
+        tracing::info!(accounts = accounts.len(), "learning the login");
         let (learned, along, left) =
             learn_with_page(&mut probe, login, &accounts, &mut inventor).await?;
         probe.usual(learned.usual);
@@ -516,7 +519,7 @@ impl Session {
         })
     }
 
-    /// A session in which nobody can log in: its own account is a name that nobody has.
+    /// Opens a session without accounts, whose own account is a nonexistent name.
     async fn without_account(
         options: &Options,
         mut probe: Probe,
@@ -524,7 +527,8 @@ impl Session {
         login: Login,
         found: &Discovered,
     ) -> Result<Self, Opening> {
-        probe.doing("learning how a login is refused");
+        probe.doing("learning the login");
+        tracing::info!(accounts = 0, "learning the login");
         let nobody = Account {
             name: inventor.name(),
             password: inventor.password(),
@@ -567,9 +571,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Runs the checks in their order. A stop ends the scan; the checks that did not run are
-    /// skipped with its reason.
-    /// Neighbours that may run side by side do, a few at a time.
+    /// Runs the checks in order; adjacent checks that may run concurrently do, a few at a time. If a stop
+    /// ends the scan, the remaining checks are inconclusive for the same reason.
     async fn run(&mut self, checks: &[&'static Check]) -> (Vec<Judged>, Option<String>) {
         let mut ended: Option<String> = None;
         let mut judged = Vec::new();
@@ -604,10 +607,11 @@ impl Session {
         (judged, ended)
     }
 
-    /// Runs one check; a stop that ends the scan comes back too.
+    /// Runs one check; also returns the reason if it ended the scan.
     async fn judge(&mut self, check: &'static Check) -> (Judged, Option<String>) {
         let before = self.probe.sent_here();
         self.probe.doing(check.id);
+        tracing::info!(check = check.id, "check started");
         let mut ended = None;
         let can_tell = self.has_account || checks::WITHOUT_ACCOUNT.contains(&check.id);
         let outcome = match can_tell {
@@ -615,12 +619,16 @@ impl Session {
             false => Err(Stop::Check(NEEDS_ACCOUNT.into())),
         };
         let budget_exhausted = matches!(outcome, Err(Stop::Budget(_)));
+        if budget_exhausted {
+            tracing::warn!(check = check.id, "request budget used up");
+        }
         let verdict = match outcome {
             Ok(verdict) => verdict,
             Err(Stop::Check(reason)) => Verdict::inconclusive(reason),
-            // Others may need none, or fewer.
+            // Other checks may need fewer requests, or none.
             Err(stop @ Stop::Budget(_)) => Verdict::inconclusive(stop.to_string()),
             Err(stop) => {
+                tracing::warn!(check = check.id, reason = %stop, "scan ended early");
                 ended = Some(stop.to_string());
                 Verdict::inconclusive(stop.to_string())
             }
@@ -631,11 +639,16 @@ impl Session {
             requests: self.probe.sent_here() - before,
             budget_exhausted,
         };
+        tracing::info!(
+            check = check.id,
+            verdict = %judged.verdict.kind(),
+            requests = judged.requests,
+            "check finished"
+        );
         (judged, ended)
     }
 
-    /// The same session for a check that runs beside others: it knows what this one knows, and what
-    /// it learns ends with it.
+    /// Returns a copy of the session for a check that runs concurrently; what it learns is discarded.
     fn beside(&mut self) -> Self {
         Self {
             probe: self.probe.beside(),
@@ -663,11 +676,11 @@ impl Session {
         }
     }
 
-    /// Logs in rightly where an account has failed, so that no failures are left standing, with
-    /// the requests that were kept back for it. What can't be done is left: the failures are in
-    /// the list of side effects.
+    /// Logs in to each account that has failed, to reset its failures, with the requests that were
+    /// reserved for this. Failures that remain are reported as side effects.
     async fn tidy_up(&mut self) {
         self.probe.tidy_up();
+        tracing::info!("cleaning up");
         let mut failed: Vec<Account> = self.accounts.clone();
         failed.retain(|account| self.failures_of(&account.name) > 0);
         failed.sort_by_key(|account| std::cmp::Reverse(self.failures_of(&account.name)));
@@ -683,12 +696,12 @@ impl Session {
         self.failures.get(name).copied().unwrap_or_default()
     }
 
-    /// How often an account may still fail in a row.
+    /// Returns how many more consecutive failures an account may have.
     pub(crate) fn failures_left(&self, name: &str) -> u32 {
         self.most_failures.saturating_sub(self.failures_of(name))
     }
 
-    /// Accounts with failures that a last right login has not ended.
+    /// Returns the accounts with failures that no successful login has reset.
     pub(crate) fn left_failing(&self) -> impl Iterator<Item = (&str, u32)> {
         let failing = self.failures.iter().filter(|(_, failures)| **failures > 0);
         failing.map(|(name, failures)| (name.as_str(), *failures))
@@ -698,17 +711,17 @@ impl Session {
         self.account(0)
     }
 
-    /// The account for a role; the last one stands in where there are too few.
+    /// Returns the account for a role, or the last one if there are too few.
     pub(crate) fn account(&self, role: usize) -> Account {
         self.accounts[role.min(self.accounts.len() - 1)].clone()
     }
 
-    /// How many accounts there are.
+    /// Returns the number of accounts.
     pub(crate) fn accounts_known(&self) -> usize {
         self.accounts.len()
     }
 
-    /// The account whose password is sprayed on the others.
+    /// Returns the account whose password is sprayed on the others.
     pub(crate) fn canary(&self) -> Account {
         if self.accounts.len() < ALL_ROLES {
             self.own()
@@ -717,8 +730,8 @@ impl Session {
         }
     }
 
-    /// Accounts to compare and to spray: those without another role. Where there are too few, the
-    /// scanner's own and the first that gets exhausted are left out as long as there is another.
+    /// Returns the accounts to compare and to spray: those without another role. If there are too few,
+    /// only the scanner's own and the first exhausted account are left out, and at least one remains.
     pub(crate) fn pool(&self) -> Vec<Account> {
         let kept = match self.accounts.len() {
             n if n < ALL_ROLES => 2.min(n - 1),
@@ -727,8 +740,8 @@ impl Session {
         self.accounts[kept..].to_vec()
     }
 
-    /// A name that nobody has: one that was invented for registration and not registered, so that
-    /// a coin decided which exist, or a new one.
+    /// Returns a name that does not exist: one that was generated for registration and not registered, so
+    /// that chance decided which names exist, or a new one.
     pub(crate) fn nobody(&mut self) -> Invented {
         loop {
             let name = self
@@ -745,7 +758,7 @@ impl Session {
         self.inventor.password()
     }
 
-    /// Ten letters that mean nothing.
+    /// Returns ten random letters.
     pub(crate) fn random_word(&mut self) -> String {
         self.inventor.word()
     }
@@ -759,17 +772,19 @@ impl Session {
         self.probe.fresh_source(|| inventor.bits())
     }
 
-    /// A fresh address where there are many, the default one where there is no choice, and an end
-    /// of the check when the choice is used up.
+    /// Returns an unused address if there are many, or the default one if there is no choice; stops the
+    /// check if all are used up.
     pub(crate) fn need_source(&mut self) -> Result<Source, Stop> {
         if !self.probe.has_sources() {
             return Ok(None);
         }
-        let none = || Stop::Check("it needs more source addresses; give them with --source".into());
+        let none = || {
+            Stop::Check("this check needs more source addresses; give them with --source".into())
+        };
         self.fresh_source().ok_or_else(none)
     }
 
-    /// Tries a password that is wrong for `who`.
+    /// Tries an incorrect password for `who`.
     pub(crate) async fn wrong(
         &mut self,
         source: Source,
@@ -781,7 +796,7 @@ impl Session {
         Ok(self.settle(who, password, answer))
     }
 
-    /// Tries one wrong password on two names, back to back.
+    /// Tries one incorrect password on two names, back to back.
     pub(crate) async fn wrong_pair(
         &mut self,
         source: Source,
@@ -797,7 +812,7 @@ impl Session {
         ])
     }
 
-    /// Logs in rightly.
+    /// Logs in with the correct password.
     pub(crate) async fn right(
         &mut self,
         source: Source,
@@ -806,7 +821,7 @@ impl Session {
         self.right_with(source, account, Vec::new()).await
     }
 
-    /// Logs in rightly, with more headers.
+    /// Logs in with the correct password and additional headers.
     pub(crate) async fn right_with(
         &mut self,
         source: Source,
@@ -820,7 +835,7 @@ impl Session {
         self.right_as(source, account, request).await
     }
 
-    /// Logs in rightly by a request of another form.
+    /// Logs in with a request in another form.
     pub(crate) async fn right_as(
         &mut self,
         source: Source,
@@ -835,12 +850,12 @@ impl Session {
         Ok((answer, class))
     }
 
-    /// The right login of an account under another spelling of its name.
+    /// Returns a login with the correct password under another spelling of the name.
     pub(crate) fn spelled(&self, account: &Account, spelling: &str) -> Request {
         self.request(spelling, &account.password)
     }
 
-    /// The right login as a form, where it takes JSON.
+    /// Returns a login with the correct password as a form, if the login takes JSON.
     pub(crate) fn as_form(&self, account: &Account) -> Option<Request> {
         let Shape::Json {
             account: name,
@@ -861,7 +876,7 @@ impl Session {
         Some(self.sent_along(Request::login(&login, &account.name, secret)))
     }
 
-    /// A login with what its page wants sent back.
+    /// Adds what the login's page expects back.
     fn sent_along(&self, request: Request) -> Request {
         match &self.along {
             Some(along) => along.send_with(request),
@@ -869,7 +884,7 @@ impl Session {
         }
     }
 
-    /// Tries wrong passwords on one name, all at once, each from its address.
+    /// Tries incorrect passwords on one name concurrently, each from its own address.
     pub(crate) async fn wrong_together(
         &mut self,
         sources: Vec<Source>,
@@ -879,7 +894,8 @@ impl Session {
             && self.failures_left(&account.name) < sources.len() as u32
         {
             return Err(Stop::Check(
-                "it needs more failures of an account than are allowed".into(),
+                "this check needs more consecutive failures of an account than --failures allows"
+                    .into(),
             ));
         }
         let passwords: Vec<Secret> = sources.iter().map(|_| self.wrong_password()).collect();
@@ -894,7 +910,7 @@ impl Session {
             .collect())
     }
 
-    /// Sends so many wrong passwords of an account in one request.
+    /// Sends a request with this number of incorrect passwords for an account.
     pub(crate) async fn wrong_as(
         &mut self,
         account: &Account,
@@ -903,7 +919,8 @@ impl Session {
     ) -> Result<(Answer, Class), Stop> {
         if self.failures_left(&account.name) < passwords {
             return Err(Stop::Check(
-                "it needs more failures of an account than are allowed".into(),
+                "this check needs more consecutive failures of an account than --failures allows"
+                    .into(),
             ));
         }
         let source = self.need_source()?;
@@ -913,12 +930,12 @@ impl Session {
         Ok(self.note(&account.name, &account.password, answer))
     }
 
-    /// Whether a name was made up here: what is done to its spelling is nobody else's name.
+    /// Returns true if the scan generated the name, so that no variant of it belongs to another user.
     pub(crate) fn is_ours(&self, account: &Account) -> bool {
         account.name.starts_with("dwtest-")
     }
 
-    /// Registers an account, where that worked before; what it is answered is masked.
+    /// Registers an account, if registration worked before; the response is masked.
     pub(crate) async fn register(
         &mut self,
         name: &str,
@@ -939,20 +956,20 @@ impl Session {
         Ok(Some(answer))
     }
 
-    /// A name that nobody has, to be registered.
+    /// Returns a nonexistent name to register.
     pub(crate) fn new_name(&mut self) -> String {
         let Invented(name) = self.nobody();
         name
     }
 
-    /// The last test account, if it was registered here: what it has may be changed.
+    /// Returns the last test account if the scan registered it, so that it may be changed.
     pub(crate) fn spare(&self) -> Option<Account> {
         let ours = |account: &&Account| account.name.starts_with("dwtest-");
         let spare = self.accounts.last().filter(ours);
         spare.filter(|_| self.accounts.len() >= ALL_ROLES).cloned()
     }
 
-    /// Remembers that an account has another password now.
+    /// Records the new password of an account.
     pub(crate) fn password_changed(&mut self, account: &Account) {
         let known = self
             .accounts
@@ -963,25 +980,25 @@ impl Session {
         }
     }
 
-    /// The time, in seconds since 1970.
+    /// Returns the current time in seconds since 1970.
     pub(crate) fn now(&self) -> f64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         now.map_or(0.0, |now| now.as_secs_f64())
     }
 
-    /// Sends what names somebody and is no login.
+    /// Sends a request that contains a name and is not a login.
     pub(crate) async fn ask_about(&mut self, name: &str, request: Request) -> Result<Answer, Stop> {
         let mut answer = self.ask(request).await?;
         answer.echoes.names.push(name.to_owned());
         Ok(answer)
     }
 
-    /// Sends what is no login.
+    /// Sends a request that is not a login.
     pub(crate) async fn ask(&mut self, request: Request) -> Result<Answer, Stop> {
         self.ask_from(None, request).await
     }
 
-    /// The same from another address.
+    /// Like [`Self::ask`], from another address.
     pub(crate) async fn ask_from(
         &mut self,
         source: Source,
@@ -996,7 +1013,8 @@ impl Session {
     fn attempt(&self, who: Who<'_>, password: &Secret) -> Result<Request, Stop> {
         if self.failures_of(who.name()) >= self.most_failures {
             let most = self.most_failures;
-            let reason = format!("it needs more than {most} failures in a row for an account");
+            let reason =
+                format!("this check needs more than {most} consecutive failures of an account");
             return Err(Stop::Check(reason));
         }
         Ok(self.request(who.name(), password))
@@ -1006,7 +1024,7 @@ impl Session {
         self.sent_along(Request::login(&self.learned.login, name, password.expose()))
     }
 
-    /// Notes a wrong login. Counts failures in a row of test accounts, as lockouts do.
+    /// Records a failed login. Counts consecutive failures of test accounts, as lockouts do.
     fn settle(&mut self, who: Who<'_>, password: &Secret, answer: Answer) -> (Answer, Class) {
         if let Who::Own(account) = who {
             *self.failures.entry(account.name.clone()).or_default() += 1;
@@ -1014,20 +1032,20 @@ impl Session {
         self.note(who.name(), password, answer)
     }
 
-    /// Notes what a login leaves on the target, and what its answer may echo.
+    /// Records the side effect of a login, and what its response may echo.
     fn note(&mut self, name: &str, password: &Secret, mut answer: Answer) -> (Answer, Class) {
         answer.echoes = echoes(&self.accounts, name, password);
         let class = self.learned.class(&answer);
         self.probe.note_side_effect(match class {
-            Class::Right => "right logins (sessions or tokens were issued)",
-            Class::Wrong | Class::Other => "failed or refused logins",
+            Class::Right => "successful logins (sessions or tokens were issued)",
+            Class::Wrong | Class::Other => "failed or rejected logins",
         });
         (answer, class)
     }
 }
 
-/// All names and passwords that an answer may repeat: any answer may name any account, and what is
-/// masked for one side of a comparison must be masked for the other.
+/// Returns all names and passwords that a response may repeat: any response may name any account, and
+/// what is masked on one side of a comparison must be masked on the other.
 fn echoes(accounts: &[Account], name: &str, password: &Secret) -> Echoes {
     let names = accounts.iter().map(|account| account.name.clone());
     let passwords = accounts.iter().map(|account| account.password.clone());
@@ -1037,8 +1055,8 @@ fn echoes(accounts: &[Account], name: &str, password: &Secret) -> Echoes {
     }
 }
 
-/// Learns the login; where the right password is refused, once more with what the login's page gives
-/// to be sent back.
+/// Learns the login; if the correct password is rejected, once more with what the login's page expects
+/// back.
 async fn learn_with_page(
     probe: &mut Probe,
     login: Login,
@@ -1057,9 +1075,9 @@ async fn learn_with_page(
     Ok((learned, Some(along), left))
 }
 
-/// Learns from one right and two wrong logins of the scanner's own account, and holds that against
-/// a second right one, from another address: where that is answered otherwise (a new device is
-/// asked for more), addresses can't be changed in this scan. Returns the failures that are left too.
+/// Learns from one successful and two failed logins of the scanner's own account, and compares that with
+/// a second successful one, from another address: if its response differs (a new device needs another
+/// factor), this scan does not change addresses. Also returns the remaining failures.
 async fn learn(
     probe: &mut Probe,
     login: Login,
@@ -1102,13 +1120,13 @@ async fn learn(
     Ok((learned, 0))
 }
 
-const REGISTERED_EFFECT: &str = "accounts named dwtest-… registered; they are left in place";
+const REGISTERED_EFFECT: &str = "accounts named dwtest-… registered, not deleted";
 
-/// Whether names are mail addresses there.
+/// Returns true if the registration takes email addresses as names.
 fn takes_mail(registration: &Login) -> bool {
     let field = match &registration.shape {
         Shape::Json { account, .. } | Shape::Form { account, .. } => account.as_str(),
-        // What stands before the name's place, back to the field before it.
+        // The text before the placeholder of the name, back to the previous field.
         Shape::Body(body) => body
             .split("{{account}}")
             .next()
@@ -1119,14 +1137,15 @@ fn takes_mail(registration: &Login) -> bool {
     field.to_lowercase().contains("mail")
 }
 
-/// Registers accounts: of each two names, a coin decides which exists, so that a difference between
-/// existing and absent ones is caused by existence. The others come back too.
+/// Registers accounts: of each pair of names, chance decides which exists, so that a difference between
+/// existing and absent names is caused by existence. Also returns the names that were not registered.
 async fn register(
     registration: &Login,
     probe: &mut Probe,
     inventor: &mut Inventor<StdRng>,
 ) -> Result<(Vec<Account>, Vec<String>, Option<Registered>), Opening> {
     probe.doing("registering test accounts");
+    tracing::info!("registering test accounts");
     let (mut accounts, mut unregistered) = (Vec::new(), Vec::new());
     let mut usual: Option<Signature> = None;
     let mut along: Option<Along> = None;
@@ -1158,9 +1177,9 @@ async fn register(
             if accounts.is_empty() {
                 let told = answer.describe();
                 let path = &registration.path;
-                return Err(Opening::Register(format!("{path} answered {told}")));
+                return Err(Opening::Register(format!("{path} returned {told}")));
             }
-            // A limit on registrations: what there is has to do.
+            // A limit on registrations: the accounts so far have to suffice.
             break;
         }
         usual = Some(signature);

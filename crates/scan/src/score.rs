@@ -1,4 +1,5 @@
-//! From measured limits to accounts a day, by arithmetic that a reader can redo. Pure.
+//! Calculates accounts per day and the score from measured limits, in steps that a reader can
+//! reproduce. Pure.
 
 use doorwarden_decision::popularity::taken_by;
 use schemars::JsonSchema;
@@ -9,23 +10,24 @@ use crate::{
     checks::{limits::LimitFacts, spray_unseen},
 };
 
-/// Accounts that the arithmetic supposes the site to have.
+/// The number of accounts that the calculation assumes.
 const ACCOUNTS: f64 = 10_000.0;
-/// Addresses of the attacker that the score is for; a day's rent of residential proxies.
+/// The number of IP addresses of the attacker that the score assumes: residential proxies rented for a
+/// day.
 const ADDRESSES: f64 = 1_000.0;
-/// Guesses a second that one address makes where nothing limits it.
-const GUESSES_A_SECOND: f64 = 10.0;
-/// A limit's window where Retry-After doesn't tell it. Common defaults are 1 to 15 minutes; the
-/// longest of them gives the login the benefit of the doubt.
+/// Guesses per second from one address without a limit.
+const GUESSES_PER_SECOND: f64 = 10.0;
+/// The window of a limit that sends no Retry-After. Common defaults are 1 to 15 minutes; the longest
+/// gives the login the benefit of the doubt.
 const WINDOW_SECONDS: f64 = 900.0;
 const DAY: f64 = 86_400.0;
 
-/// What an attacker gets in a day who guesses passwords in the order of their popularity.
+/// Accounts per day that an attacker takes by guessing passwords in order of popularity.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Yield {
-    /// Accounts of 10,000 that one address takes in a day.
+    /// Accounts of 10,000 that an attacker with one IP address takes per day.
     pub one_address: f64,
-    /// Accounts of 10,000 that 1,000 addresses take in a day.
+    /// Accounts of 10,000 that an attacker with 1,000 IP addresses takes per day.
     pub thousand_addresses: f64,
     /// The calculation, one step per line.
     pub calculation: Vec<String>,
@@ -34,29 +36,29 @@ pub struct Yield {
 /// The score of a login.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Score {
-    /// From 0 (a tenth of all accounts a day and more) to 100.
+    /// From 0 (a tenth of all accounts per day, or more) to 100.
     pub score: u32,
-    /// A to F.
+    /// The grade, from A to F.
     pub grade: char,
-    /// What it rests on.
+    /// The accounts per day that the score is based on.
     #[serde(rename = "accounts_per_day")]
     pub accounts: Yield,
-    /// Why the grade is lower than the score's band, if it is.
+    /// Why the grade is lower than the score alone would give, if it is.
     #[serde(rename = "grade_cap", skip_serializing_if = "Option::is_none")]
     pub cap: Option<String>,
 }
 
-/// A limit that was measured.
+/// A measured limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limited {
-    /// Failures that get through.
+    /// The number of failures that it lets through.
     pub most: u32,
-    /// Seconds until it opens again, where the target says it.
+    /// Seconds until it allows more, if the target reports them.
     pub retry_after: Option<u64>,
 }
 
-/// The yield of a login with these limits; `None` is no limit. `password` is on how many accounts one
-/// password can fail.
+/// Predicts the accounts per day of a login with these limits; `None` is no limit. `password` limits the
+/// number of accounts on which one password can fail.
 pub fn predicted(
     account: Option<Limited>,
     address: Option<Limited>,
@@ -70,7 +72,7 @@ pub fn predicted(
     rates.yielded()
 }
 
-/// Failures a day; without end where nothing limits them.
+/// Returns the failures per day, infinite without a limit.
 fn a_day(limit: Option<Limited>) -> f64 {
     let Some(Limited { most, retry_after }) = limit else {
         return f64::INFINITY;
@@ -79,7 +81,7 @@ fn a_day(limit: Option<Limited>) -> f64 {
     f64::from(most) * DAY / window
 }
 
-/// Guesses that get through in a day, for each key; infinite where nothing limits them.
+/// Guesses per day that the limit of each key lets through; infinite without a limit.
 struct Rates {
     account: f64,
     address: f64,
@@ -87,7 +89,7 @@ struct Rates {
     password: f64,
 }
 
-/// Limits that were measured and can be got around, so that they are none.
+/// Measured limits that can be bypassed, and thus do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Bypasses {
     account: bool,
@@ -95,8 +97,8 @@ pub(crate) struct Bypasses {
 }
 
 impl Bypasses {
-    /// From what was found. Guesses in a batch and guesses that race count as none for the limits;
-    /// so does another route.
+    /// Derives the bypasses from the findings. Batched guesses, racing guesses and another route bypass
+    /// both limits.
     pub(crate) fn of(found: impl Fn(&str) -> bool) -> Self {
         let both = [
             "limit-route-variants",
@@ -111,8 +113,8 @@ impl Bypasses {
     }
 }
 
-/// The score of what was measured; `None` when the limits were not. A limit that can be got around
-/// counts as none; a spray that was not judged counts as unseen.
+/// Returns the score; `None` if the limits were not measured. A limit that can be bypassed counts as no
+/// limit; a spray that was not judged counts as undetected.
 pub(crate) fn score(
     limits: Option<&LimitFacts>,
     spray: Option<&spray_unseen::Facts>,
@@ -141,7 +143,7 @@ impl Rates {
     fn of(limits: &LimitFacts, spray: Option<&spray_unseen::Facts>) -> Option<Self> {
         let limit = |most: Option<u32>, retry_after| most.map(|most| Limited { most, retry_after });
         let arm = |arm: &crate::checks::limits::Arm| a_day(limit(arm.most(), arm.retry_after));
-        // A limit for everybody leaves nothing to guess with; its cost is another.
+        // A global limit stops all guesses, at a different cost.
         if limits.bystander_refused {
             return None;
         }
@@ -164,7 +166,7 @@ impl Rates {
     }
 
     fn guesses(&self, addresses: f64) -> f64 {
-        let an_address = self.address.min(GUESSES_A_SECOND * DAY);
+        let an_address = self.address.min(GUESSES_PER_SECOND * DAY);
         (addresses * an_address).min(ACCOUNTS * self.account)
     }
 
@@ -173,14 +175,14 @@ impl Rates {
         if self.password >= ACCOUNTS {
             return ACCOUNTS * taken_by(guesses / ACCOUNTS);
         }
-        // Each password is worth only so many accounts, so it is tried on them and then the next.
+        // Each password works on a limited number of accounts, so the next one follows after these.
         self.password * taken_by(guesses / self.password)
     }
 
     fn calculation(&self, taken: f64, score: u32) -> Vec<String> {
         let rate = |rate: f64, unlimited: &str| {
             if rate.is_finite() {
-                format!("{rate:.0} guesses a day")
+                format!("{rate:.0} guesses per day")
             } else {
                 unlimited.to_owned()
             }
@@ -188,13 +190,13 @@ impl Rates {
         let guesses = self.guesses(ADDRESSES);
         let hold = if self.password >= ACCOUNTS {
             format!(
-                "each of 10,000 accounts is tried with its {:.0} most popular passwords: 10,000 × F({:.0}) = {taken:.1} accounts a day",
+                "the {:.0} most popular passwords on each of 10,000 accounts: 10,000 × F({:.0}) = {taken:.1} accounts per day",
                 guesses / ACCOUNTS,
                 guesses / ACCOUNTS
             )
         } else {
             format!(
-                "each password on {:.0} accounts until it is noticed, so {:.0} passwords: {:.0} × F({:.0}) = {taken:.1} accounts a day",
+                "each password on {:.0} accounts before it is detected, so {:.0} passwords: {:.0} × F({:.0}) = {taken:.1} accounts per day",
                 self.password,
                 guesses / self.password,
                 self.password,
@@ -202,17 +204,18 @@ impl Rates {
             )
         };
         vec![
-            format!("one address: {}", rate(self.address, "no limit; 10 guesses a second are assumed, 864000 a day")),
+            format!("one IP address: {}", rate(self.address, "no limit; 10 guesses per second are assumed, 864000 per day")),
             format!("one account: {}", rate(self.account, "no limit")),
-            format!("1,000 addresses on 10,000 accounts: {guesses:.0} guesses a day"),
+            format!("1,000 IP addresses on 10,000 accounts: {guesses:.0} guesses per day"),
             hold,
-            format!("score = 100 × (1 − log10(1 + {taken:.1}) ÷ 3), at least 0 = {score}"),
-            "F is the share of accounts whose password is among so many most popular ones. A window that Retry-After does not tell is taken as 15 minutes.".into(),
+            format!("score = max(0, 100 × (1 − log10(1 + {taken:.1}) ÷ 3)) = {score}"),
+            "F(n) is the share of accounts whose password is among the n most popular ones. Without Retry-After, a window of 15 minutes is assumed.".into(),
         ]
     }
 }
 
-/// 100 at nothing, 0 at 1,000 of 10,000 accounts a day and more, on a logarithmic scale.
+/// Returns 100 for no accounts and 0 for 1,000 of 10,000 accounts per day or more, on a logarithmic
+/// scale.
 fn points(taken: f64) -> u32 {
     let share = (1.0 + taken.max(0.0)).log10() / 3.0;
     (100.0 * (1.0 - share)).clamp(0.0, 100.0).round() as u32
@@ -229,16 +232,16 @@ fn band(score: u32) -> char {
     }
 }
 
-/// A finding holds the grade down, whatever the arithmetic says.
+/// Caps the grade by the most severe finding.
 fn capped(grade: char, worst: Option<Severity>) -> (char, Option<String>) {
     let (cap, what) = match worst {
         None | Some(Severity::Info) => return (grade, None),
-        Some(Severity::High) => ('D', "a finding of high severity"),
-        Some(Severity::Medium) => ('C', "a finding of medium severity"),
-        Some(Severity::Low) => ('B', "a finding of low severity"),
+        Some(Severity::High) => ('D', "a high-severity finding"),
+        Some(Severity::Medium) => ('C', "a medium-severity finding"),
+        Some(Severity::Low) => ('B', "a low-severity finding"),
     };
     if grade < cap {
-        (cap, Some(format!("{what} holds it at {cap}")))
+        (cap, Some(format!("grade limited to {cap} by {what}")))
     } else {
         (grade, None)
     }
@@ -294,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_got_around_is_no_limit() {
+    fn a_limit_with_a_bypass_is_no_limit() {
         let found = |id: &'static str| Bypasses::of(|check| check == id);
         let of = |account, address| Bypasses { account, address };
         assert_eq!(found("limit-name-variants"), of(true, false));

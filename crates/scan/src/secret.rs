@@ -1,13 +1,14 @@
-//! What must not be shown.
+//! Secrets, which are never shown.
 
 use zeroize::Zeroizing;
 
-/// A password of a test account. Prints as nothing and is wiped when dropped.
+/// A secret, such as the password of a test account. `Debug` redacts it, and it is wiped from memory
+/// when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a secret over.
+    /// Wraps a secret.
     pub fn new(secret: String) -> Self {
         Self(Zeroizing::new(secret))
     }

@@ -1,5 +1,5 @@
-//! Requests that are signed with a secret that both sides have: by RFC 9421, or by the plain scheme
-//! in which a tag over the user, the time and a nonce stands in a header.
+//! Requests signed with a shared secret: by RFC 9421, or by a plain scheme with a tag over the user,
+//! the time and a nonce in a header.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,38 +7,38 @@ use sha2::Sha256;
 
 use crate::{Route, Secret, request::Request};
 
-/// A route that wants its requests signed, and what it takes to sign one.
+/// A route that requires signed requests, and how to sign them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signed {
     /// The route.
     pub route: Route,
     /// How requests are signed.
     pub scheme: Scheme,
-    /// The shared secret. Its bytes are those of the text.
+    /// The shared secret, as the bytes of its text.
     pub key: Secret,
-    /// Whose it is: RFC 9421's `keyid`, or the plain scheme's user.
+    /// The owner of the key: the `keyid` of RFC 9421, or the user of a plain scheme.
     pub user: String,
 }
 
-/// How requests are signed; both by HMAC-SHA256.
+/// A signature scheme, with HMAC-SHA256.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// HTTP Message Signatures (RFC 9421) over the method, the path and the query, with `created`,
     /// `nonce` and `keyid`.
     Rfc9421,
-    /// A tag in hexadecimal over some words of the user, the time in seconds, and a nonce.
+    /// A hexadecimal tag over the user, the time in seconds and a nonce, formatted by a template.
     Plain {
-        /// What is signed, such as `{user}|{timestamp}|{nonce}`.
+        /// The template of the signed text, such as `{user}|{timestamp}|{nonce}`.
         over: String,
-        /// The headers, each with a word, such as `X-Signature: {signature}`.
+        /// The headers, each with a template, such as `X-Signature: {signature}`.
         headers: Vec<(String, String)>,
     },
 }
 
-/// Why words say no way to sign.
+/// A text that is not a signature scheme.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` says no way to sign; write rfc9421, or what is signed and the headers: \
+    "`{0}` is not a signature scheme; write rfc9421, or the text to sign and the headers: \
      '{{user}}|{{timestamp}}|{{nonce}}; X-User: {{user}}; X-Timestamp: {{timestamp}}; \
      X-Nonce: {{nonce}}; X-Signature: {{signature}}'"
 )]
@@ -47,7 +47,7 @@ pub struct InvalidSigned(String);
 impl std::str::FromStr for Scheme {
     type Err = InvalidSigned;
 
-    /// `rfc9421`, `plain`, or the words of a plain scheme.
+    /// Parses `rfc9421`, `plain`, or the templates of a plain scheme.
     fn from_str(words: &str) -> Result<Self, InvalidSigned> {
         let invalid = || InvalidSigned(words.escape_debug().to_string());
         let words = match words.trim() {
@@ -76,10 +76,10 @@ impl std::str::FromStr for Scheme {
     }
 }
 
-/// The plain scheme as it is written most often.
+/// The most common plain scheme.
 const PLAIN: &str = "{user}|{timestamp}|{nonce}; X-User: {user}; X-Timestamp: {timestamp}; X-Nonce: {nonce}; X-Signature: {signature}";
 
-/// What one request says of itself.
+/// The signed parameters of one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
     pub(crate) user: String,
@@ -97,17 +97,17 @@ impl Signed {
         }
     }
 
-    /// The request without a signature.
+    /// Returns the request without a signature.
     pub(crate) fn bare(&self) -> Request {
         Request::new(&self.route.method, &self.route.path)
     }
 
-    /// The request, rightly signed.
+    /// Returns the correctly signed request.
     pub(crate) fn request(&self, said: &Said) -> Request {
         self.with_tag(said, &self.tag(said))
     }
 
-    /// The tag over what is said.
+    /// Returns the tag over the parameters.
     pub(crate) fn tag(&self, said: &Said) -> Vec<u8> {
         let base = match &self.scheme {
             Scheme::Rfc9421 => {
@@ -129,7 +129,7 @@ impl Signed {
             .unwrap_or_default()
     }
 
-    /// The request with any tag: that of another one, or of nobody.
+    /// Returns the request with an arbitrary tag.
     pub(crate) fn with_tag(&self, said: &Said, tag: &[u8]) -> Request {
         match &self.scheme {
             Scheme::Rfc9421 => self
@@ -146,7 +146,7 @@ impl Signed {
         }
     }
 
-    /// Whether the nonce is part of what is sent.
+    /// Returns true if requests contain a nonce.
     pub(crate) fn has_nonce(&self) -> bool {
         match &self.scheme {
             Scheme::Rfc9421 => true,
@@ -154,7 +154,7 @@ impl Signed {
         }
     }
 
-    /// Whether the time and the nonce stand together without a mark between.
+    /// Returns true if the signed text joins the time and the nonce without a separator.
     pub(crate) fn runs_together(&self) -> bool {
         match &self.scheme {
             Scheme::Rfc9421 => false,

@@ -1,4 +1,4 @@
-//! Is it the operator's?
+//! The target, and the proof that the operator owns it.
 
 use std::{fmt, net::IpAddr};
 
@@ -10,16 +10,16 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::probe::{Probe, Stop};
 
-/// Where a token is looked for on the target itself.
+/// The path of the ownership token on the target.
 pub(crate) const WELL_KNOWN: &str = "/.well-known/doorwarden.txt";
 
-/// A site to scan: scheme, host and port.
+/// A target of a scan: scheme, host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     origin: Url,
 }
 
-/// Why words are no target.
+/// A text that is not a target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{words}` is not a target: {reason}; write http://127.0.0.1:8000 or https://HOST")]
 pub struct InvalidTarget {
@@ -49,8 +49,8 @@ impl fmt::Display for Ownership {
     }
 }
 
-/// A secret of the operator, from which the tokens of targets are made. What stands on a target
-/// is public; only who has the key can scan by it.
+/// The operator's secret key, from which the ownership tokens of targets are derived. A token on a
+/// target is public; only the holder of the key can use it to scan.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct OperatorKey([u8; 32]);
 
@@ -61,12 +61,12 @@ impl fmt::Debug for OperatorKey {
 }
 
 impl OperatorKey {
-    /// A key from 32 random bytes.
+    /// Returns a key from 32 random bytes.
     pub fn new(key: [u8; 32]) -> Self {
         Self(key)
     }
 
-    /// A key as [`OperatorKey::to_hex`] wrote it.
+    /// Parses the output of [`OperatorKey::to_hex`].
     pub fn from_hex(hex: &str) -> Option<Self> {
         let mut key = [0; 32];
         let hex = hex.trim();
@@ -79,12 +79,12 @@ impl OperatorKey {
         Some(Self(key))
     }
 
-    /// 64 hexadecimal digits, to be kept where only the operator reads.
+    /// Returns the key as 64 hexadecimal digits, to be stored where only the operator can read them.
     pub fn to_hex(&self) -> String {
         hex(&self.0)
     }
 
-    /// The token that proves `target` to be the operator's.
+    /// Returns the token that proves ownership of `target`.
     pub fn token(&self, target: &Target) -> String {
         let mut block = [0; 64];
         block[..32].copy_from_slice(&self.0);
@@ -110,10 +110,10 @@ impl std::str::FromStr for Target {
         };
         let mut origin = Url::parse(words).map_err(|_| invalid("it is not a URL"))?;
         if !["http", "https"].contains(&origin.scheme()) {
-            return Err(invalid("its scheme is not http or https"));
+            return Err(invalid("its scheme is neither http nor https"));
         }
         if !origin.username().is_empty() || origin.password().is_some() {
-            return Err(invalid("it holds a user name or password"));
+            return Err(invalid("it contains a username or password"));
         }
         if origin.host().is_none() {
             return Err(invalid("it has no host"));
@@ -133,7 +133,7 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// The address of a path on the target.
+    /// Returns the URL of a path on the target.
     pub(crate) fn url(&self, path: &str) -> Url {
         let (path, query) = path
             .split_once('?')
@@ -144,7 +144,7 @@ impl Target {
         url
     }
 
-    /// The path and query of a URL of this target; a path alone is one too.
+    /// Returns the path and query of a URL on this target; the URL may be relative.
     pub(crate) fn path_of(&self, url: &str) -> Option<String> {
         let url = self.origin.join(url).ok()?;
         let here = url.origin() == self.origin.origin();
@@ -154,8 +154,8 @@ impl Target {
         })
     }
 
-    /// Whether it is an address of this machine's own loopback. A name other than `localhost` is
-    /// not: whoever runs its DNS could point it there and elsewhere.
+    /// Returns true if the target is on the loopback interface. Names other than `localhost` do not
+    /// count: their DNS could point there and elsewhere.
     pub fn is_loopback(&self) -> bool {
         match self.origin.host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -165,12 +165,12 @@ impl Target {
         }
     }
 
-    /// Whether probes can choose a source address from 127.0.0.0/8.
+    /// Returns true if requests can be sent from any address in 127.0.0.0/8.
     pub(crate) fn is_loopback_v4(&self) -> bool {
         !matches!(self.origin.host(), Some(Host::Ipv6(_))) && self.is_loopback()
     }
 
-    /// The host, where it is a name.
+    /// Returns the host if it is a name.
     pub(crate) fn host_name(&self) -> Option<&str> {
         match self.origin.host() {
             Some(Host::Domain(name)) => Some(name),
@@ -178,14 +178,14 @@ impl Target {
         }
     }
 
-    /// Host and port; what a token is bound to.
+    /// Returns host and port, which a token is bound to.
     pub fn authority(&self) -> String {
         let host = self.origin.host_str().unwrap_or_default();
         let port = self.origin.port_or_known_default().unwrap_or_default();
         format!("{host}:{port}")
     }
 
-    /// The name of the DNS record that may hold the token; addresses have none.
+    /// Returns the name of the DNS record that may contain the token; IP addresses have none.
     pub fn dns_record(&self) -> Option<String> {
         match self.origin.host() {
             Some(Host::Domain(name)) => Some(format!("_doorwarden.{}", name.trim_end_matches('.'))),
@@ -197,14 +197,14 @@ impl Target {
         self.origin.scheme() == "https"
     }
 
-    /// The port that a default URL would have.
+    /// Returns the port, with the default of the scheme.
     pub(crate) fn port(&self) -> u16 {
         self.origin.port_or_known_default().unwrap_or_default()
     }
 }
 
-/// Finds the proof that a target is the operator's. `Ok(None)`: there is none, and it must not
-/// be sent anything more.
+/// Verifies that the operator owns the target. `Ok(None)`: there is no proof, and nothing more may be
+/// sent to the target.
 pub(crate) async fn prove(
     target: &Target,
     key: Option<&OperatorKey>,
@@ -239,7 +239,7 @@ async fn dns_holds(target: &Target, token: &str) -> bool {
     })
 }
 
-/// The loopback address of a source that nobody else uses, from random bits.
+/// Returns a loopback address to send from that nothing else uses, from random bits.
 pub(crate) fn loopback_source(random: u32) -> IpAddr {
     // 127.1.0.2 to 127.254.255.253: away from 127.0.0.1, never a network's first or last.
     let [a, b, c, _] = random.to_be_bytes();
@@ -282,7 +282,7 @@ mod tests {
         for (words, said) in [
             ("127.0.0.1:8000", "not"),
             ("ftp://a/", "scheme"),
-            ("http://u:p@a/", "user name"),
+            ("http://u:p@a/", "username"),
             ("http://a/login", "--login"),
         ] {
             let message = words.parse::<Target>().unwrap_err().to_string();

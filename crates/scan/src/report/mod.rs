@@ -1,6 +1,6 @@
 //! The report of a scan, for people and for programs.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use doorwarden_decision::Login;
 use schemars::JsonSchema;
@@ -130,6 +130,18 @@ pub enum VerdictKind {
     Inconclusive,
     /// The check has nothing to decide here.
     NotApplicable,
+}
+
+impl fmt::Display for VerdictKind {
+    /// Writes the name that the JSON report uses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Finding => "finding",
+            Self::Passed => "passed",
+            Self::Inconclusive => "inconclusive",
+            Self::NotApplicable => "not_applicable",
+        })
+    }
 }
 
 /// A check's verdict and its cost.
