@@ -1,4 +1,4 @@
-//! What a token opens, and what changes an account.
+//! The routes that require a token, and those that change an account.
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
@@ -12,7 +12,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::login::{Site, granted, lock};
+use crate::site::{Site, lock};
 
 type Peer = ConnectInfo<SocketAddr>;
 
@@ -21,7 +21,7 @@ pub(crate) fn routes() -> Router<Arc<Site>> {
         .route("/me", get(me))
         .route("/users/{name}", get(user))
         .route("/admin/accounts", get(accounts))
-        .route("/logout", post(logout))
+        .route("/logout", post(log_out))
         .route("/refresh", post(refresh))
         .route("/introspect", post(introspect))
         .route("/revoke", post(revoke))
@@ -30,17 +30,17 @@ pub(crate) fn routes() -> Router<Arc<Site>> {
         .route("/.well-known/jwks.json", get(jwks))
 }
 
-/// The token in the header, or the session's in its cookie.
-fn token(headers: &HeaderMap) -> Option<&str> {
+/// Returns the token in the header or in the session cookie.
+fn find_token(headers: &HeaderMap) -> Option<&str> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let cookie = || text(header::COOKIE).and_then(|value| value.strip_prefix("session="));
     bearer.or_else(cookie).filter(|token| !token.is_empty())
 }
 
-/// Whose token the request carries.
-fn visitor(site: &Site, headers: &HeaderMap, peer: SocketAddr) -> Option<String> {
-    lock(&site.tokens).owner(token(headers), peer.ip())
+/// Returns the account whose token the request contains.
+fn authenticate(site: &Site, headers: &HeaderMap, peer: SocketAddr) -> Option<String> {
+    lock(&site.tokens).find_owner(find_token(headers), peer.ip())
 }
 
 async fn me(
@@ -51,20 +51,20 @@ async fn me(
 ) -> Response {
     let in_url = query
         .get("access_token")
-        .filter(|_| site.specimen.tokens.in_url);
-    let token = token(&headers).or(in_url.map(String::as_str));
-    let owner = lock(&site.tokens).owner(token, peer.ip());
+        .filter(|_| site.specimen.tokens.accepted_in_url);
+    let token = find_token(&headers).or(in_url.map(String::as_str));
+    let owner = lock(&site.tokens).find_owner(token, peer.ip());
     let mut response = match owner {
         Some(name) => Json(json!({"username": name})).into_response(),
         None => StatusCode::UNAUTHORIZED.into_response(),
     };
     if let Some(origin) = headers
         .get(header::ORIGIN)
-        .filter(|_| site.specimen.trusts_origins)
+        .filter(|_| site.specimen.trusts_any_origin)
     {
-        let told = response.headers_mut();
-        told.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        told.insert(
+        let added = response.headers_mut();
+        added.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        added.insert(
             header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
             header::HeaderValue::from_static("true"),
         );
@@ -78,9 +78,9 @@ async fn user(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    match visitor(&site, &headers, peer) {
+    match authenticate(&site, &headers, peer) {
         None => StatusCode::UNAUTHORIZED.into_response(),
-        Some(visitor) if visitor != name && !site.specimen.opens_others => {
+        Some(user) if user != name && !site.specimen.exposes_other_users => {
             StatusCode::FORBIDDEN.into_response()
         }
         Some(_) if !lock(&site.accounts).contains_key(&name) => {
@@ -90,49 +90,50 @@ async fn user(
     }
 }
 
-/// There is no administrator in the lab, so the sound one opens it for nobody.
+/// The lab has no administrator, so a sound login denies every user.
 async fn accounts(
     State(site): State<Arc<Site>>,
     ConnectInfo(peer): Peer,
     headers: HeaderMap,
 ) -> Response {
-    match visitor(&site, &headers, peer) {
+    match authenticate(&site, &headers, peer) {
         None => StatusCode::UNAUTHORIZED.into_response(),
-        Some(_) if !site.specimen.opens_admin => StatusCode::FORBIDDEN.into_response(),
+        Some(_) if !site.specimen.exposes_admin => StatusCode::FORBIDDEN.into_response(),
         Some(_) => Json(json!({"accounts": lock(&site.accounts).len()})).into_response(),
     }
 }
 
-async fn logout(State(site): State<Arc<Site>>, headers: HeaderMap) -> StatusCode {
-    if let Some(token) = token(&headers) {
-        lock(&site.tokens).logout(token);
+async fn log_out(State(site): State<Arc<Site>>, headers: HeaderMap) -> StatusCode {
+    if let Some(token) = find_token(&headers) {
+        lock(&site.tokens).log_out(token);
     }
     StatusCode::NO_CONTENT
 }
 
-/// RFC 7662; the sound one wants to know who asks, and here nobody is somebody.
+/// RFC 7662. A sound login requires authentication, and the lab has no client that could
+/// authenticate.
 async fn introspect(
     State(site): State<Arc<Site>>,
     ConnectInfo(peer): Peer,
-    Form(asked): Form<HashMap<String, String>>,
+    Form(fields): Form<HashMap<String, String>>,
 ) -> Response {
-    if !site.specimen.introspects {
+    if !site.specimen.introspects_for_anyone {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let token = asked.get("token").map(String::as_str);
-    let owner = lock(&site.tokens).owner(token, peer.ip());
+    let token = fields.get("token").map(String::as_str);
+    let owner = lock(&site.tokens).find_owner(token, peer.ip());
     Json(json!({"active": owner.is_some(), "username": owner})).into_response()
 }
 
-/// RFC 7009, in the same way.
+/// RFC 7009. Requires authentication in the same way.
 async fn revoke(
     State(site): State<Arc<Site>>,
-    Form(asked): Form<HashMap<String, String>>,
+    Form(fields): Form<HashMap<String, String>>,
 ) -> StatusCode {
-    if !site.specimen.revokes {
+    if !site.specimen.revokes_for_anyone {
         return StatusCode::UNAUTHORIZED;
     }
-    if let Some(token) = asked.get("token") {
+    if let Some(token) = fields.get("token") {
         lock(&site.tokens).revoke(token);
     }
     StatusCode::OK
@@ -146,14 +147,16 @@ struct Refresh {
 async fn refresh(
     State(site): State<Arc<Site>>,
     ConnectInfo(peer): Peer,
-    Json(asked): Json<Refresh>,
+    Json(body): Json<Refresh>,
 ) -> Response {
-    let pair = lock(&site.tokens).refresh(&asked.refresh_token, peer.ip());
-    let refused = || {
-        let words = Json(json!({"detail": "no longer good"}));
-        (StatusCode::UNAUTHORIZED, words).into_response()
-    };
-    pair.map_or_else(refused, |pair| granted(&site, &pair))
+    let pair = lock(&site.tokens).refresh(&body.refresh_token, peer.ip());
+    match pair {
+        Some(pair) => site.token_response(&pair),
+        None => {
+            let body = Json(json!({"detail": "no longer good"}));
+            (StatusCode::UNAUTHORIZED, body).into_response()
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -166,23 +169,23 @@ async fn change_password(
     State(site): State<Arc<Site>>,
     ConnectInfo(peer): Peer,
     headers: HeaderMap,
-    Json(asked): Json<NewPassword>,
+    Json(body): Json<NewPassword>,
 ) -> StatusCode {
-    let Some(name) = visitor(&site, &headers, peer) else {
+    let Some(name) = authenticate(&site, &headers, peer) else {
         return StatusCode::UNAUTHORIZED;
     };
-    let (there, changed) = (Arc::clone(&site), name.clone());
+    let (changing, account) = (Arc::clone(&site), name.clone());
     let change = move || {
-        let (_, right) = there.verify(&changed, &asked.current_password);
-        let allowed = right && there.specimen.passwords.allow(&asked.new_password);
-        if allowed {
-            there.set(changed, &asked.new_password);
+        let (_, is_correct) = changing.verify(&account, &body.current_password);
+        let is_allowed = is_correct && changing.specimen.passwords.allow(&body.new_password);
+        if is_allowed {
+            changing.set_password(account, &body.new_password);
         }
-        allowed
+        is_allowed
     };
     match tokio::task::spawn_blocking(change).await {
         Ok(true) => {
-            lock(&site.tokens).changed(&name);
+            lock(&site.tokens).revoke_after_change(&name);
             StatusCode::NO_CONTENT
         }
         _ => StatusCode::UNPROCESSABLE_ENTITY,
@@ -194,17 +197,17 @@ struct Forgot {
     username: String,
 }
 
-async fn forgot(State(site): State<Arc<Site>>, Json(asked): Json<Forgot>) -> Response {
-    let exists = lock(&site.accounts).contains_key(&asked.username);
-    if !exists && site.specimen.tells_at_reset {
+async fn forgot(State(site): State<Arc<Site>>, Json(body): Json<Forgot>) -> Response {
+    let exists = lock(&site.accounts).contains_key(&body.username);
+    if !exists && site.specimen.reveals_names_at_reset {
         return (
             StatusCode::NOT_FOUND,
             Json(json!({"detail": "no such user"})),
         )
             .into_response();
     }
-    let words = json!({"status": "if there is such an account, a mail is on its way"});
-    (StatusCode::ACCEPTED, Json(words)).into_response()
+    let body = json!({"status": "if there is such an account, a mail is on its way"});
+    (StatusCode::ACCEPTED, Json(body)).into_response()
 }
 
 async fn jwks(State(site): State<Arc<Site>>) -> Json<Value> {

@@ -1,5 +1,5 @@
-//! A bounded spray on the lab's own accounts, to see what a login costs. It reaches loopback only
-//! and tries only names that its caller made up and seeded.
+//! A bounded spray against the lab's own accounts, to measure how many it compromises. It reaches
+//! loopback only and tries only names that its caller made up and seeded.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,59 +9,62 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-/// More attempts than these are no demonstration.
-const MOST: usize = 2_000;
+/// The maximum of attempts of one spray.
+const MAX_ATTEMPTS: usize = 2_000;
 
-/// A login that a spray is for.
-pub struct Sprayed<'a> {
-    /// Where it listens; on loopback.
+/// A login to spray.
+pub struct SprayTarget<'a> {
+    /// The address that it listens on; must be on loopback.
     pub address: SocketAddr,
     /// Its path.
     pub path: &'a str,
     /// The content type of its body.
     pub content_type: &'a str,
-    /// Its body for a name and a password.
+    /// Returns the body for a name and a password.
     pub body: fn(&str, &str) -> String,
 }
 
-/// What a spray did.
+/// The result of a spray.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
-    /// Attempts that were made.
+pub struct SprayResult {
+    /// The number of attempts.
     pub attempts: usize,
-    /// Names that were logged in.
-    pub names: Vec<String>,
+    /// The compromised accounts.
+    pub compromised: Vec<String>,
 }
 
-impl Sprayed<'_> {
+impl SprayTarget<'_> {
     /// Tries each password on each name once, password by password, each attempt from another
-    /// address of 127.0.0.0/8. `told` hears of each attempt.
+    /// address of 127.0.0.0/8. `on_attempt` is called after each attempt.
     ///
-    /// Fails for an address that is not on loopback, for more than 2,000 attempts, and when the
-    /// login can't be reached.
+    /// # Errors
+    ///
+    /// If the address is not on loopback, if there would be more than 2,000 attempts, or if the
+    /// login is unreachable.
     pub async fn spray(
         &self,
         names: &[String],
         passwords: &[&str],
-        told: impl Fn(),
-    ) -> std::io::Result<Taken> {
-        if !self.address.ip().is_loopback() || names.len() * passwords.len() > MOST {
+        on_attempt: impl Fn(),
+    ) -> std::io::Result<SprayResult> {
+        if !self.address.ip().is_loopback() || names.len() * passwords.len() > MAX_ATTEMPTS {
             return Err(std::io::Error::other(
-                "a spray is for the lab, on loopback, and bounded",
+                "a spray is limited to loopback and to 2,000 attempts",
             ));
         }
-        let mut taken = Taken::default();
+        let mut result = SprayResult::default();
         for password in passwords {
             for name in names {
-                let source = source(taken.attempts);
-                taken.attempts += 1;
-                if self.attempt(source, name, password).await? && !taken.names.contains(name) {
-                    taken.names.push(name.clone());
+                let source = source_address(result.attempts);
+                result.attempts += 1;
+                let is_compromised = self.attempt(source, name, password).await?;
+                if is_compromised && !result.compromised.contains(name) {
+                    result.compromised.push(name.clone());
                 }
-                told();
+                on_attempt();
             }
         }
-        Ok(taken)
+        Ok(result)
     }
 
     async fn attempt(&self, source: IpAddr, name: &str, password: &str) -> std::io::Result<bool> {
@@ -75,21 +78,21 @@ impl Sprayed<'_> {
         );
         let exchange = async {
             let socket = TcpSocket::new_v4()?;
-            // Where loopback has one address only, all attempts come from it.
+            // If loopback has one address only, all attempts come from it.
             let _ = socket.bind(SocketAddr::new(source, 0));
             let mut stream = socket.connect(self.address).await?;
             stream.write_all(request.as_bytes()).await?;
-            let mut answer = Vec::new();
-            stream.take(64 * 1024).read_to_end(&mut answer).await?;
-            Ok::<_, std::io::Error>(answer)
+            let mut response = Vec::new();
+            stream.take(64 * 1024).read_to_end(&mut response).await?;
+            Ok::<_, std::io::Error>(response)
         };
-        let answer = timeout(Duration::from_secs(30), exchange).await??;
-        Ok(answer.starts_with(b"HTTP/1.1 200"))
+        let response = timeout(Duration::from_secs(30), exchange).await??;
+        Ok(response.starts_with(b"HTTP/1.1 200"))
     }
 }
 
-/// Another address for each attempt, away from those that scans draw from the middle.
-fn source(attempt: usize) -> IpAddr {
+/// Returns the address of an attempt, outside of the range that scans use.
+fn source_address(attempt: usize) -> IpAddr {
     let [.., high, low] = (attempt as u32).to_be_bytes();
     IpAddr::from([127, 255, high, low.saturating_add(1)])
 }

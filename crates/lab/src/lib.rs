@@ -1,9 +1,11 @@
-//! Deliberately faulty and deliberately sound logins.
+//! Deliberately faulty and deliberately sound logins for tests, the scanner's oracle and
+//! `doorwarden demo`.
 //!
-//! For tests, demos and the scanner's oracle bench; never for use, never published. Each
-//! [`Specimen`] is a real HTTP login with a registration, an OpenAPI document and a password hash
-//! that takes its time. All are the same sound login with one thing missing or changed, so that
-//! what a check sees is that thing.
+//! They are test fixtures, not for production: they listen on loopback only, this crate is not
+//! published, and the binary contains it only if it is built with the feature `demo`. Each
+//! [`Specimen`] is a real HTTP login with registration, an OpenAPI document and a password hash that
+//! takes time. All are the same sound login with one thing missing or changed, so that what a check
+//! sees is that thing.
 //!
 //! ```text
 //! POST /register  {"username","password"}  -> 201
@@ -18,16 +20,34 @@
 //! GET  /.well-known/jwks.json
 //! GET  /openapi.json
 //! ```
+//!
+//! The files, each of which uses only those below it:
+//!
+//! ```text
+//! attack.rs                       a bounded spray against a login on loopback
+//! server.rs                       starts a specimen and ends it
+//! login.rs account.rs signed.rs openapi.rs   the routes
+//! site.rs                         the state that the routes share
+//! specimens.rs                    the table of logins
+//! specimen.rs                     what a login is made of
+//! limits.rs passwords.rs tokens.rs signatures.rs   its parts
+//! ```
 
 mod account;
 mod attack;
 mod limits;
 mod login;
+mod openapi;
 mod passwords;
+mod server;
+mod signatures;
 mod signed;
+mod site;
+mod specimen;
 mod specimens;
 mod tokens;
 
-pub use attack::{Sprayed, Taken};
-pub use login::{Running, start};
-pub use specimens::{Specimen, naive, sound, specimens, timed};
+pub use attack::{SprayResult, SprayTarget};
+pub use server::{Server, start};
+pub use specimen::Specimen;
+pub use specimens::{naive, sound, specimens, timed};

@@ -1,4 +1,4 @@
-//! The limiter of the specimens: as plain as a limiter gets.
+//! The limiter of the specimens: fixed windows, and as simple as a limiter gets.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,22 +7,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a specimen limits; `None` is the fault.
+/// The maximum of failures per key within the window; `None` is no limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) account: Option<u32>,
     pub(crate) address: Option<u32>,
     pub(crate) pair: Option<u32>,
     pub(crate) global: Option<u32>,
-    /// Distinct accounts that one password may fail on.
+    /// The maximum of distinct accounts that one password fails on.
     pub(crate) heat: Option<usize>,
 }
 
 const WINDOW: Duration = Duration::from_secs(900);
-/// A hot password stays so for the day; the lab doesn't run long enough to forget one.
+/// How long a sprayed password is refused. The lab doesn't run long enough to expire one.
 const HEAT_WINDOW: Duration = Duration::from_secs(86_400);
 
-/// Failures within a fixed window.
+/// The failures within the window.
 #[derive(Default)]
 pub(crate) struct Failures {
     account: Counts<String>,
@@ -33,7 +33,7 @@ pub(crate) struct Failures {
 }
 
 impl Failures {
-    /// How long an attempt has to wait, if it has to.
+    /// Returns how long an attempt has to wait, or `None` if it is within the limits.
     pub(crate) fn wait(
         &self,
         limits: &Limits,
@@ -42,43 +42,44 @@ impl Failures {
         password: &str,
     ) -> Option<Duration> {
         let pair = (account.to_owned(), address);
-        let hot = limits.heat.filter(|most| {
+        let is_sprayed = limits.heat.filter(|max| {
             let failed_on = self.heat.get(password);
-            failed_on.is_some_and(|accounts| accounts.len() >= *most)
+            failed_on.is_some_and(|accounts| accounts.len() >= *max)
         });
         [
             self.account.wait(&account.to_owned(), limits.account),
             self.address.wait(&address, limits.address),
             self.pair.wait(&pair, limits.pair),
             self.global.wait(&(), limits.global),
-            hot.map(|_| HEAT_WINDOW),
+            is_sprayed.map(|_| HEAT_WINDOW),
         ]
         .into_iter()
         .flatten()
         .max()
     }
 
-    /// A right password takes back what its attempt was charged with.
-    pub(crate) fn take_back(&mut self, account: &str, address: IpAddr, password: &str) {
-        self.account.take_back(&account.to_owned());
-        self.address.take_back(&address);
-        self.pair.take_back(&(account.to_owned(), address));
-        self.global.take_back(&());
+    /// Removes the failure that was recorded before a correct password was verified.
+    pub(crate) fn refund(&mut self, account: &str, address: IpAddr, password: &str) {
+        self.account.refund(&account.to_owned());
+        self.address.refund(&address);
+        self.pair.refund(&(account.to_owned(), address));
+        self.global.refund(&());
         if let Some(failed_on) = self.heat.get_mut(password) {
             failed_on.remove(account);
         }
     }
 
-    /// A fault: who logs in rightly may fail as often as before.
+    /// Removes an address's failures, which is a fault: an attacker can log in to an own account.
     pub(crate) fn reset(&mut self, address: IpAddr) {
         self.address.0.remove(&address);
     }
 
-    /// Counts a failure for a name that nobody has where only those that exist are limited.
-    pub(crate) fn record_stranger(&mut self, address: IpAddr) {
+    /// Records a failure of an address only.
+    pub(crate) fn record_address(&mut self, address: IpAddr) {
         self.address.add(address);
     }
 
+    /// Records a failure.
     pub(crate) fn record(&mut self, account: &str, address: IpAddr, password: &str) {
         self.account.add(account.to_owned());
         self.address.add(address);
@@ -106,15 +107,15 @@ impl<K: Eq + Hash> Counts<K> {
         entry.0 += 1;
     }
 
-    fn take_back(&mut self, key: &K) {
+    fn refund(&mut self, key: &K) {
         if let Some((count, _)) = self.0.get_mut(key) {
             *count = count.saturating_sub(1);
         }
     }
 
-    fn wait(&self, key: &K, most: Option<u32>) -> Option<Duration> {
+    fn wait(&self, key: &K, max: Option<u32>) -> Option<Duration> {
         let (count, since) = self.0.get(key)?;
         let left = WINDOW.checked_sub(since.elapsed())?;
-        (*count >= most?).then_some(left)
+        (*count >= max?).then_some(left)
     }
 }

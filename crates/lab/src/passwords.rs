@@ -1,25 +1,25 @@
-//! A password hash that takes its time, and the traps around it.
+//! Which passwords are accepted, and a password hash that takes time.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 
-/// Which passwords an account may have.
+/// The rules for passwords.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Passwords {
-    /// Whether common ones may be had.
+pub(crate) struct PasswordRules {
+    /// Whether common passwords are accepted.
     pub(crate) common: bool,
-    /// Characters that count; what comes after them is forgotten.
-    pub(crate) counted: Option<usize>,
-    /// Characters that a password may have.
-    pub(crate) most: usize,
+    /// How many characters are compared; all if `None`.
+    pub(crate) compared: Option<usize>,
+    /// The maximum length in characters.
+    pub(crate) max: usize,
 }
 
-pub(crate) const SOUND: Passwords = Passwords {
+pub(crate) const SOUND: PasswordRules = PasswordRules {
     common: false,
-    counted: None,
-    most: 1024,
+    compared: None,
+    max: 1024,
 };
 
-/// The tops of all lists (SP 800-63B-4 section 3.1.1.2 wants a blocklist); a lab needs no more.
+/// A blocklist (required by SP 800-63B-4, section 3.1.1.2) that is long enough for a lab.
 const COMMON: [&str; 5] = [
     "password123",
     "12345678",
@@ -28,19 +28,19 @@ const COMMON: [&str; 5] = [
     "password",
 ];
 
-impl Passwords {
-    /// Whether it may be had.
+impl PasswordRules {
+    /// Returns true if an account may have this password.
     pub(crate) fn allow(&self, password: &str) -> bool {
         let length = password.chars().count();
-        let common = COMMON.contains(&password) && !self.common;
-        (8..=self.most).contains(&length) && !common
+        let is_blocked = COMMON.contains(&password) && !self.common;
+        (8..=self.max).contains(&length) && !is_blocked
     }
 
-    /// What of it counts.
-    pub(crate) fn counted<'a>(&self, password: &'a str) -> &'a str {
+    /// Returns the part of a password that is compared.
+    pub(crate) fn truncate<'a>(&self, password: &'a str) -> &'a str {
         let end = self
-            .counted
-            .and_then(|most| password.char_indices().nth(most));
+            .compared
+            .and_then(|length| password.char_indices().nth(length));
         end.map_or(password, |(end, _)| &password[..end])
     }
 }
@@ -53,28 +53,29 @@ pub(crate) struct Hash {
     cost: Cost,
 }
 
-/// What a hash costs.
+/// The cost of a hash.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Cost {
     Usual,
-    /// The least that there is.
+    /// The least that Argon2 allows.
     Least,
 }
 
 impl Hash {
-    pub(crate) fn of(password: &str, salt: u64, cost: Cost) -> Self {
+    /// Hashes a password.
+    pub(crate) fn new(password: &str, salt: u64, cost: Cost) -> Self {
         let salt: Vec<u8> = [salt.to_be_bytes(), salt.to_le_bytes()].concat();
         let output = compute(password, &salt, cost).unwrap_or_default();
         Self { salt, output, cost }
     }
 
-    /// A dummy of the same cost as any other.
+    /// Returns a dummy of the same cost as other hashes.
     pub(crate) fn dummy(cost: Cost) -> Self {
-        Self::of("nobody's password", u64::MAX, cost)
+        Self::new("nobody's password", u64::MAX, cost)
     }
 
-    /// A trap that real code has fallen into (netpulse #209): a dummy hash that is not valid, so
-    /// that verifying against it fails at once and takes no time.
+    /// Returns a bug of real code (netpulse #209): a dummy hash that is invalid, so that verifying
+    /// against it fails at once.
     pub(crate) fn invalid_dummy() -> Self {
         Self {
             salt: Vec::new(),
@@ -83,12 +84,13 @@ impl Hash {
         }
     }
 
+    /// Returns true if the password is the one that was hashed.
     pub(crate) fn verify(&self, password: &str) -> bool {
         compute(password, &self.salt, self.cost) == Some(self.output)
     }
 }
 
-/// Far below what a real login should take (19 MiB, t=2), far above what a network hides.
+/// Far below the recommended cost (19 MiB, t=2), and far above what network jitter hides.
 const MEMORY_KIB: u32 = 8 * 1024;
 const PASSES: u32 = 2;
 

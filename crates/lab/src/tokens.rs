@@ -1,4 +1,4 @@
-//! What a login hands out: sound, or with one fault.
+//! The tokens that a login issues: sound, or with one fault.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,45 +20,45 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// How a specimen's tokens are made and checked.
+/// How a specimen issues and verifies tokens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TokenRules {
     pub(crate) form: Form,
-    /// The key of JWTs; `None` is a random one.
+    /// The secret that signs JWTs; a random one if `None`.
     pub(crate) key: Option<&'static str>,
-    /// Seconds that a JWT is good for; `None`: for ever.
+    /// The lifetime of a JWT in seconds; unlimited if `None`.
     pub(crate) lifetime: Option<u64>,
     pub(crate) checks: Checks,
-    /// Whether a JWT's claims are held against what they should say.
+    /// Which claims of a JWT are verified.
     pub(crate) claims: Claims,
     /// Whether a JWT has an id.
     pub(crate) has_id: bool,
-    /// Whether a JWT carries the password's hash.
-    pub(crate) tells: bool,
-    /// Whether a token in the URL will do.
-    pub(crate) in_url: bool,
-    /// Whether the answer that holds tokens may be stored.
+    /// Whether a JWT contains the password's hash.
+    pub(crate) leaks_password_hash: bool,
+    /// Whether a token in the URL is accepted.
+    pub(crate) accepted_in_url: bool,
+    /// Whether caches may store the response that contains the tokens.
     pub(crate) cacheable: bool,
-    /// Whether logout ends a token.
-    pub(crate) ends_at_logout: bool,
+    /// Whether logout revokes a token.
+    pub(crate) revoked_at_logout: bool,
     /// Whether a refresh token can be used twice.
-    pub(crate) refreshes_again: bool,
-    /// Whether a new password ends the tokens that were made before it.
-    pub(crate) ends_at_change: bool,
-    /// Whether a token is good only for the address that it was given to.
-    pub(crate) bound: bool,
+    pub(crate) refresh_reusable: bool,
+    /// Whether a password change revokes the tokens that were issued before.
+    pub(crate) revoked_at_password_change: bool,
+    /// Whether a token is valid only from the address that it was issued to.
+    pub(crate) bound_to_address: bool,
 }
 
-/// What a token looks like.
+/// The form of a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Form {
     /// 32 random bytes.
     Opaque,
-    /// The number of tokens so far.
+    /// A consecutive number.
     Counted,
-    /// Signed by a secret.
+    /// A JWT signed with a secret.
     Jwt,
-    /// Signed by a private key.
+    /// A JWT signed with a private key.
     Rsa,
 }
 
@@ -68,29 +68,29 @@ impl Form {
     }
 }
 
-/// Which claims of a JWT are held against what they should say.
+/// Which claims of a JWT are verified.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Claims {
     All,
-    /// All but its end.
-    NotTheEnd,
-    /// Its end, but not for whom and by whom it is.
-    OnlyTheEnd,
+    /// All but the expiry.
+    IgnoresExpiry,
+    /// The expiry, but neither issuer nor audience nor the start of validity.
+    OnlyExpiry,
 }
 
-/// What of a token is checked.
+/// How a token is verified.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Checks {
     All,
-    /// A JWT that says it is not signed is believed.
-    BelievesNone,
-    /// A JWT that says HS256 is verified with the public key as if it were a secret.
-    Confuses,
-    /// A JWT that brings its own key is verified with that.
-    BelievesItsKey,
-    /// That there is one.
+    /// A JWT with the algorithm `none` is accepted.
+    AcceptsUnsigned,
+    /// A JWT with the algorithm HS256 is verified with the public key as a secret.
+    AcceptsPublicKeyAsSecret,
+    /// A JWT with a key in its header is verified with that key.
+    AcceptsEmbeddedKey,
+    /// Any token is accepted.
     Presence,
-    /// Nothing: the route answers anybody.
+    /// No token is required.
     Nothing,
 }
 
@@ -101,13 +101,13 @@ pub(crate) const SOUND: TokenRules = TokenRules {
     checks: Checks::All,
     claims: Claims::All,
     has_id: true,
-    tells: false,
-    in_url: false,
+    leaks_password_hash: false,
+    accepted_in_url: false,
     cacheable: false,
-    ends_at_logout: true,
-    refreshes_again: false,
-    ends_at_change: true,
-    bound: false,
+    revoked_at_logout: true,
+    refresh_reusable: false,
+    revoked_at_password_change: true,
+    bound_to_address: false,
 };
 
 pub(crate) const SOUND_JWT: TokenRules = TokenRules {
@@ -121,7 +121,7 @@ pub(crate) const SOUND_RSA: TokenRules = TokenRules {
 };
 
 /// An access token and the refresh token of its family.
-pub(crate) struct Pair {
+pub(crate) struct TokenPair {
     pub(crate) access: String,
     pub(crate) refresh: String,
 }
@@ -129,46 +129,46 @@ pub(crate) struct Pair {
 /// The tokens of one login.
 pub(crate) struct Tokens {
     rules: TokenRules,
-    /// The secret of JWTs that are signed by one.
+    /// The secret that signs JWTs.
     key: String,
-    /// The key pair of those that are signed by one.
+    /// The private key that signs JWTs.
     pair: Option<RsaKey>,
     count: u64,
-    /// How often each account's password was changed.
+    /// The number of password changes, by account.
     changes: HashMap<String, u64>,
-    /// The address that each token was given to.
-    places: HashMap<String, IpAddr>,
-    /// Whose each opaque token is.
+    /// The address that each token was issued to.
+    addresses: HashMap<String, IpAddr>,
+    /// The account of each opaque token.
     opaque: HashMap<String, String>,
-    /// JWTs that were logged out.
-    ended: HashSet<String>,
-    /// Whose each refresh token is, and whether it was used.
+    /// Revoked tokens.
+    revoked: HashSet<String>,
+    /// The account of each refresh token, and whether the token was used.
     refresh: HashMap<String, (String, bool)>,
 }
 
 impl Tokens {
     pub(crate) fn new(rules: TokenRules) -> Self {
-        // Without a key a lab has no tokens that are worth testing.
-        let pair = || RsaKey::generate(KeySize::Rsa2048).expect("a key pair can be made");
+        // Without a key there are no tokens worth testing.
+        let pair = || RsaKey::generate(KeySize::Rsa2048).expect("a key pair is generated");
         Self {
             rules,
-            key: rules.key.map_or_else(random, str::to_owned),
+            key: rules.key.map_or_else(random_token, str::to_owned),
             pair: (rules.form == Form::Rsa).then(pair),
             count: 0,
             changes: HashMap::new(),
-            places: HashMap::new(),
+            addresses: HashMap::new(),
             opaque: HashMap::new(),
-            ended: HashSet::new(),
+            revoked: HashSet::new(),
             refresh: HashMap::new(),
         }
     }
 
-    /// The secret that signs JWTs, where one does.
+    /// Returns the secret that signs JWTs, if a secret does.
     pub(crate) fn secret(&self) -> Option<&str> {
         (self.rules.form == Form::Jwt).then_some(&*self.key)
     }
 
-    /// The public keys, as RFC 7517 wants them.
+    /// Returns the public keys as a JWK set (RFC 7517).
     pub(crate) fn jwks(&self) -> Value {
         let key = |pair: &RsaKey| {
             let public = pair.public_key();
@@ -180,92 +180,95 @@ impl Tokens {
         json!({"keys": self.pair.iter().map(key).collect::<Vec<_>>()})
     }
 
-    pub(crate) fn issue(&mut self, name: &str, address: IpAddr) -> Pair {
+    /// Issues tokens to an account at an address.
+    pub(crate) fn issue(&mut self, name: &str, address: IpAddr) -> TokenPair {
         self.count += 1;
         let access = match self.rules.form {
-            Form::Opaque => random(),
+            Form::Opaque => random_token(),
             Form::Counted => format!("lab-{:08}", self.count),
-            Form::Jwt | Form::Rsa => self.jwt(name),
+            Form::Jwt | Form::Rsa => self.issue_jwt(name),
         };
         if !self.rules.form.is_jwt() {
             self.opaque.insert(access.clone(), name.to_owned());
         }
-        if self.rules.bound {
-            self.places.insert(access.clone(), address);
+        if self.rules.bound_to_address {
+            self.addresses.insert(access.clone(), address);
         }
-        let refresh = random();
+        let refresh = random_token();
         self.refresh
             .insert(refresh.clone(), (name.to_owned(), false));
-        Pair { access, refresh }
+        TokenPair { access, refresh }
     }
 
-    /// Whose token it is, if it is good.
-    pub(crate) fn owner(&self, token: Option<&str>, address: IpAddr) -> Option<String> {
+    /// Returns the account of a valid token.
+    pub(crate) fn find_owner(&self, token: Option<&str>, address: IpAddr) -> Option<String> {
         if self.rules.checks == Checks::Nothing {
             return Some("anybody".into());
         }
-        let token = token.filter(|token| !self.ended.contains(*token))?;
+        let token = token.filter(|token| !self.revoked.contains(*token))?;
         if self
-            .places
+            .addresses
             .get(token)
-            .is_some_and(|place| *place != address)
+            .is_some_and(|issued_to| *issued_to != address)
         {
             return None;
         }
         match self.rules.checks {
             Checks::Presence => Some("anybody".into()),
-            _ if self.rules.form.is_jwt() => self.claimed(token),
+            _ if self.rules.form.is_jwt() => self.verify_jwt(token),
             _ => self.opaque.get(token).cloned(),
         }
     }
 
-    /// Ends a token, whoever asks.
+    /// Revokes a token.
     pub(crate) fn revoke(&mut self, token: &str) {
         self.opaque.remove(token);
-        self.ended.insert(token.to_owned());
+        self.revoked.insert(token.to_owned());
     }
 
-    /// The password was changed.
-    pub(crate) fn changed(&mut self, name: &str) {
-        if self.rules.ends_at_change {
+    /// Revokes an account's tokens after a password change.
+    pub(crate) fn revoke_after_change(&mut self, name: &str) {
+        if self.rules.revoked_at_password_change {
             self.opaque.retain(|_, owner| owner != name);
             self.refresh.retain(|_, (owner, _)| owner != name);
             *self.changes.entry(name.to_owned()).or_default() += 1;
         }
     }
 
-    fn changes_of(&self, name: &str) -> u64 {
+    fn count_changes(&self, name: &str) -> u64 {
         self.changes.get(name).copied().unwrap_or_default()
     }
 
-    pub(crate) fn logout(&mut self, token: &str) {
-        if self.rules.ends_at_logout {
+    /// Revokes a token at logout.
+    pub(crate) fn log_out(&mut self, token: &str) {
+        if self.rules.revoked_at_logout {
             self.revoke(token);
         }
     }
 
-    /// A new pair for a refresh token. One that comes twice was stolen: its family ends.
-    pub(crate) fn refresh(&mut self, token: &str, address: IpAddr) -> Option<Pair> {
+    /// Exchanges a refresh token for a new pair. A token that is used twice was stolen: its family is
+    /// revoked.
+    pub(crate) fn refresh(&mut self, token: &str, address: IpAddr) -> Option<TokenPair> {
         let (name, used) = self.refresh.get_mut(token)?;
-        let (name, again) = (name.clone(), std::mem::replace(used, true));
-        if again && !self.rules.refreshes_again {
+        let (name, was_used) = (name.clone(), std::mem::replace(used, true));
+        if was_used && !self.rules.refresh_reusable {
             self.refresh.retain(|_, (other, _)| *other != name);
             return None;
         }
         Some(self.issue(&name, address))
     }
 
-    fn jwt(&self, name: &str) -> String {
-        let now = now();
+    fn issue_jwt(&self, name: &str) -> String {
+        let now = unix_time();
         let mut claims = json!({"sub": name, "iat": now, "nbf": now, "iss": "lab", "aud": "lab",
-            "changes": self.changes_of(name)});
+            "changes": self.count_changes(name)});
         if let Some(lifetime) = self.rules.lifetime {
             claims["exp"] = (now + lifetime).into();
         }
         if self.rules.has_id {
-            claims["jti"] = random().into();
+            claims["jti"] = random_token().into();
         }
-        if self.rules.tells {
+        if self.rules.leaks_password_hash {
             claims["password_hash"] =
                 "$2b$12$C6UzMDM.H6dfI/f/IKcEeO5kdhXIFJ3p8y7FQmJ1Zl0tAR3Q8sE6e".into();
         }
@@ -273,35 +276,35 @@ impl Tokens {
             Form::Rsa => json!({"alg": "RS256", "typ": "JWT", "kid": "lab"}),
             _ => json!({"alg": "HS256", "typ": "JWT"}),
         };
-        let signed = format!("{}.{}", part(&header), part(&claims));
+        let signed = format!("{}.{}", encode_part(&header), encode_part(&claims));
         let signature = match &self.pair {
-            Some(pair) => rsa(pair, &signed),
-            None => BASE64_URL_SAFE_NO_PAD.encode(hmac(self.key.as_bytes(), &signed)),
+            Some(pair) => sign_rsa(pair, &signed),
+            None => BASE64_URL_SAFE_NO_PAD.encode(hmac_sha256(self.key.as_bytes(), &signed)),
         };
         format!("{signed}.{signature}")
     }
 
-    fn claimed(&self, token: &str) -> Option<String> {
+    fn verify_jwt(&self, token: &str) -> Option<String> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
         let decoded = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();
         let header: Value = serde_json::from_slice(&decoded(header)?).ok()?;
         let claims: Value = serde_json::from_slice(&decoded(claims)?).ok()?;
         let name = claims["sub"].as_str()?;
-        let good = self.is_signed(&header, signed, &decoded(signature)?)
-            && self.claims_hold(&claims)
-            && claims["changes"] == self.changes_of(name);
-        good.then(|| name.to_owned())
+        let is_valid = self.is_signature_valid(&header, signed, &decoded(signature)?)
+            && self.are_claims_valid(&claims)
+            && claims["changes"] == self.count_changes(name);
+        is_valid.then(|| name.to_owned())
     }
 
-    fn is_signed(&self, header: &Value, signed: &str, signature: &[u8]) -> bool {
+    fn is_signature_valid(&self, header: &Value, signed: &str, signature: &[u8]) -> bool {
         let algorithm = header["alg"].as_str().unwrap_or_default();
         match (self.rules.checks, &self.pair) {
-            (Checks::BelievesNone, _) if algorithm.eq_ignore_ascii_case("none") => true,
-            (Checks::Confuses, Some(pair)) if algorithm == "HS256" => {
-                hmac(pem(pair).as_bytes(), signed) == signature
+            (Checks::AcceptsUnsigned, _) if algorithm.eq_ignore_ascii_case("none") => true,
+            (Checks::AcceptsPublicKeyAsSecret, Some(pair)) if algorithm == "HS256" => {
+                hmac_sha256(encode_pem(pair).as_bytes(), signed) == signature
             }
-            (Checks::BelievesItsKey, Some(_)) if header["jwk"].is_object() => {
+            (Checks::AcceptsEmbeddedKey, Some(_)) if header["jwk"].is_object() => {
                 let number = |name: &str| {
                     let text = header["jwk"][name].as_str().unwrap_or_default();
                     BASE64_URL_SAFE_NO_PAD.decode(text).unwrap_or_default()
@@ -314,19 +317,21 @@ impl Tokens {
                     .map(|number| number.big_endian_without_leading_zero().to_vec());
                 algorithm == "RS256" && is_signed_by(&n, &e, signed, signature)
             }
-            (_, None) => algorithm == "HS256" && hmac(self.key.as_bytes(), signed) == signature,
+            (_, None) => {
+                algorithm == "HS256" && hmac_sha256(self.key.as_bytes(), signed) == signature
+            }
         }
     }
 
-    fn claims_hold(&self, claims: &Value) -> bool {
-        let at = |claim: &str| claims[claim].as_u64();
-        let ended = at("exp").is_some_and(|end| end < now());
-        let begun = at("nbf").is_none_or(|start| start <= now());
-        let meant = claims["aud"] == "lab" && claims["iss"] == "lab" && begun;
+    fn are_claims_valid(&self, claims: &Value) -> bool {
+        let time = |claim: &str| claims[claim].as_u64();
+        let is_expired = time("exp").is_some_and(|end| end < unix_time());
+        let has_begun = time("nbf").is_none_or(|start| start <= unix_time());
+        let is_for_lab = claims["aud"] == "lab" && claims["iss"] == "lab" && has_begun;
         match self.rules.claims {
-            Claims::All => !ended && meant,
-            Claims::NotTheEnd => meant,
-            Claims::OnlyTheEnd => !ended,
+            Claims::All => !is_expired && is_for_lab,
+            Claims::IgnoresExpiry => is_for_lab,
+            Claims::OnlyExpiry => !is_expired,
         }
     }
 }
@@ -337,7 +342,7 @@ fn is_signed_by(n: &[u8], e: &[u8], signed: &str, signature: &[u8]) -> bool {
         .is_ok()
 }
 
-fn rsa(pair: &RsaKey, text: &str) -> String {
+fn sign_rsa(pair: &RsaKey, text: &str) -> String {
     let mut signature = vec![0; pair.public_modulus_len()];
     let random = SystemRandom::new();
     let signed = pair.sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature);
@@ -347,8 +352,8 @@ fn rsa(pair: &RsaKey, text: &str) -> String {
     )
 }
 
-/// The public key as a file holds it (RFC 7468).
-fn pem(pair: &RsaKey) -> String {
+/// Returns the public key in PEM (RFC 7468).
+fn encode_pem(pair: &RsaKey) -> String {
     let der = pair.public_key().as_der();
     let text = der.map_or_else(
         |_| String::new(),
@@ -364,7 +369,7 @@ fn pem(pair: &RsaKey) -> String {
     )
 }
 
-pub(crate) fn hmac(key: &[u8], text: &str) -> Vec<u8> {
+pub(crate) fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         return Vec::new();
     };
@@ -372,18 +377,20 @@ pub(crate) fn hmac(key: &[u8], text: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-fn part(value: &Value) -> String {
+fn encode_part(value: &Value) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-pub(crate) fn random() -> String {
+/// Returns 32 random bytes in Base64.
+pub(crate) fn random_token() -> String {
     let mut bytes = [0; 32];
-    // Without randomness a lab has no tokens that are worth testing.
-    getrandom::fill(&mut bytes).expect("the system gives randomness");
+    // Without randomness there are no tokens worth testing.
+    getrandom::fill(&mut bytes).expect("the system provides randomness");
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub(crate) fn now() -> u64 {
+/// Returns the seconds since 1970.
+pub(crate) fn unix_time() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| now.as_secs())
 }
