@@ -1,6 +1,6 @@
 //! Signs, e-values and shifts: the statistics of paired times. Pure.
 
-/// The e-value against "each sign is a fair coin" after `wins` of `wins + losses` signs fell one
+/// Returns the e-value against "each sign is a fair coin" after `wins` of `wins + losses` signs fell one
 /// way: E = 2ⁿ·B(w+½, l+½)/π, the likelihood ratio of a Jeffreys mixture. Whenever one stops
 /// looking, the odds that it ever passes 1/α by chance are at most α (Ville's inequality).
 pub(crate) fn e_value(wins: u32, losses: u32) -> f64 {
@@ -10,7 +10,7 @@ pub(crate) fn e_value(wins: u32, losses: u32) -> f64 {
     (f64::from(n) * 2f64.ln() + half_product(wins) + half_product(losses) - factorial).exp()
 }
 
-/// The Hodges–Lehmann estimate of a shift: the median of all pairwise means.
+/// Returns the Hodges–Lehmann estimate of a shift: the median of all pairwise means.
 pub(crate) fn shift(differences: &[f64]) -> f64 {
     let mut means = Vec::new();
     for (i, a) in differences.iter().enumerate() {
@@ -28,8 +28,8 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// The smallest shift that `pairs` pairs would have found with a power of about 95 %, under the noise
-/// that these differences show. Infinite when so many pairs can't find any.
+/// Returns the smallest shift that `pairs` pairs would have detected with a power of about 95 %,
+/// under the noise of these differences. Infinite if that many pairs cannot detect any.
 pub(crate) fn detectable(differences: &[f64], pairs: u32, threshold: f64) -> f64 {
     let enough =
         (0..=pairs).find(|wins| *wins * 2 > pairs && e_value(*wins, pairs - wins) >= threshold);
@@ -44,7 +44,7 @@ pub(crate) fn detectable(differences: &[f64], pairs: u32, threshold: f64) -> f64
     let centre = shift(differences);
     let mut noise: Vec<f64> = differences.iter().map(|d| centre - d).collect();
     noise.sort_by(f64::total_cmp);
-    // The next higher of the order statistics: the quantile of so few values is uncertain.
+    // The next higher order statistic: the quantile of these few values is uncertain.
     let place = (chance.min(1.0) * noise.len() as f64).ceil() as usize;
     noise
         .get(place.min(noise.len().saturating_sub(1)))
@@ -53,7 +53,7 @@ pub(crate) fn detectable(differences: &[f64], pairs: u32, threshold: f64) -> f64
         .max(0.0)
 }
 
-/// P(Binomial(n, p) ≥ k).
+/// Returns P(Binomial(n, p) ≥ k).
 fn upper_tail(n: u32, k: u32, p: f64) -> f64 {
     let mut term = (1.0 - p).powi(n as i32);
     let mut below = 0.0;

@@ -76,13 +76,13 @@ fn changed(jwt: &Jwt, now: f64) -> Vec<(&'static str, Value, Value)> {
         all.push((what, jwt.header.clone(), claims));
     };
     if !jwt.claims["aud"].is_null() {
-        add("another audience (aud)", "aud", "somebody-else".into());
+        add("another audience (aud)", "aud", "another-audience".into());
     }
     if !jwt.claims["iss"].is_null() {
         add(
             "another issuer (iss)",
             "iss",
-            "https://somebody-else.invalid".into(),
+            "https://another-issuer.invalid".into(),
         );
     }
     add(

@@ -9,7 +9,7 @@ use crate::{
 
 pub(super) static CHECK: Check = Check {
     id: "jwt-sensitive-claims",
-    title: "JWTs contain a password, a hash or another secret",
+    title: "JWTs contain a password, a hash or a personal number",
     severity: Severity::Medium,
     what: "Checks whether a claim of the scanner's token has the name of a secret or of a \
            personal number, or the form of a password hash.",

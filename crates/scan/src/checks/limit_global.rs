@@ -17,8 +17,8 @@ pub(super) static CHECK: Check = Check {
            that never failed is rejected from an address that was never used.",
     why: "Anyone who sends a handful of incorrect passwords blocks the login for all users: a \
           denial of service that needs no botnet.",
-    sends: "Nothing of its own: it evaluates the measurement of login-unlimited, whose controls \
-            are logins with the correct password of an untouched account from new IP addresses.",
+    sends: "It evaluates the limit measurement, whose controls are logins with the correct \
+           password of an untouched account from new IP addresses.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,

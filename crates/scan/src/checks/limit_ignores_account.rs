@@ -17,7 +17,7 @@ pub(super) static CHECK: Check = Check {
            failures from one address are limited regardless of the account.",
     why: "Residential proxies sell millions of IP addresses. A per-IP limit stops none of their \
           users; only a count per account does.",
-    sends: "Nothing of its own: it evaluates the limit measurement of login-unlimited.",
+    sends: "It evaluates the limit measurement.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,

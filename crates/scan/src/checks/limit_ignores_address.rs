@@ -17,7 +17,7 @@ pub(super) static CHECK: Check = Check {
            limit while failures on one account are limited.",
     why: "A single host can try one common password on every account, or a list of leaked \
           credentials, as fast as it can send.",
-    sends: "Nothing of its own: it evaluates the limit measurement of login-unlimited.",
+    sends: "It evaluates the limit measurement.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,

@@ -17,7 +17,7 @@ pub(super) static CHECK: Check = Check {
            for the account from other addresses nor for the address on other accounts.",
     why: "The login looks limited when tested by hand. A sprayer changes the account with each \
           guess, a botnet the IP address: neither ever reaches the limit.",
-    sends: "Nothing of its own: it evaluates the limit measurement of login-unlimited.",
+    sends: "It evaluates the limit measurement.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,

@@ -372,14 +372,14 @@ impl Detours {
     }
 }
 
-/// Why a check of ways around a limit has nothing to get around.
+/// Returns the verdict of a check of bypasses that has nothing to bypass.
 pub(crate) fn nothing_locked(facts: &LimitFacts) -> Verdict {
     facts
         .untold()
-        .unwrap_or_else(|| Verdict::not_applicable("no limit was met that could be got around"))
+        .unwrap_or_else(|| Verdict::not_applicable("no limit was found that could be bypassed"))
 }
 
-/// The same by a request of another form.
+/// Logs in with a request of another form; no response counts as a rejection here.
 async fn gets_in_as(
     session: &mut Session,
     source: Source,
@@ -523,8 +523,9 @@ impl Series {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::checks::tests::numbers;
 
-    /// An arm that met a limit at this try, or none.
+    /// An arm that met a limit at this attempt, or none.
     pub(in crate::checks) fn arm(limited_at: Option<u32>) -> Arm {
         Arm {
             tried: 12,
@@ -534,7 +535,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Facts of a login that could be asked from several addresses.
+    /// Facts of a login measured from several addresses.
     pub(in crate::checks) fn facts(
         account: Option<u32>,
         pair: Option<u32>,
@@ -548,7 +549,8 @@ pub(super) mod tests {
         }
     }
 
-    /// The truth table: which kinds of login a judge finds. What can't be told, it must not judge.
+    /// The truth table: the kinds of login for which a judge reports a finding. It must not decide what
+    /// was not measured.
     pub(in crate::checks) fn found_by(judge: fn(&LimitFacts) -> Verdict) -> Vec<&'static str> {
         let everybody = LimitFacts {
             bystander_refused: true,
@@ -572,6 +574,23 @@ pub(super) mod tests {
         .filter(|(_, measured)| matches!(judge(measured), Verdict::Find(_)))
         .map(|(kind, _)| kind)
         .collect()
+    }
+
+    #[test]
+    fn the_checks_name_the_sizes_of_the_arms() {
+        for (id, expected) in [
+            ("login-unlimited", vec![ACCOUNT_FAILURES]),
+            ("limit-ignores-account", vec![ACCOUNT_FAILURES]),
+            ("limit-ignores-address", vec![ADDRESS_FAILURES]),
+            ("limit-per-pair", vec![ACCOUNT_FAILURES, ADDRESS_FAILURES]),
+        ] {
+            let check = crate::checks::find(id).unwrap();
+            // What a standard allows is another number.
+            let limits = check.false_alarms.split("SP 800-63B").next().unwrap();
+            let texts = [check.title, check.what, check.sends, check.evidence, limits];
+            let named: Vec<u32> = numbers(&texts).into_iter().collect();
+            assert_eq!(named, expected, "{id}");
+        }
     }
 
     fn series(answers: &[bool]) -> Series {

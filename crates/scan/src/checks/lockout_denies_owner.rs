@@ -18,7 +18,7 @@ pub(super) static CHECK: Check = Check {
            long.",
     why: "A limit by account alone can be used against the account's owner (OWASP calls it a \
           denial of service by lockout). It is better than no limit.",
-    sends: "Nothing of its own: it evaluates the limit measurement.",
+    sends: "It evaluates the limit measurement.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,

@@ -17,7 +17,7 @@ pub(super) static CHECK: Check = Check {
            Checks whether that name is rejected too, and with the same response.",
     why: "A lock that only existing accounts have reveals whether an account exists, however \
           uniform all other responses are.",
-    sends: "Nothing of its own: it evaluates the burst of limit-race.",
+    sends: "It evaluates the burst of limit-race.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,

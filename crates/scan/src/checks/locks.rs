@@ -1,6 +1,6 @@
-//! What a burst meets: as many guesses as are allowed and three more, released together, on a name
-//! that nobody has. Measured once; it says whether guesses outrun the limit, and whether names that
-//! don't exist are limited like those that do.
+//! The outcome of a burst: as many guesses as the limit allows and three more, sent concurrently,
+//! for a nonexistent account name. Measured once; it shows whether concurrent guesses exceed the
+//! limit, and whether nonexistent names are limited like existing accounts.
 
 use super::limits::{self, LimitFacts};
 use crate::{
@@ -10,30 +10,30 @@ use crate::{
     scan::{Session, Who},
 };
 
-/// Guesses in a burst beyond what one after the other are allowed.
+/// Guesses in a burst beyond those that are allowed in sequence.
 const BEYOND: u32 = 3;
 
-/// Larger limits are not raced: a burst has to stay small.
+/// The largest limit that is raced: a burst must stay small.
 const LARGEST: u32 = 12;
 
-/// The most requests of both bursts, each with one before and one after it.
+/// Maximum number of requests of both bursts, each with one before and one after it.
 pub(crate) const MAX_REQUESTS: u32 = LARGEST + BEYOND + 2 + LARGEST;
 
-/// What the bursts met.
+/// The outcome of the bursts.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Locks {
-    /// Guesses that one after the other are answered.
+    /// Guesses that get through in sequence.
     pub(crate) limit: u32,
-    /// Whether the name that nobody has was refused, and how.
+    /// How the nonexistent name is rejected, if it is.
     pub(crate) stranger: Option<Signature>,
-    /// How an account that exists is refused.
+    /// How an existing account is rejected.
     pub(crate) account: Option<Signature>,
-    /// Of guesses released together, how many were sent and how many answered as if nothing limited
-    /// them; `None` where no name that is limited could be raced.
+    /// The number of concurrent guesses sent, and of those answered as if nothing limited them;
+    /// `None` if no limited name could be raced.
     pub(crate) race: Option<(u32, u32)>,
 }
 
-/// The facts, measured now or before. `Err`: why there are none.
+/// Returns the facts, measured now or before. `Err`: why they cannot be measured.
 pub(crate) async fn facts(session: &mut Session) -> Result<Result<Locks, &'static str>, Stop> {
     let limits = limits::facts(session).await?;
     let (limit, source) = match raced(&limits) {
@@ -50,13 +50,15 @@ pub(crate) async fn facts(session: &mut Session) -> Result<Result<Locks, &'stati
     measured.map(Ok)
 }
 
-/// The limit that a burst is for, and whether it takes one address.
+/// Returns the limit that the burst is for, and whether it has to come from one address.
 fn raced(limits: &LimitFacts) -> Result<(u32, bool), &'static str> {
     if limits.bystander_refused {
-        return Err("everybody was refused; see limit-global");
+        return Err("all logins were rejected; see limit-global");
     }
     if limits.blind.is_some() {
-        return Err("it takes three test accounts and many addresses; see limit-ignores-account");
+        return Err(
+            "this check needs three test accounts and many source addresses; see limit-ignores-account",
+        );
     }
     let arms = [(&limits.account, false), (&limits.pair, true)];
     let mut shut = arms.into_iter().filter_map(|(arm, from_one)| {
@@ -65,7 +67,7 @@ fn raced(limits: &LimitFacts) -> Result<(u32, bool), &'static str> {
     });
     let (arm, from_one) = shut.next().ok_or("no account was limited")?;
     if arm.refusal.is_none() {
-        return Err("the limit refuses in silence or by being slow, so guesses can't be counted");
+        return Err("the limit rejects silently or by slowing down, so guesses cannot be counted");
     }
     let limit = arm.most().unwrap_or(0);
     if limit > LARGEST {
@@ -73,7 +75,9 @@ fn raced(limits: &LimitFacts) -> Result<(u32, bool), &'static str> {
     }
     let by_address = limits.address.as_ref().and_then(|arm| arm.most());
     if from_one && by_address.is_some_and(|most| most <= limit + BEYOND + 2) {
-        return Err("the address is limited before a burst would show anything of the account");
+        return Err(
+            "the per-IP limit is reached before a burst would show the limit of the account",
+        );
     }
     Ok((limit, from_one))
 }
@@ -93,7 +97,7 @@ async fn measure(
     let who = Who::Nobody(&nobody);
     let source = session.need_source()?;
     let home = from_one.then_some(source);
-    // Names that don't exist may be answered in words of their own; the first says in which.
+    // Nonexistent names may get a response of their own; the first request shows which.
     let first = try_one(session, who, Some(source)).await?;
     let (sent, answered) = burst(session, who, &first, limit + BEYOND - 1, home).await?;
     let last = try_one(session, who, home).await?;
@@ -109,13 +113,13 @@ async fn measure(
     Ok(locks)
 }
 
-/// The same with a test account, where only those are limited: with as many guesses as it may fail.
+/// Races a test account, if only existing accounts are limited: with as many guesses as it may fail.
 async fn race_an_account(
     session: &mut Session,
     limit: u32,
     home: Option<Source>,
 ) -> Result<Option<(u32, u32)>, Stop> {
-    // The one that the measurement of the limits has left.
+    // The account that the limit measurement did not use.
     let account = session.account(if home.is_some() { 1 } else { 2 });
     let left = session.failures_left(&account.name);
     if left < limit + 2 {
@@ -142,7 +146,8 @@ async fn try_one(
     Ok(session.learned.signature(&answer))
 }
 
-/// How many were sent together, and how many were answered like the first.
+/// Sends guesses concurrently; returns how many were sent, and how many were answered like the
+/// first.
 async fn burst(
     session: &mut Session,
     who: Who<'_>,
@@ -167,7 +172,16 @@ async fn burst(
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::checks::limits::tests::{arm, facts};
+    use crate::checks::{
+        limits::tests::{arm, facts},
+        tests::numbers,
+    };
+
+    #[test]
+    fn the_check_names_the_sizes_of_the_burst() {
+        let check = crate::checks::find("limit-race").unwrap();
+        assert_eq!(numbers(&[check.sends]), [LARGEST, LARGEST + BEYOND].into());
+    }
 
     #[test]
     fn only_what_says_that_it_refuses_is_raced() {

@@ -18,9 +18,10 @@ pub(super) static CHECK: Check = Check {
            429), and whether the correct password still logs in afterwards.",
     why: "Without a limit per account, an attacker needs only time: ten guesses per second are \
           864,000 per day.",
-    sends: "Up to 12 incorrect passwords and one correct one for a test account, each from a \
-            different IP address; if those are not limited, the same for another account from one \
-            address. The other limit checks evaluate the same measurement.",
+    sends: "It evaluates the limit measurement: up to 12 incorrect passwords and one correct one \
+           for a test account, each from a different IP address; if those are not limited, the \
+           same for another account from one address; and failures on new account names from one \
+           address.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,

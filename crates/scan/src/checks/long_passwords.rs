@@ -1,28 +1,29 @@
-//! What becomes of long passwords: whether they can be had, and whether their end counts. Measured
+//! How long passwords are treated: whether they are accepted, and whether their end counts. Measured
 //! once, judged by two checks.
 
 use crate::{Account, Secret, learn::Class, probe::Stop, scan::Session};
 
-/// What SP 800-63B-4 section 3.1.1.2 wants allowed, and more than bcrypt reads.
+/// The length that SP 800-63B-4 section 3.1.1.2 requires to be allowed (64), and one longer than
+/// bcrypt reads.
 const LENGTHS: [usize; 2] = [100, 64];
 
-/// What bcrypt reads, in bytes; the passwords are of ASCII.
+/// Bytes that bcrypt reads; the passwords are ASCII.
 const READ_BY_BCRYPT: usize = 72;
 
-/// The most requests of the measurement.
+/// Maximum number of requests of the measurement.
 pub(crate) const MAX_REQUESTS: u32 = 2 + 3;
 
-/// What became of them.
+/// The outcome for each length.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Facts {
-    /// Each length that was tried, whether it was taken like a usual one, and the status.
+    /// Each length tried, whether it was accepted like a usual password, and the status.
     pub(crate) taken: Vec<(usize, bool, u16)>,
-    /// Of an account with 100 characters: whether they log in, whether others from the tenth on do,
-    /// and whether others after the 72nd do.
+    /// For an account with 100 characters: whether these log in, whether other characters from the
+    /// tenth on do, and whether others after the 72nd do.
     pub(crate) logins: Option<[bool; 3]>,
 }
 
-/// The facts, measured now or before; `None` where nothing can be registered.
+/// Returns the facts, measured now or before; `None` if accounts cannot be registered.
 pub(crate) async fn facts(session: &mut Session) -> Result<Option<Facts>, Stop> {
     if session.long_passwords.is_none() {
         session.long_passwords = measure(session).await?;
@@ -60,7 +61,7 @@ async fn measure(session: &mut Session) -> Result<Option<Facts>, Stop> {
     Ok(Some(facts))
 }
 
-/// A password of the usual kinds of characters, so many of them.
+/// Returns a password of this length, with the usual kinds of characters.
 fn of_length(session: &mut Session, length: usize) -> Secret {
     let mut text = String::new();
     while text.len() < length {
@@ -82,14 +83,14 @@ async fn log_in(session: &mut Session, account: &Account) -> Result<[bool; 3], S
             name: account.name.clone(),
             password,
         };
-        // Its name was made here a moment ago; a failure of it is nobody else's.
+        // The name was invented here a moment ago, so its failures affect no other account.
         let source = session.need_source()?;
         logins[place] = session.right(source, &tried).await?.1 == Class::Right;
     }
     Ok(logins)
 }
 
-/// Another password that begins with so many of the same characters.
+/// Returns another password that has the same first `same` characters.
 fn changed_after(password: &str, same: usize) -> Secret {
     let other = |(at, c): (usize, char)| match c {
         c if at < same => c,

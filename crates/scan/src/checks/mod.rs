@@ -1,13 +1,14 @@
 //! The checks, one file each.
 //!
-//! A check's file says what it decides, why that matters, what it sends and at most how much, what
-//! its evidence is and what could make it wrong; it measures in `run` and decides in `judge`, which
-//! is pure and has a table of cases as its test. Its page in `docs/checks/` and what
-//! `doorwarden explain` prints are made from the same words.
+//! A check's file states what it decides, why that matters, what it sends and how many requests at
+//! most, what its evidence is and what could cause a false positive. It measures in `run` and decides
+//! in `judge`, which is pure and tested with a table of cases. Its page in `docs/checks/` and the
+//! output of `doorwarden explain` are generated from the same text.
 //!
-//! To add one: `cargo xtask new-check ID`, then a line in [`ALL`], whose order is the order they
-//! run in, but for neighbours that run side by side: what uses the first token comes before what logs in again, and what compares answers and
-//! times before what exhausts limits.
+//! To add one: `cargo xtask new-check ID`, then a line in [`ALL`]. Checks run in the order of that
+//! list, except that neighbours marked `side_by_side` run concurrently: checks that use the first
+//! token come before those that log in again, and checks that compare responses and times before
+//! those that exhaust limits.
 
 use futures_util::future::BoxFuture;
 
@@ -78,8 +79,8 @@ mod token_response_cacheable;
 mod token_unbound;
 mod weak_password_accepted;
 
-/// All checks, in the order they run in.
-pub static ALL: [&Check; 56] = [
+/// All checks, in the order in which they run.
+pub static ALL: &[&Check] = &[
     &token_not_checked::CHECK,
     &token_unbound::CHECK,
     &admin_function_open::CHECK,
@@ -138,8 +139,8 @@ pub static ALL: [&Check; 56] = [
     &login_input_errors::CHECK,
 ];
 
-/// What can be decided without an account: by the document, and by what a name that nobody has, and no
-/// token at all, are answered.
+/// The checks that need no account: they use the OpenAPI document and the responses to nonexistent
+/// account names and to requests without a token.
 pub(crate) const WITHOUT_ACCOUNT: [&str; 5] = [
     "token-not-checked",
     "cors-credentials",
@@ -148,46 +149,46 @@ pub(crate) const WITHOUT_ACCOUNT: [&str; 5] = [
     "login-input-errors",
 ];
 
-/// Why a check of registrations has nothing to judge.
-const NEEDS_REGISTRATION: &str = "accounts are not registered in this scan; let it: --register";
+/// Why a check of registrations does not apply.
+const NEEDS_REGISTRATION: &str = "this scan does not register accounts; allow it with --register";
 
-/// The check of this id.
+/// Returns the check with this id.
 pub fn find(id: &str) -> Option<&'static Check> {
     ALL.iter().copied().find(|check| check.id == id)
 }
 
-/// One check: its words and its code.
+/// One check: its text and its code.
 pub struct Check {
-    /// Its id; the name of its file with dashes.
+    /// The id: the name of its file, with dashes.
     pub id: &'static str,
-    /// Its finding in a few words.
+    /// The finding, in a few words.
     pub title: &'static str,
-    /// How bad its finding is at worst.
+    /// The highest severity of its finding.
     pub severity: Severity,
-    /// What is decided, and how.
+    /// What it decides, and how.
     pub what: &'static str,
     /// Why it matters.
     pub why: &'static str,
-    /// What is sent.
+    /// The requests that it sends; if `max_requests` is 0, the data that it evaluates instead.
     pub sends: &'static str,
-    /// The most requests that it sends, beside the measurement that it shares.
+    /// Maximum number of requests, apart from the measurement that it shares.
     pub max_requests: u32,
-    /// Whether it judges the measurement of the limits, which is made once for all that do.
+    /// Whether it judges the limit measurement, which is made once for all checks that do.
     pub measures_limits: bool,
-    /// Whether it may run beside its neighbours that may too: it asks with the token that is there
-    /// already, makes no login fail, and compares no times.
+    /// Whether it may run concurrently with neighbours that may too: it uses the existing token, causes
+    /// no failed login, and compares no times.
     pub side_by_side: bool,
-    /// What a finding rests on, and its controls.
+    /// The evidence that a finding rests on, and its controls.
     pub evidence: &'static str,
-    /// What could make it wrong.
+    /// What could cause a false positive.
     pub false_alarms: &'static str,
-    /// The standards that it gives evidence for.
+    /// The standards for which it provides evidence.
     pub standards: Standards,
     /// How to fix the application.
     pub fix: &'static str,
-    /// How the usual frameworks do that.
+    /// How to do that in common frameworks.
     pub recipes: &'static Recipes,
-    /// The policy of `doorwarden guard` that closes it; empty where only the application can.
+    /// The `doorwarden guard` policy that prevents the attack; empty if only the application can.
     pub policy: &'static str,
     /// Measures and judges.
     pub(crate) run: Run,
@@ -196,7 +197,7 @@ pub struct Check {
 /// A check's code.
 pub(crate) type Run = for<'a> fn(&'a mut Session) -> BoxFuture<'a, Result<Verdict, Stop>>;
 
-/// Ids in the standards that a check gives evidence for. Evidence relevant to them, no claim of
+/// Ids of requirements for which a check provides evidence. Evidence relevant to them, not a claim of
 /// compliance.
 #[derive(Clone, Copy, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct Standards {
@@ -215,7 +216,7 @@ pub struct Standards {
 }
 
 impl Standards {
-    /// All of them in a line.
+    /// Returns all of them in one line.
     pub fn words(&self) -> String {
         let cwe: Vec<String> = self.cwe.iter().map(|id| format!("CWE-{id}")).collect();
         let of = |standard: &str, ids: &[&str]| format!("{standard} {}", ids.join(", "));
@@ -232,49 +233,62 @@ impl Standards {
 }
 
 impl Check {
-    /// The check's page, in Markdown.
+    /// Renders the check's page, in Markdown.
     pub fn page(&self) -> String {
         format!(
             "# {id}\n\n{title}. Severity: {severity:?}.\n\n\
              ## What it decides\n\n{what}\n\n\
              ## Why it matters\n\n{why}\n\n\
-             ## What it sends\n\n{sends} At most {max} requests{shared}.\n\n\
+             ## What it sends\n\n{sends}\n\n\
              ## Evidence and controls\n\n{evidence}\n\n\
-             ## False alarms\n\n{false_alarms}\n\n\
-             ## Fix\n\n{fix}\n\n{recipes}\n\
+             ## False positives\n\n{false_alarms}\n\n\
+             ## Fix\n\n{fix}\n\n{recipes}\
              {policy}\
              ## Standards\n\n\
-             Evidence relevant to, and no claim of compliance with: {standards}.\n",
+             Evidence relevant to these standards, not a claim of compliance: {standards}.\n",
             id = self.id,
             title = self.title,
             severity = self.severity,
             what = self.what,
             why = self.why,
-            sends = self.sends,
-            max = self.max_requests,
-            shared = if self.measures_limits {
-                format!(
-                    ", and up to {} for all checks of limits together",
-                    limits::MAX_REQUESTS
-                )
-            } else {
-                String::new()
-            },
+            sends = self.requests(),
             evidence = self.evidence,
             false_alarms = self.false_alarms,
             fix = self.fix,
             policy = match self.policy {
                 "" => String::new(),
-                policy =>
-                    format!("## The guard policy that closes it\n\n```toml\n{policy}\n```\n\n"),
+                policy => format!("## Guard policy\n\n```toml\n{policy}\n```\n\n"),
             },
-            recipes = self
-                .recipes
-                .all()
-                .map(|(framework, how)| format!("- {framework}: {how}\n"))
-                .concat(),
+            recipes = self.recipe_list(),
             standards = self.standards.words(),
         )
+    }
+
+    /// Describes the requests that the check sends, with their maximum number.
+    fn requests(&self) -> String {
+        let own = match self.max_requests {
+            0 => format!("Sends no requests of its own. {}", self.sends),
+            max => format!("{} At most {max} requests.", self.sends),
+        };
+        if !self.measures_limits {
+            return own;
+        }
+        format!(
+            "{own} All limit checks share one limit measurement of at most {} requests.",
+            limits::MAX_REQUESTS
+        )
+    }
+
+    /// Renders the fixes for the frameworks as a Markdown list; empty if there are none.
+    fn recipe_list(&self) -> String {
+        let recipes = self.recipes.all();
+        let mut list: String = recipes
+            .map(|(framework, how)| format!("- {framework}: {how}\n"))
+            .collect();
+        if !list.is_empty() {
+            list.push('\n');
+        }
+        list
     }
 }
 
@@ -287,7 +301,7 @@ mod tests {
     #[test]
     fn each_file_is_a_listed_check_with_all_its_words() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/checks");
-        // What several checks share, and no check itself.
+        // Shared by several checks, and not checks themselves.
         let shared = [
             "mod",
             "limits",
@@ -313,7 +327,7 @@ mod tests {
             .collect();
         let listed: BTreeSet<String> = ALL.iter().map(|check| check.id.replace('-', "_")).collect();
         assert_eq!(files, listed);
-        assert_eq!(listed.len(), ALL.len(), "an id stands twice");
+        assert_eq!(listed.len(), ALL.len(), "duplicate id");
         for check in ALL {
             let words = [
                 check.title,
@@ -325,6 +339,9 @@ mod tests {
                 check.fix,
             ];
             assert!(words.iter().all(|words| !words.is_empty()), "{}", check.id);
+            // The page says so itself.
+            let repeats = check.max_requests == 0 && check.sends.starts_with("Nothing");
+            assert!(!repeats, "{}", check.id);
             assert!(
                 !(check.side_by_side && check.measures_limits),
                 "{}",
@@ -334,18 +351,43 @@ mod tests {
         }
     }
 
-    /// Run with `DOORWARDEN_BLESS=1` (or `cargo xtask docs`) to write the pages anew.
+    /// Run with `DOORWARDEN_BLESS=1` (or `cargo xtask docs`) to regenerate the pages.
     #[test]
     fn the_pages_are_not_stale() {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/checks");
         let mut index = String::from(
-            "# Checks\n\nGenerated from the checks' own words: `cargo xtask docs`.\n\n| check | finds |\n|---|---|\n",
+            "# Checks\n\nGenerated from the source of the checks by `cargo xtask docs`.\n\n| check | finding |\n|---|---|\n",
         );
         for check in ALL {
             index.push_str(&format!("| [{0}]({0}.md) | {1} |\n", check.id, check.title));
             same_or_bless(&docs.join(format!("{}.md", check.id)), &check.page());
         }
         same_or_bless(&docs.join("README.md"), &index);
+    }
+
+    /// Returns the numbers from ten on in these texts, in digits or spelled out.
+    pub(super) fn numbers(texts: &[&str]) -> BTreeSet<u32> {
+        const SPELLED: [&str; 11] = [
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ];
+        let words = texts
+            .iter()
+            .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+        let number = |word: &str| {
+            let spelled = SPELLED.iter().zip(10..).find(|(name, _)| *name == &word);
+            word.parse().ok().or(spelled.map(|(_, number)| number))
+        };
+        words.filter_map(number).filter(|n| *n >= 10).collect()
     }
 
     fn same_or_bless(path: &Path, expected: &str) {

@@ -12,7 +12,7 @@ pub(super) static CHECK: Check = Check {
     what: "Checks whether the OpenAPI document declares the OAuth password flow.",
     why: "The grant gives the password to the client and leaves no room for a second factor; OAuth \
           2.1 removes it (RFC 9700 section 2.4).",
-    sends: "Nothing: it reads the OpenAPI document.",
+    sends: "It evaluates the OpenAPI document.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,

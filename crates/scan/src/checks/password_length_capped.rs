@@ -17,8 +17,7 @@ pub(super) static CHECK: Check = Check {
            passwords of 20 characters are accepted.",
     why: "SP 800-63B-4 section 3.1.1.2 asks that at least 64 characters be allowed, for \
           passphrases and for what password managers generate.",
-    sends: "One registration of an invented account name, in addition to what password-truncated \
-            sends; only with --register.",
+    sends: "It evaluates the registrations of password-truncated; only with --register.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: false,

@@ -17,8 +17,9 @@ pub(super) static CHECK: Check = Check {
            differs after the 72nd. Checks whether that login succeeds.",
     why: "bcrypt reads 72 bytes. An application that hashes something in front of the password (a \
           name, a pepper) can accept any password; any other checks less than it promises.",
-    sends: "One registration and up to three logins with an invented account name, which \
-            password-length-capped evaluates too; only with --register.",
+    sends: "Up to two registrations of invented account names, with passwords of 100 and, if that \
+           is rejected, 64 characters, and up to three logins with the longer one. \
+           password-length-capped evaluates them too; only with --register.",
     max_requests: long_passwords::MAX_REQUESTS,
     measures_limits: false,
     side_by_side: false,

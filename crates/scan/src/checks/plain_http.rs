@@ -11,7 +11,7 @@ pub(super) static CHECK: Check = Check {
     severity: Severity::High,
     what: "Checks whether the target is scanned over HTTP and is not on this machine.",
     why: "Anyone on the network path can read every password and token.",
-    sends: "Nothing: it looks at the target's URL.",
+    sends: "It evaluates the target's URL.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,

@@ -17,7 +17,7 @@ pub(super) static CHECK: Check = Check {
            response has a Retry-After header (RFC 9110 section 10.2.3).",
     why: "Users and well-behaved clients that don't know when to come back retry at once and are \
           rejected for longer.",
-    sends: "Nothing of its own: it evaluates the limit measurement.",
+    sends: "It evaluates the limit measurement.",
     max_requests: 0,
     measures_limits: true,
     side_by_side: false,

@@ -1,5 +1,5 @@
-//! The controls of the checks of signed requests: two that are rightly signed, and three that are
-//! not. Measured once.
+//! The controls of the checks of signed requests: two with a correct signature and three without.
+//! Measured once.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::{
     signed::{Said, Signed},
 };
 
-/// The most requests of the controls.
+/// Maximum number of requests of the controls.
 pub(crate) const MAX_REQUESTS: u32 = 5;
 
 /// The route with its controls, or the verdict of the checks that need them.
 pub(crate) type Controls = Result<Door, Box<Verdict>>;
 
-const NOT_NAMED: &str = "no route of signed requests was named; name it: --signed 'GET /orders'";
+const NOT_NAMED: &str = "no route for signed requests was given; name one: --signed 'GET /orders'";
 
 /// Returns the route with its controls, or the verdict of the checks if there is none.
 pub(crate) async fn door(session: &mut Session) -> Result<Arc<Controls>, Stop> {
@@ -65,7 +65,7 @@ async fn measure(session: &mut Session, signed: &Signed) -> Result<Controls, Sto
     })
 }
 
-/// The route, where it refuses what is wrongly signed.
+/// Returns the route, if it rejects incorrect signatures.
 pub(crate) async fn discerning(
     session: &mut Session,
 ) -> Result<Result<(Door, Signed), Box<Verdict>>, Stop> {
@@ -84,7 +84,7 @@ pub(crate) async fn discerning(
     })
 }
 
-/// What a new request says of itself, signed so many seconds ago.
+/// Returns the signed components of a new request, with a timestamp this many seconds ago.
 pub(crate) fn said(session: &mut Session, signed: &Signed, age: u64) -> Said {
     let now = session.now() as u64;
     let nonce = session.random_word();

@@ -18,7 +18,7 @@ pub(super) static CHECK: Check = Check {
            (Cache-Control: no-store).",
     why: "A shared machine's browser or a proxy that stores the response exposes the token to the \
           next user.",
-    sends: "Nothing: it reads the response to the scanner's login.",
+    sends: "It evaluates the response to the scanner's login.",
     max_requests: 0,
     measures_limits: false,
     side_by_side: true,
