@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts the binary of a release into $FOLDER, or builds the one that the action came with.
+# Installs the binary of a release into $FOLDER, or builds it from the source of this action.
 set -euo pipefail
 mkdir -p "$FOLDER"
 if [[ $VERSION == source ]]; then

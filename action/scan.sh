@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Scans, and says in the ways of a workflow what came of it. The gate is a step of its own, so that
-# what was found is uploaded before the job fails.
+# Scans and reports the results to the workflow. A separate step fails the job, so that findings are
+# uploaded first.
 set -euo pipefail
 arguments=(scan "$TARGET" --output "$FOLDER" --sarif-file "$CONFIG" --fail-on "$FAIL_ON" --quiet)
 arguments+=(--format json --format sarif --format markdown --format html)
@@ -11,19 +11,19 @@ arguments+=(--format json --format sarif --format markdown --format html)
 while IFS= read -r argument; do
   [[ -n $argument ]] && arguments+=("$argument")
 done <<<"$ARGUMENTS"
-# An empty variable is none.
+# An empty input is an unset variable.
 [[ -n $DOORWARDEN_ACCOUNTS ]] || unset DOORWARDEN_ACCOUNTS
 [[ -n $DOORWARDEN_OPERATOR_KEY ]] || unset DOORWARDEN_OPERATOR_KEY
 [[ -n $DOORWARDEN_JWT_KEY ]] || unset DOORWARDEN_JWT_KEY
 
-# What an earlier scan left would be told as this one's.
+# Reports of an earlier scan must not be taken for this one's.
 rm -f "$FOLDER"/report.*
 code=0
 "$BINARY" "${arguments[@]}" || code=$?
 echo "code=$code" >>"$GITHUB_OUTPUT"
 report=$FOLDER/report.json
 if [[ ! -f $report ]]; then
-  echo "::error title=Doorwarden::the scan gave no report (exit code $code)"
+  echo "::error title=Doorwarden::the scan wrote no report (exit status $code)"
   exit 0
 fi
 {

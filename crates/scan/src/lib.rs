@@ -1,21 +1,31 @@
-//! Probes logins that its operator owns, and says what they cost.
+//! Tests logins that their operator owns, and estimates how many accounts an attacker could take per
+//! day.
 //!
 //! ```text
-//! target.rs    is it the operator's? loopback, a well-known file or a DNS record
-//! discover.rs  OpenAPI -> the login, where none was named
-//! habits.rs    where logins are without one: OAuth and OIDC metadata, GraphQL, usual paths
-//! page.rs      hidden fields and cookies that a login's page wants back
-//! probe.rs     the only door to the network: budget, pace, addresses, kill switch
-//! learn.rs     what a right and a wrong login of an own account look like
-//! access.rs    the token that a login hands out, and a route that asks for it
+//! options.rs   the options of a scan
+//! accounts.rs  test accounts, and generated names that do not exist
+//! secret.rs    secrets, which are never shown
+//! scan.rs      a scan from the proof of ownership to the report; its plan
+//! target.rs    proof of ownership: loopback, a well-known file or a DNS record
+//! discover.rs  OpenAPI -> the login and other routes
+//! habits.rs    logins without OpenAPI: OAuth and OIDC metadata, GraphQL, usual paths
+//! page.rs      hidden fields and cookies that a login's page expects back
+//! probe.rs     the only way to the network: budget, pace, addresses, kill switch
+//! request.rs   requests, and logins in the shape of a login
+//! answer.rs    responses, and which of them are alike
+//! learn.rs     what a successful and a failed login of a test account look like
+//! access.rs    the token that a login returns, and a route that requires it
+//! jwt.rs       reads and forges JSON Web Tokens
+//! signed.rs    signed requests
 //! checks/      one file each: run() measures, judge() is pure
-//! score.rs     measured limits -> accounts a day -> score and grade
-//! report/      text, JSON, HTML, SARIF, JUnit, Markdown
-//! baseline.rs  what is accepted for now, and what is new against it
+//! finding.rs   verdicts and evidence
+//! score.rs     measured limits -> accounts per day -> score and grade
+//! report/      text, JSON, HTML, SARIF, JUnit, Markdown; the exit status
+//! baseline.rs  findings accepted for now, and the differences from them
 //! ```
 //!
-//! It never guesses at an account that it was not given or did not register itself, takes no list
-//! of names or passwords, and wrong passwords are random.
+//! A scan never guesses at an account that it was not given and did not register itself. It takes no
+//! list of names or passwords; incorrect passwords are random.
 
 mod access;
 mod accounts;

@@ -558,3 +558,15 @@ fn networks(sources: &[IpAddr]) -> Vec<IpAddr> {
 fn loopback_has_many() -> bool {
     std::net::TcpListener::bind(("127.1.0.2", 0)).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::without_query;
+
+    #[test]
+    fn a_span_has_no_query() {
+        assert_eq!(without_query("/me?access_token=secret"), "/me");
+        assert_eq!(without_query("/me#secret"), "/me");
+        assert_eq!(without_query("/me"), "/me");
+    }
+}

@@ -29,7 +29,7 @@ impl Report {
         writeln!(page, "target    {}", self.target)?;
         for endpoint in &self.endpoints {
             let path: String = endpoint.path.chars().flat_map(escape).collect();
-            let (method, kind) = (&endpoint.method, &endpoint.kind);
+            let (method, kind) = (&endpoint.method, endpoint.kind.replace('_', " "));
             match kind.as_str() {
                 "login" => writeln!(page, "login     {method} {path}")?,
                 _ => writeln!(page, "route     {method} {path} ({kind})")?,
