@@ -365,7 +365,7 @@ mod tests {
         same_or_bless(&docs.join("README.md"), &index);
     }
 
-    /// Returns the numbers from ten on in these texts, in digits or spelled out.
+    /// Returns the numbers from 10 to 99 in these texts, in digits or spelled out.
     pub(super) fn numbers(texts: &[&str]) -> BTreeSet<u32> {
         const SPELLED: [&str; 11] = [
             "ten",
@@ -387,7 +387,10 @@ mod tests {
             let spelled = SPELLED.iter().zip(10..).find(|(name, _)| *name == &word);
             word.parse().ok().or(spelled.map(|(_, number)| number))
         };
-        words.filter_map(number).filter(|n| *n >= 10).collect()
+        words
+            .filter_map(number)
+            .filter(|n| (10..100).contains(n))
+            .collect()
     }
 
     fn same_or_bless(path: &Path, expected: &str) {
