@@ -313,10 +313,10 @@ fn side_effects(session: &Session) -> Vec<String> {
         .probe
         .side_effects()
         .into_iter()
-        .map(|(what, n)| format!("{n} {what}"));
+        .map(|(what, n)| format!("{what}: {n}"));
     let failing = session
         .left_failing()
-        .map(|(name, n)| format!("{n} consecutive failures left on test account {name}"));
+        .map(|(name, n)| format!("consecutive failures left on test account {name}: {n}"));
     counted.chain(failing).collect()
 }
 

@@ -105,7 +105,7 @@ impl Judgement {
                 }
                 writeln!(
                     page,
-                    "    Or protect the login with doorwarden guard: doorwarden explain {}",
+                    "    Or use the guard: doorwarden explain {}",
                     self.check
                 )
             }
