@@ -27,7 +27,7 @@ pub(super) static CHECK: Check = Check {
     sends: "Up to 20 pairs of a test account and an invented name, 10 control pairs of a used and \
            a new invented name, a first request on each new connection, and a successful login \
            whenever an account's series of failures would get long. If it is the only check that \
-           runs, 72 pairs.",
+           runs, up to 72 pairs and 24 control pairs, and more requests accordingly.",
     max_requests: 76,
     measures_limits: false,
     side_by_side: false,

@@ -13,7 +13,7 @@ pub(super) static CHECK: Check = Check {
     id: "limit-race",
     title: "Concurrent guesses exceed the limit",
     severity: Severity::High,
-    what: "Sends three more guesses than the limit allows concurrently for one account name. \
+    what: "Sends three more guesses than the limit allows, concurrently and for one account name. \
            Checks whether more of them get through than in sequence.",
     why: "A limit that is read before the password is verified and updated afterwards lets through \
           whatever arrives in between: a hundred guesses against a limit of ten.",

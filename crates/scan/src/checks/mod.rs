@@ -268,13 +268,13 @@ impl Check {
     fn requests(&self) -> String {
         let own = match self.max_requests {
             0 => format!("Sends no requests of its own. {}", self.sends),
-            max => format!("{} At most {max} requests.", self.sends),
+            max => format!("At most {max} requests. {}", self.sends),
         };
         if !self.measures_limits {
             return own;
         }
         format!(
-            "{own} All limit checks share one limit measurement of at most {} requests.",
+            "{own} The limit measurement, which all limit checks share, sends at most {} requests.",
             limits::MAX_REQUESTS
         )
     }
