@@ -25,8 +25,8 @@ const USUAL_PATHS: [&str; 3] = ["/me", "/users/me", "/protected"];
 /// Maximum number of routes that are tried with the token.
 const MOST_CANDIDATES: usize = 3;
 
-/// Maximum number of requests of the measurement: a login, for each candidate a request with the token, one
-/// with another scheme and one without a token, and the remaining controls of one route.
+/// Maximum number of requests of the measurement: a login, for each candidate a request with the
+/// token, one with another scheme and one without a token, and the remaining controls of one route.
 pub(crate) const MAX_REQUESTS: u32 = 1 + 3 * MOST_CANDIDATES as u32 + 3;
 
 /// Minimum length of a token.
@@ -121,7 +121,8 @@ pub(crate) struct Door {
 /// What all token checks use.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
-    /// The issued token; `None` if the response to a successful login contains no token and no cookie.
+    /// The issued token; `None` if the response to a successful login contains no token and no
+    /// cookie.
     pub(crate) issued: Option<Issued>,
     /// The route, or why there is none.
     pub(crate) door: Result<Door, String>,
@@ -148,8 +149,8 @@ impl Door {
         self.opens(&self.none) == Some(true)
     }
 
-    /// Returns true if a response means that the token was accepted, false if it was rejected, and `None`
-    /// if the response matches no control.
+    /// Returns true if a response means that the token was accepted, false if it was rejected, and
+    /// `None` if the response matches no control.
     pub(crate) fn opens(&self, answer: &Answer) -> Option<bool> {
         if self.alike(answer, &self.valid) {
             return Some(true);
@@ -163,8 +164,8 @@ impl Door {
         (refused || like_none || self.sends_away(answer)).then_some(false)
     }
 
-    /// Returns the route with the response to another accepted token as its control, since a page may list
-    /// the user's sessions; `None` if the token is rejected.
+    /// Returns the route with the response to another accepted token as its control, since a page
+    /// may list the user's sessions; `None` if the token is rejected.
     pub(crate) fn shown_to(&self, answer: Answer) -> Option<Self> {
         let told_by_status = [&self.none, &self.garbage, &self.changed]
             .iter()
@@ -419,8 +420,8 @@ fn cookie(answer: &Answer, usual: &[String]) -> Option<Credential> {
     })
 }
 
-/// Measures what is possible without an account: whether a route that is declared to require a token
-/// responds without one.
+/// Measures what is possible without an account: whether a route that is declared to require a
+/// token responds without one.
 pub(crate) async fn of_nobody(session: &mut Session) -> Result<Access, Stop> {
     let mut open = None;
     for (path, declared) in candidates(session) {
@@ -529,8 +530,8 @@ fn scheme_of(credential: &Credential) -> Option<String> {
     }
 }
 
-/// Logs in again; returns the new token and the route with the response to it as its control, or why
-/// there is none.
+/// Logs in again; returns the new token and the route with the response to it as its control, or
+/// why there is none.
 pub(crate) async fn fresh(
     session: &mut Session,
     door: &Door,
@@ -655,8 +656,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::answer::tests::answer;
 
-    /// Returns a route that responds with 401 without a token, and with these statuses to garbage and to a
-    /// changed token.
+    /// Returns a route that responds with 401 without a token, and with these statuses to garbage
+    /// and to a changed token.
     pub(crate) fn door(garbage: u16, changed: u16) -> Door {
         let valid = |status| match status {
             200 => answer(200, &[], r#"{"username":"a"}"#),

@@ -80,9 +80,9 @@ impl<R: Rng> Inventor<R> {
     /// The form where names are email addresses, at a domain that RFC 2606 reserves.
     pub(crate) const MAIL_MODEL: &'static str = "dwtest-aaaaaaaaaa@example.org";
 
-    /// Returns a name that does not exist. If the model has the form that registration uses, so does
-    /// the name; otherwise each character is replaced by one of the same kind, and letters are added
-    /// until the name cannot belong to a real user.
+    /// Returns a name that does not exist. If the model has the form that registration uses, so
+    /// does the name; otherwise each character is replaced by one of the same kind, and letters are
+    /// added until the name cannot belong to a real user.
     pub(crate) fn name(&mut self) -> String {
         if self.model.starts_with("dwtest-") {
             let domain = self.model.split_once('@').map(|(_, domain)| domain);

@@ -106,7 +106,8 @@ impl Answer {
         }
     }
 
-    /// Returns a short description without secrets: the status and the masked beginning of the body.
+    /// Returns a short description without secrets: the status and the masked beginning of the
+    /// body.
     pub(crate) fn describe(&self) -> String {
         let retry = match self.header("retry-after") {
             Some(_) => " with Retry-After",
@@ -166,8 +167,8 @@ fn short(text: &str) -> String {
 }
 
 impl Answer {
-    /// Returns a text without what differs between two equivalent responses: the names and passwords
-    /// of test accounts, runs of digits, and long random-looking words.
+    /// Returns a text without what differs between two equivalent responses: the names and
+    /// passwords of test accounts, runs of digits, and long random-looking words.
     pub(crate) fn constant(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for password in &self.echoes.passwords {

@@ -37,8 +37,8 @@ const USUAL: [&str; 9] = [
 /// Maximum number of requests.
 pub(crate) const MAX_REQUESTS: u32 = 2 + 1 + 2 * USUAL.len() as u32;
 
-/// Adds what can be discovered without a document. With a test account, its correct password is sent
-/// to the usual paths of the operator's own target: the one that returns a token is the login.
+/// Adds what can be discovered without a document. With a test account, its correct password is
+/// sent to the usual paths of the operator's own target: the one that returns a token is the login.
 pub(crate) async fn find(
     probe: &mut Probe,
     account: Option<&Account>,

@@ -1,5 +1,5 @@
-//! Reads and forges JSON Web Tokens (RFC 7519) of the scanner's own accounts. The responses to forged
-//! tokens show what the application verifies.
+//! Reads and forges JSON Web Tokens (RFC 7519) of the scanner's own accounts. The responses to
+//! forged tokens show what the application verifies.
 
 use aws_lc_rs::{
     encoding::AsDer,

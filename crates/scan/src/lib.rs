@@ -1,5 +1,5 @@
-//! Tests logins that their operator owns, and estimates how many accounts an attacker could take per
-//! day.
+//! Tests logins that their operator owns, and estimates how many accounts an attacker could take
+//! per day.
 //!
 //! ```text
 //! options.rs   the options of a scan
@@ -24,8 +24,8 @@
 //! baseline.rs  findings accepted for now, and the differences from them
 //! ```
 //!
-//! A scan never guesses at an account that it was not given and did not register itself. It takes no
-//! list of names or passwords; incorrect passwords are random.
+//! A scan never guesses at an account that it was not given and did not register itself. It takes
+//! no list of names or passwords; incorrect passwords are random.
 
 mod access;
 mod accounts;

@@ -33,8 +33,8 @@ pub struct Options {
     /// The endpoint that changes a password, with the fields of the old and the new one; discovered
     /// if `None`.
     pub change_password: Option<Fields>,
-    /// The key that signs the target's JWTs: a shared secret, or a private key in PEM. The scan uses it
-    /// to sign tokens for its own account that are expired, or meant for another audience.
+    /// The key that signs the target's JWTs: a shared secret, or a private key in PEM. The scan
+    /// uses it to sign tokens for its own account that are expired, or meant for another audience.
     pub jwt_key: Option<Secret>,
     /// A route that requires signed requests.
     pub signed: Option<Signed>,
@@ -89,8 +89,8 @@ impl Route {
 pub struct TokenPlace {
     /// Where the token is.
     pub from: TokenFrom,
-    /// The header that carries the token, in lower case, and the scheme before the token, which may be
-    /// empty. A cookie is sent back as a cookie.
+    /// The header that carries the token, in lower case, and the scheme before the token, which may
+    /// be empty. A cookie is sent back as a cookie.
     pub header: (String, String),
 }
 
@@ -170,7 +170,8 @@ pub struct InvalidFields {
 }
 
 impl Fields {
-    /// Parses the endpoint that requests a password-reset email, such as `POST /forgot json:/email`.
+    /// Parses the endpoint that requests a password-reset email, such as `POST /forgot
+    /// json:/email`.
     pub fn reset(words: &str) -> Result<Self, InvalidFields> {
         Self::parse(words, 1, "'POST /forgot json:/email'")
     }
@@ -220,7 +221,8 @@ pub enum Registration {
 }
 
 impl Options {
-    /// Returns the defaults: at most 250 requests, 5 per second, 12 consecutive failures per account.
+    /// Returns the defaults: at most 250 requests, 5 per second, 12 consecutive failures per
+    /// account.
     pub fn new(target: Target) -> Self {
         Self {
             target,

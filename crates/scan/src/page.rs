@@ -1,5 +1,5 @@
-//! Reads the page of a login for what it expects back: hidden fields, among them a CSRF token, and the
-//! cookie that belongs to it.
+//! Reads the page of a login for what it expects back: hidden fields, among them a CSRF token, and
+//! the cookie that belongs to it.
 
 use serde_json::Value;
 use url::form_urlencoded;

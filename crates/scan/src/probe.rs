@@ -1,7 +1,8 @@
 //! The only way to the network: budget, pace, source addresses, kill switch.
 //!
-//! Each request has a span, `request`, with its method, its path without the query, and the status and
-//! duration of the response. Headers, bodies and queries are never recorded: they may contain secrets.
+//! Each request has a span, `request`, with its method, its path without the query, and the status
+//! and duration of the response. Headers, bodies and queries are never recorded: they may contain
+//! secrets.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -33,15 +34,16 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 /// Consecutive 5xx responses that end the scan, to protect the target.
 const CONSECUTIVE_FAULTS: u32 = 3;
 
-/// Consecutive responses that end the scan if they take [`SLOWER`] times as long as the first ones, plus
-/// a second.
+/// Consecutive responses that end the scan if they take [`SLOWER`] times as long as the first ones,
+/// plus a second.
 const CONSECUTIVE_SLOW: u32 = 3;
 const SLOWER: u32 = 5;
 
 /// Requests that are reserved for the cleanup after a scan that ended early.
 pub(crate) const RESERVE: u32 = 8;
 
-/// The number of addresses that gives each failure of an account, and each attempt of a spray, its own.
+/// The number of addresses that gives each failure of an account, and each attempt of a spray, its
+/// own.
 const ENOUGH_SOURCES: usize = 64;
 
 /// Why a check or the scan stops.
@@ -78,8 +80,8 @@ pub(crate) type OnProgress = Box<dyn Fn(Progress) + Send>;
 /// An address of this machine to send from; `None` lets the system choose.
 pub(crate) type Source = Option<IpAddr>;
 
-/// A handle to the network. Checks that run concurrently have one each; they share the budget, the pace,
-/// the target's health and the used addresses.
+/// A handle to the network. Checks that run concurrently have one each; they share the budget, the
+/// pace, the target's health and the used addresses.
 pub(crate) struct Probe {
     door: Arc<Door>,
     doing: &'static str,
@@ -212,7 +214,8 @@ impl Probe {
         self.state().usual = Some(usual);
     }
 
-    /// Resolves the target's name once for the whole scan, so that the verified host is the one scanned.
+    /// Resolves the target's name once for the whole scan, so that the verified host is the one
+    /// scanned.
     pub(crate) async fn pin(&self) -> Result<(), Stop> {
         let unreachable = |error: std::io::Error| Stop::Unreachable(error.to_string());
         let target = &self.door.target;
@@ -252,8 +255,8 @@ impl Probe {
         self.doing("cleaning up");
     }
 
-    /// Returns a source address that this scan has not used yet, from `random` bits; `None` if there are
-    /// no addresses to choose from, or none left.
+    /// Returns a source address that this scan has not used yet, from `random` bits; `None` if
+    /// there are no addresses to choose from, or none left.
     pub(crate) fn fresh_source(&self, mut random: impl FnMut() -> u32) -> Option<Source> {
         let mut state = self.state();
         let fresh = if state.loopback {
@@ -280,7 +283,8 @@ impl Probe {
         self.send(None, Request::get(path)).await
     }
 
-    /// Sends one request, if budget, pace and the target's health allow it. Does not follow redirects.
+    /// Sends one request, if budget, pace and the target's health allow it. Does not follow
+    /// redirects.
     pub(crate) async fn send(&mut self, source: Source, request: Request) -> Result<Answer, Stop> {
         self.wait_for_turn(1).await?;
         let client = self.client(source)?;
@@ -329,8 +333,8 @@ impl Probe {
         }
     }
 
-    /// Sends two requests back to back, without the pause that would let a connection or a cache cool
-    /// down; the pause follows afterwards.
+    /// Sends two requests back to back, without the pause that would let a connection or a cache
+    /// cool down; the pause follows afterwards.
     pub(crate) async fn send_pair(
         &mut self,
         source: Source,
@@ -344,8 +348,8 @@ impl Probe {
         Ok((first, second))
     }
 
-    /// Sends requests concurrently, each from its own address; the pauses follow afterwards. An error of
-    /// one request does not affect the others.
+    /// Sends requests concurrently, each from its own address; the pauses follow afterwards. An
+    /// error of one request does not affect the others.
     pub(crate) async fn send_together(
         &mut self,
         requests: Vec<(Source, Request)>,
@@ -384,8 +388,8 @@ impl Probe {
         if let Some(address) = source {
             builder = builder.local_address(address);
         }
-        // Loading the system's certificates for each address takes longer than a request on loopback, and
-        // http does not need them.
+        // Loading the system's certificates for each address takes longer than a request on
+        // loopback, and http does not need them.
         if !target.is_https() {
             builder = builder.tls_certs_only([]);
         }
@@ -484,8 +488,8 @@ async fn send(client: &Client, target: &Target, request: Request) -> Result<Answ
     })
 }
 
-/// A loopback server that responds to every request with one document, and records whether there was
-/// one. It stops when dropped.
+/// A loopback server that responds to every request with one document, and records whether there
+/// was one. It stops when dropped.
 pub(crate) struct KeyServer {
     url: String,
     asked: Arc<AtomicBool>,

@@ -78,8 +78,8 @@ impl Request {
         self
     }
 
-    /// Returns logins with several passwords in one request, each with a description: a list in place of
-    /// the password, a list of logins, and for GraphQL one field under several aliases.
+    /// Returns logins with several passwords in one request, each with a description: a list in
+    /// place of the password, a list of logins, and for GraphQL one field under several aliases.
     pub(crate) fn batched(
         login: &Login,
         account: &str,
@@ -122,8 +122,8 @@ impl Request {
         }
     }
 
-    /// Returns malformed logins, each with a description: values of the wrong type, a body that does not
-    /// parse, and a password of `long` characters.
+    /// Returns malformed logins, each with a description: values of the wrong type, a body that
+    /// does not parse, and a password of `long` characters.
     pub(crate) fn malformed(
         login: &Login,
         account: &str,
@@ -265,8 +265,8 @@ fn in_query(template: &str, account: &str, password: &str) -> Option<Value> {
     is_written_in.then_some(document)
 }
 
-/// Returns one GraphQL document with the selections of all documents, each under an alias; `None` if
-/// the credentials are not part of the query.
+/// Returns one GraphQL document with the selections of all documents, each under an alias; `None`
+/// if the credentials are not part of the query.
 fn aliased(documents: &[Value]) -> Option<Value> {
     let mut selections = String::new();
     for (number, document) in documents.iter().enumerate() {

@@ -28,8 +28,8 @@ use crate::{
     target,
 };
 
-/// How many accounts are registered: the scanner's own, two to exhaust, one whose password is sprayed,
-/// and ten to spray and compare.
+/// How many accounts are registered: the scanner's own, two to exhaust, one whose password is
+/// sprayed, and ten to spray and compare.
 const REGISTERED: usize = 14;
 
 /// Why there is no report.
@@ -99,7 +99,8 @@ pub struct Plan {
     pub registered: usize,
     /// The checks, each with its maximum number of requests.
     pub checks: Vec<PlannedCheck>,
-    /// Maximum number of requests outside the checks: proof, discovery, registration, learning, cleanup.
+    /// Maximum number of requests outside the checks: proof, discovery, registration, learning,
+    /// cleanup.
     pub beside: u32,
     /// Maximum number of requests in total.
     pub budget: u32,
@@ -293,8 +294,8 @@ async fn enter(
     Ok((ownership, found))
 }
 
-/// Returns the selected checks, in the order in which they run. Several share one measurement of the
-/// limits, which counts towards the first of them.
+/// Returns the selected checks, in the order in which they run. Several share one measurement of
+/// the limits, which counts towards the first of them.
 fn chosen(options: &Options) -> Result<Vec<&'static Check>, ScanError> {
     let known = |id: &String| checks::find(id).ok_or_else(|| ScanError::NoSuchCheck(id.clone()));
     if options.only.is_empty() {
@@ -374,8 +375,8 @@ pub(crate) struct Session {
     along: Option<Along>,
     inventor: Inventor<StdRng>,
     /// The first is the scanner's own, which fails only during learning. The second and third are
-    /// exhausted, the password of the fourth is sprayed, the others are compared and sprayed. With fewer
-    /// accounts some take several roles, and checks report what they cannot decide.
+    /// exhausted, the password of the fourth is sprayed, the others are compared and sprayed. With
+    /// fewer accounts some take several roles, and checks report what they cannot decide.
     accounts: Vec<Account>,
     /// Generated names that were not registered.
     unregistered: Vec<String>,
@@ -463,7 +464,8 @@ impl Session {
             return Err(Opening::Nameless);
         }
         let mut inventor = Inventor::new(rand::make_rng::<StdRng>(), model);
-        // Registered accounts come first, so that existing and nonexistent names have the same form.
+        // Registered accounts come first, so that existing and nonexistent names have the same
+        // form.
         let (mut accounts, unregistered, registration) = if registers {
             let missing = || {
                 Opening::Register("the OpenAPI document describes no registration; name it, such as --register 'POST /register json:/username json:/password'".into())
@@ -571,8 +573,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Runs the checks in order; adjacent checks that may run concurrently do, a few at a time. If a stop
-    /// ends the scan, the remaining checks are inconclusive for the same reason.
+    /// Runs the checks in order; adjacent checks that may run concurrently do, a few at a time. If
+    /// a stop ends the scan, the remaining checks are inconclusive for the same reason.
     async fn run(&mut self, checks: &[&'static Check]) -> (Vec<Judged>, Option<String>) {
         let mut ended: Option<String> = None;
         let mut judged = Vec::new();
@@ -648,7 +650,8 @@ impl Session {
         (judged, ended)
     }
 
-    /// Returns a copy of the session for a check that runs concurrently; what it learns is discarded.
+    /// Returns a copy of the session for a check that runs concurrently; what it learns is
+    /// discarded.
     fn beside(&mut self) -> Self {
         Self {
             probe: self.probe.beside(),
@@ -730,8 +733,9 @@ impl Session {
         }
     }
 
-    /// Returns the accounts to compare and to spray: those without another role. If there are too few,
-    /// only the scanner's own and the first exhausted account are left out, and at least one remains.
+    /// Returns the accounts to compare and to spray: those without another role. If there are too
+    /// few, only the scanner's own and the first exhausted account are left out, and at least one
+    /// remains.
     pub(crate) fn pool(&self) -> Vec<Account> {
         let kept = match self.accounts.len() {
             n if n < ALL_ROLES => 2.min(n - 1),
@@ -740,8 +744,8 @@ impl Session {
         self.accounts[kept..].to_vec()
     }
 
-    /// Returns a name that does not exist: one that was generated for registration and not registered, so
-    /// that chance decided which names exist, or a new one.
+    /// Returns a name that does not exist: one that was generated for registration and not
+    /// registered, so that chance decided which names exist, or a new one.
     pub(crate) fn nobody(&mut self) -> Invented {
         loop {
             let name = self
@@ -772,8 +776,8 @@ impl Session {
         self.probe.fresh_source(|| inventor.bits())
     }
 
-    /// Returns an unused address if there are many, or the default one if there is no choice; stops the
-    /// check if all are used up.
+    /// Returns an unused address if there are many, or the default one if there is no choice; stops
+    /// the check if all are used up.
     pub(crate) fn need_source(&mut self) -> Result<Source, Stop> {
         if !self.probe.has_sources() {
             return Ok(None);
@@ -930,7 +934,8 @@ impl Session {
         Ok(self.note(&account.name, &account.password, answer))
     }
 
-    /// Returns true if the scan generated the name, so that no variant of it belongs to another user.
+    /// Returns true if the scan generated the name, so that no variant of it belongs to another
+    /// user.
     pub(crate) fn is_ours(&self, account: &Account) -> bool {
         account.name.starts_with("dwtest-")
     }
@@ -1044,8 +1049,8 @@ impl Session {
     }
 }
 
-/// Returns all names and passwords that a response may repeat: any response may name any account, and
-/// what is masked on one side of a comparison must be masked on the other.
+/// Returns all names and passwords that a response may repeat: any response may name any account,
+/// and what is masked on one side of a comparison must be masked on the other.
 fn echoes(accounts: &[Account], name: &str, password: &Secret) -> Echoes {
     let names = accounts.iter().map(|account| account.name.clone());
     let passwords = accounts.iter().map(|account| account.password.clone());
@@ -1055,8 +1060,8 @@ fn echoes(accounts: &[Account], name: &str, password: &Secret) -> Echoes {
     }
 }
 
-/// Learns the login; if the correct password is rejected, once more with what the login's page expects
-/// back.
+/// Learns the login; if the correct password is rejected, once more with what the login's page
+/// expects back.
 async fn learn_with_page(
     probe: &mut Probe,
     login: Login,
@@ -1075,9 +1080,9 @@ async fn learn_with_page(
     Ok((learned, Some(along), left))
 }
 
-/// Learns from one successful and two failed logins of the scanner's own account, and compares that with
-/// a second successful one, from another address: if its response differs (a new device needs another
-/// factor), this scan does not change addresses. Also returns the remaining failures.
+/// Learns from one successful and two failed logins of the scanner's own account, and compares that
+/// with a second successful one, from another address: if its response differs (a new device needs
+/// another factor), this scan does not change addresses. Also returns the remaining failures.
 async fn learn(
     probe: &mut Probe,
     login: Login,
@@ -1137,8 +1142,9 @@ fn takes_mail(registration: &Login) -> bool {
     field.to_lowercase().contains("mail")
 }
 
-/// Registers accounts: of each pair of names, chance decides which exists, so that a difference between
-/// existing and absent names is caused by existence. Also returns the names that were not registered.
+/// Registers accounts: of each pair of names, chance decides which exists, so that a difference
+/// between existing and absent names is caused by existence. Also returns the names that were not
+/// registered.
 async fn register(
     registration: &Login,
     probe: &mut Probe,

@@ -12,13 +12,13 @@ use crate::{
 
 /// The number of accounts that the calculation assumes.
 const ACCOUNTS: f64 = 10_000.0;
-/// The number of IP addresses of the attacker that the score assumes: residential proxies rented for a
-/// day.
+/// The number of IP addresses of the attacker that the score assumes: residential proxies rented
+/// for a day.
 const ADDRESSES: f64 = 1_000.0;
 /// Guesses per second from one address without a limit.
 const GUESSES_PER_SECOND: f64 = 10.0;
-/// The window of a limit that sends no Retry-After. Common defaults are 1 to 15 minutes; the longest
-/// gives the login the benefit of the doubt.
+/// The window of a limit that sends no Retry-After. Common defaults are 1 to 15 minutes; the
+/// longest gives the login the benefit of the doubt.
 const WINDOW_SECONDS: f64 = 900.0;
 const DAY: f64 = 86_400.0;
 
@@ -57,8 +57,8 @@ pub struct Limited {
     pub retry_after: Option<u64>,
 }
 
-/// Predicts the accounts per day of a login with these limits; `None` is no limit. `password` limits the
-/// number of accounts on which one password can fail.
+/// Predicts the accounts per day of a login with these limits; `None` is no limit. `password`
+/// limits the number of accounts on which one password can fail.
 pub fn predicted(
     account: Option<Limited>,
     address: Option<Limited>,
@@ -97,8 +97,8 @@ pub(crate) struct Bypasses {
 }
 
 impl Bypasses {
-    /// Derives the bypasses from the findings. Batched guesses, racing guesses and another route bypass
-    /// both limits.
+    /// Derives the bypasses from the findings. Batched guesses, racing guesses and another route
+    /// bypass both limits.
     pub(crate) fn of(found: impl Fn(&str) -> bool) -> Self {
         let both = [
             "limit-route-variants",
@@ -113,8 +113,8 @@ impl Bypasses {
     }
 }
 
-/// Returns the score; `None` if the limits were not measured. A limit that can be bypassed counts as no
-/// limit; a spray that was not judged counts as undetected.
+/// Returns the score; `None` if the limits were not measured. A limit that can be bypassed counts
+/// as no limit; a spray that was not judged counts as undetected.
 pub(crate) fn score(
     limits: Option<&LimitFacts>,
     spray: Option<&spray_unseen::Facts>,

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-/// A secret, such as the password of a test account. `Debug` redacts it, and it is wiped from memory
-/// when dropped.
+/// A secret, such as the password of a test account. `Debug` redacts it, and it is wiped from
+/// memory when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 

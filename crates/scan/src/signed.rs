@@ -1,5 +1,5 @@
-//! Requests signed with a shared secret: by RFC 9421, or by a plain scheme with a tag over the user,
-//! the time and a nonce in a header.
+//! Requests signed with a shared secret: by RFC 9421, or by a plain scheme with a tag over the
+//! user, the time and a nonce in a header.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};

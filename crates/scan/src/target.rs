@@ -79,7 +79,8 @@ impl OperatorKey {
         Some(Self(key))
     }
 
-    /// Returns the key as 64 hexadecimal digits, to be stored where only the operator can read them.
+    /// Returns the key as 64 hexadecimal digits, to be stored where only the operator can read
+    /// them.
     pub fn to_hex(&self) -> String {
         hex(&self.0)
     }
@@ -203,8 +204,8 @@ impl Target {
     }
 }
 
-/// Verifies that the operator owns the target. `Ok(None)`: there is no proof, and nothing more may be
-/// sent to the target.
+/// Verifies that the operator owns the target. `Ok(None)`: there is no proof, and nothing more may
+/// be sent to the target.
 pub(crate) async fn prove(
     target: &Target,
     key: Option<&OperatorKey>,

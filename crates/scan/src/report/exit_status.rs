@@ -29,8 +29,8 @@ impl ExitStatus {
 }
 
 impl Report {
-    /// Returns the exit status for findings of `fail_on` or higher (`None`: findings never fail) and
-    /// a score of at least `min_score`. A missing score counts as 0; findings that the baseline
+    /// Returns the exit status for findings of `fail_on` or higher (`None`: findings never fail)
+    /// and a score of at least `min_score`. A missing score counts as 0; findings that the baseline
     /// accepts do not count.
     pub fn exit_status(&self, fail_on: Option<Severity>, min_score: Option<u32>) -> ExitStatus {
         let is_accepted = |check: &str| {

@@ -6,8 +6,8 @@ use super::{Judgement, Report, VerdictKind};
 use crate::Severity;
 
 impl Report {
-    /// Returns the document. A finding fails its test case; an inconclusive or not applicable check,
-    /// and an accepted finding, is skipped; a scan that ended early is an error of its own.
+    /// Returns the document. A finding fails its test case; an inconclusive or not applicable
+    /// check, and an accepted finding, is skipped; a scan that ended early is an error of its own.
     pub fn junit(&self) -> Result<String, quick_junit::SerializeError> {
         let mut suite = TestSuite::new(format!("doorwarden scan of {}", self.target));
         for judgement in &self.verdicts {
