@@ -96,3 +96,85 @@ fn source_address(attempt: usize) -> IpAddr {
     let [.., high, low] = (attempt as u32).to_be_bytes();
     IpAddr::from([127, 255, high, low.saturating_add(1)])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, collections::HashSet};
+
+    use super::*;
+    use crate::{naive, sound, start};
+
+    const WEAK: &str = "Winter2026!";
+
+    fn target(address: SocketAddr) -> SprayTarget<'static> {
+        SprayTarget {
+            address,
+            path: "/login",
+            content_type: "application/json",
+            body: |name, password| {
+                serde_json::json!({"username": name, "password": password}).to_string()
+            },
+        }
+    }
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("user{number}")).collect()
+    }
+
+    #[tokio::test]
+    async fn a_spray_reaches_loopback_only() {
+        for address in ["192.0.2.1:80", "0.0.0.0:80", "[2001:db8::1]:80"] {
+            let target = target(address.parse().unwrap());
+            let error = target.spray(&names(1), &[WEAK], || {}).await.unwrap_err();
+            assert!(error.to_string().contains("loopback"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_spray_is_bounded() {
+        // Nothing listens there: it would fail in another way if it tried.
+        let target = target("127.0.0.1:1".parse().unwrap());
+        let attempts = Cell::new(0);
+        let count = || attempts.set(attempts.get() + 1);
+        let error = target.spray(&names(1001), &[WEAK, "x"], count).await;
+        assert!(error.unwrap_err().to_string().contains("2,000"));
+        assert_eq!(attempts.get(), 0);
+    }
+
+    #[test]
+    fn each_attempt_has_an_address_of_its_own_on_loopback() {
+        let addresses: HashSet<_> = (0..MAX_ATTEMPTS).map(source_address).collect();
+        assert!(addresses.iter().all(IpAddr::is_loopback));
+        assert!(
+            addresses.len() > MAX_ATTEMPTS * 99 / 100,
+            "{}",
+            addresses.len()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_spray_compromises_weak_accounts_of_a_naive_login_and_not_of_a_sound_one() {
+        let names = names(20);
+        let password = |(number, name): (usize, &String)| match number % 2 {
+            0 => (name.clone(), WEAK.to_owned()),
+            _ => (name.clone(), format!("a long password of {name}")),
+        };
+        let accounts: Vec<_> = names.iter().enumerate().map(password).collect();
+        let weak: Vec<_> = names.iter().step_by(2).cloned().collect();
+        let mut results = Vec::new();
+        for specimen in [naive(), sound()] {
+            let server = start(specimen, accounts.clone()).await.unwrap();
+            let passwords = ["Password1!", WEAK];
+            let target = target(server.address());
+            results.push(target.spray(&names, &passwords, || {}).await.unwrap());
+            assert_eq!(server.attempts(), 40);
+        }
+        assert_eq!(results[0].attempts, 40);
+        assert_eq!(results[0].compromised, weak);
+        assert!(
+            results[1].compromised.len() < weak.len(),
+            "{:?}",
+            results[1].compromised
+        );
+    }
+}

@@ -45,6 +45,8 @@ mod signed;
 mod site;
 mod specimen;
 mod specimens;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 pub use attack::{SprayResult, SprayTarget};

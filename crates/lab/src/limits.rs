@@ -119,3 +119,136 @@ impl<K: Eq + Hash> Counts<K> {
         (*count >= max?).then_some(left)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Limits = Limits {
+        account: None,
+        address: None,
+        pair: None,
+        global: None,
+        heat: None,
+    };
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    /// Records three failures of ann from .1 with the password p, and returns whether an attempt is
+    /// within limits of three.
+    fn is_within(limits: Limits, account: &str, from: u8, password: &str) -> bool {
+        let mut failures = Failures::default();
+        for _ in 0..3 {
+            failures.record("ann", address(1), "p");
+        }
+        let wait = failures.wait(&limits, account, address(from), password);
+        wait.is_none()
+    }
+
+    #[test]
+    fn each_limit_counts_its_own_key() {
+        let three = Some(3);
+        let account = Limits {
+            account: three,
+            ..NONE
+        };
+        assert!(!is_within(account, "ann", 9, "q") && is_within(account, "bob", 1, "p"));
+        let by_address = Limits {
+            address: three,
+            ..NONE
+        };
+        assert!(!is_within(by_address, "bob", 1, "q") && is_within(by_address, "ann", 9, "p"));
+        let pair = Limits {
+            pair: three,
+            ..NONE
+        };
+        assert!(!is_within(pair, "ann", 1, "q"));
+        assert!(is_within(pair, "ann", 9, "p") && is_within(pair, "bob", 1, "p"));
+        let global = Limits {
+            global: three,
+            ..NONE
+        };
+        assert!(!is_within(global, "bob", 9, "q"));
+        assert!(is_within(NONE, "ann", 1, "p"));
+    }
+
+    #[test]
+    fn a_limit_is_a_maximum() {
+        let limits = Limits {
+            account: Some(4),
+            ..NONE
+        };
+        assert!(is_within(limits, "ann", 1, "p"), "three of four");
+    }
+
+    #[test]
+    fn heat_counts_distinct_accounts_per_password() {
+        let limits = Limits {
+            heat: Some(2),
+            ..NONE
+        };
+        let mut failures = Failures::default();
+        let wait =
+            |failures: &Failures, password| failures.wait(&limits, "cid", address(9), password);
+        for _ in 0..5 {
+            failures.record("ann", address(1), "p");
+        }
+        assert_eq!(wait(&failures, "p"), None);
+        failures.record("bob", address(2), "p");
+        assert_eq!(wait(&failures, "p"), Some(HEAT_WINDOW));
+        assert_eq!(wait(&failures, "q"), None);
+    }
+
+    #[test]
+    fn the_longest_wait_counts() {
+        let limits = Limits {
+            account: Some(1),
+            heat: Some(1),
+            ..NONE
+        };
+        let mut failures = Failures::default();
+        failures.record("ann", address(1), "p");
+        let wait = |password| failures.wait(&limits, "ann", address(1), password);
+        assert_eq!(wait("p"), Some(HEAT_WINDOW));
+        assert!(wait("q").is_some_and(|wait| wait <= WINDOW));
+    }
+
+    #[test]
+    fn a_refund_removes_one_failure_and_a_reset_those_of_an_address() {
+        let limits = Limits {
+            account: Some(2),
+            address: Some(2),
+            heat: Some(1),
+            ..NONE
+        };
+        let mut failures = Failures::default();
+        let is_limited = |failures: &Failures, account, from| {
+            failures
+                .wait(&limits, account, address(from), "q")
+                .is_some()
+        };
+        for _ in 0..2 {
+            failures.record("ann", address(1), "p");
+        }
+        failures.reset(address(1));
+        assert!(is_limited(&failures, "ann", 9) && !is_limited(&failures, "bob", 1));
+        failures.refund("ann", address(1), "p");
+        assert!(!is_limited(&failures, "ann", 9));
+        assert_eq!(failures.wait(&limits, "bob", address(9), "p"), None);
+    }
+
+    #[test]
+    fn an_unknown_name_counts_for_its_address_only() {
+        let limits = Limits {
+            account: Some(1),
+            address: Some(1),
+            ..NONE
+        };
+        let mut failures = Failures::default();
+        failures.record_address(address(1));
+        assert!(failures.wait(&limits, "x", address(1), "p").is_some());
+        assert!(failures.wait(&limits, "x", address(2), "p").is_none());
+    }
+}

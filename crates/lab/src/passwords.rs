@@ -71,7 +71,7 @@ impl Hash {
 
     /// Returns a dummy of the same cost as other hashes.
     pub(crate) fn dummy(cost: Cost) -> Self {
-        Self::new("nobody's password", u64::MAX, cost)
+        Self::new("dummy password", u64::MAX, cost)
     }
 
     /// Returns a bug of real code (netpulse #209): a dummy hash that is invalid, so that verifying
@@ -106,4 +106,58 @@ fn compute(password: &str, salt: &[u8], cost: Cost) -> Option<[u8; 32]> {
         .hash_password_into(password.as_bytes(), salt, &mut output)
         .ok()?;
     Some(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sound_rules_reject_short_long_and_common_passwords() {
+        for rejected in ["", "1234567", "password123", &"x".repeat(1025)] {
+            assert!(!SOUND.allow(rejected), "{rejected}");
+        }
+        for allowed in ["12345679", "ééééüüüü", &"é".repeat(1024)] {
+            assert!(SOUND.allow(allowed), "{allowed}");
+        }
+    }
+
+    #[test]
+    fn each_rule_can_be_absent() {
+        let common = PasswordRules {
+            common: true,
+            ..SOUND
+        };
+        assert!(common.allow("password123") && !common.allow("short"));
+        let capped = PasswordRules { max: 32, ..SOUND };
+        assert!(capped.allow(&"x".repeat(32)) && !capped.allow(&"x".repeat(33)));
+    }
+
+    #[test]
+    fn truncation_counts_characters() {
+        let rules = PasswordRules {
+            compared: Some(3),
+            ..SOUND
+        };
+        assert_eq!(rules.truncate("äöüß"), "äöü");
+        assert_eq!(rules.truncate("äö"), "äö");
+        assert_eq!(SOUND.truncate("äöüß"), "äöüß");
+    }
+
+    #[test]
+    fn a_hash_verifies_its_password_only() {
+        for cost in [Cost::Usual, Cost::Least] {
+            let hash = Hash::new("secret", 1, cost);
+            assert!(hash.verify("secret") && !hash.verify("Secret"));
+            assert_ne!(hash.output, Hash::new("secret", 2, cost).output, "the salt");
+            assert!(!Hash::dummy(cost).verify("secret"));
+        }
+    }
+
+    #[test]
+    fn an_invalid_dummy_verifies_nothing_and_computes_nothing() {
+        let dummy = Hash::invalid_dummy();
+        assert!(!dummy.verify("") && !dummy.verify("secret"));
+        assert_eq!(compute("secret", &dummy.salt, dummy.cost), None);
+    }
 }

@@ -105,3 +105,117 @@ fn decode_hex(hex: &str) -> Option<Vec<u8>> {
     let byte = |at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
     (0..hex.len()).step_by(2).map(byte).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "key";
+
+    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let fields = fields.iter();
+        fields
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn sign_plain(user: &str, created: u64, nonce: &str) -> HeaderMap {
+        let created = created.to_string();
+        let tag = hmac_sha256(KEY.as_bytes(), &[user, &*created, nonce].join("|"));
+        let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
+        headers(&[
+            ("x-user", user),
+            ("x-timestamp", &created),
+            ("x-nonce", nonce),
+            ("x-signature", &hex),
+        ])
+    }
+
+    fn is_valid(headers: &HeaderMap, rules: SignatureRules) -> bool {
+        let uri = Uri::from_static("/signed");
+        let request = SignedRequest::parse(&uri, headers, rules);
+        request.is_some_and(|request| request.is_valid(KEY, rules))
+    }
+
+    #[test]
+    fn the_base_of_rfc_9421_contains_path_and_query() {
+        let uri = Uri::from_static("/signed?to=ann");
+        let headers = headers(&[
+            (
+                "signature-input",
+                r#"dw=("@method" "@path" "@query");created=7;nonce="n""#,
+            ),
+            ("signature", "dw=:AAEC:"),
+        ]);
+        let parse = |rules| SignedRequest::parse(&uri, &headers, rules).unwrap();
+        let request = parse(SignatureRules::Sound);
+        assert_eq!(
+            request.base,
+            "\"@method\": GET\n\"@path\": /signed\n\"@query\": ?to=ann\n\
+             \"@signature-params\": (\"@method\" \"@path\" \"@query\");created=7;nonce=\"n\""
+        );
+        assert_eq!(request.signature, [0, 1, 2]);
+        assert_eq!((request.created, &*request.nonce), (7, "n"));
+        let unbound = parse(SignatureRules::Unbound).base;
+        assert!(unbound.contains("\"@query\": ?\n"), "{unbound}");
+    }
+
+    #[test]
+    fn a_signed_request_is_valid_for_a_minute() {
+        let now = unix_time();
+        let valid = |created| is_valid(&sign_plain("ann", created, "n"), SignatureRules::Sound);
+        // A second may pass in between.
+        assert!(valid(now) && valid(now - LIFETIME + 2));
+        assert!(!valid(now - LIFETIME - 1) && !valid(now + LIFETIME + 2));
+    }
+
+    #[test]
+    fn malformed_requests_are_rejected_under_all_rules() {
+        let now = unix_time().to_string();
+        for rules in [
+            SignatureRules::Sound,
+            SignatureRules::Unchecked,
+            SignatureRules::Replayed,
+            SignatureRules::Stale,
+        ] {
+            let plain = |created: &str, hex: &str| {
+                let fields = [
+                    ("x-user", "ann"),
+                    ("x-timestamp", created),
+                    ("x-nonce", "n"),
+                    ("x-signature", hex),
+                ];
+                is_valid(&headers(&fields), rules)
+            };
+            assert!(!plain("yesterday", "00") && !plain(&now, "0") && !plain(&now, "zz"));
+            assert!(!is_valid(&HeaderMap::new(), rules));
+            let covers_nothing = headers(&[
+                ("signature-input", r#"dw=();created=7;nonce="n""#),
+                ("signature", "dw=:AAEC:"),
+            ]);
+            assert!(!is_valid(&covers_nothing, rules));
+        }
+    }
+
+    #[test]
+    fn each_step_can_be_missing() {
+        let (now, old) = (unix_time(), unix_time() - 3600);
+        let forged = {
+            let mut headers = sign_plain("ann", now, "n");
+            headers.insert("x-user", "bob".parse().unwrap());
+            headers
+        };
+        let stale = sign_plain("ann", old, "n");
+        let valid = |headers| {
+            [
+                SignatureRules::Sound,
+                SignatureRules::Unchecked,
+                SignatureRules::Replayed,
+                SignatureRules::Stale,
+            ]
+            .map(|rules| is_valid(headers, rules))
+        };
+        assert_eq!(valid(&forged), [false, true, false, false]);
+        assert_eq!(valid(&stale), [false, false, false, true]);
+    }
+}

@@ -313,7 +313,7 @@ pub fn specimens() -> Vec<Specimen> {
         },
         Specimen {
             id: "believes-forwarded",
-            about: "takes the client address from X-Forwarded-For, whoever sent it",
+            about: "takes the client address from X-Forwarded-For, regardless of who sent it",
             fires: &["limit-forwarded-spoof"],
             trusts_forwarded: true,
             ..SOUND

@@ -394,3 +394,101 @@ pub(crate) fn unix_time() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| now.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const ELSEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+
+    fn find<'a>(tokens: &Tokens, token: impl Into<Option<&'a str>>) -> Option<String> {
+        tokens.find_owner(token.into(), HERE)
+    }
+
+    #[test]
+    fn sound_tokens_of_each_form_belong_to_their_account_until_they_are_revoked() {
+        for rules in [SOUND, SOUND_JWT, SOUND_RSA] {
+            let mut tokens = Tokens::new(rules);
+            let [ann, bob] = ["ann", "bob"].map(|name| tokens.issue(name, HERE).access);
+            assert_eq!(find(&tokens, &*ann).as_deref(), Some("ann"));
+            assert_eq!(find(&tokens, "invalid"), None);
+            assert_eq!(find(&tokens, None), None);
+            tokens.log_out(&ann);
+            assert_eq!(find(&tokens, &*ann), None, "{:?}", rules.form);
+            assert_eq!(find(&tokens, &*bob).as_deref(), Some("bob"));
+            tokens.revoke_after_change("bob");
+            assert_eq!(find(&tokens, &*bob), None, "{:?}", rules.form);
+            let again = tokens.issue("bob", HERE).access;
+            assert_eq!(find(&tokens, &*again).as_deref(), Some("bob"));
+        }
+    }
+
+    #[test]
+    fn a_modified_jwt_is_invalid() {
+        for rules in [SOUND_JWT, SOUND_RSA] {
+            let mut tokens = Tokens::new(rules);
+            let token = tokens.issue("ann", HERE).access;
+            let parts: Vec<_> = token.split('.').collect();
+            let admin = encode_part(&json!({"sub": "admin", "iss": "lab", "aud": "lab"}));
+            let forged = [parts[0], &admin, parts[2]].join(".");
+            let unsigned = [parts[0], parts[1], ""].join(".");
+            let none = encode_part(&json!({"alg": "none"}));
+            let none = [&*none, parts[1], ""].join(".");
+            for invalid in [&*forged, &unsigned, &none, "..", "a.b"] {
+                assert_eq!(find(&tokens, invalid), None, "{invalid}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_jwt_signed_with_a_secret_has_one() {
+        let secret = |rules| Tokens::new(rules).secret().map(str::to_owned);
+        assert!(secret(SOUND).is_none() && secret(SOUND_RSA).is_none());
+        assert_ne!(secret(SOUND_JWT), secret(SOUND_JWT), "a random secret");
+    }
+
+    #[test]
+    fn public_keys_are_published_where_a_private_key_signs() {
+        let count = |rules| Tokens::new(rules).jwks()["keys"].as_array().map(Vec::len);
+        assert_eq!(count(SOUND_RSA), Some(1));
+        assert_eq!(count(SOUND_JWT), Some(0));
+    }
+
+    #[test]
+    fn a_reused_refresh_token_revokes_its_family() {
+        let mut tokens = Tokens::new(SOUND);
+        let first = tokens.issue("ann", HERE);
+        let second = tokens.refresh(&first.refresh, HERE).unwrap();
+        assert_eq!(find(&tokens, &*second.access).as_deref(), Some("ann"));
+        assert!(tokens.refresh(&first.refresh, HERE).is_none());
+        assert!(tokens.refresh(&second.refresh, HERE).is_none());
+        assert!(tokens.refresh("invalid", HERE).is_none());
+    }
+
+    #[test]
+    fn a_bound_token_is_valid_at_its_address_only() {
+        let rules = TokenRules {
+            bound_to_address: true,
+            ..SOUND
+        };
+        let mut tokens = Tokens::new(rules);
+        let token = tokens.issue("ann", HERE).access;
+        assert!(find(&tokens, &*token).is_some());
+        assert!(tokens.find_owner(Some(&token), ELSEWHERE).is_none());
+    }
+
+    #[test]
+    fn a_pem_has_lines_of_64_characters() {
+        let tokens = Tokens::new(SOUND_RSA);
+        let pem = encode_pem(tokens.pair.as_ref().unwrap());
+        let lines: Vec<_> = pem.lines().collect();
+        assert_eq!(lines.first(), Some(&"-----BEGIN PUBLIC KEY-----"));
+        assert_eq!(lines.last(), Some(&"-----END PUBLIC KEY-----"));
+        assert!(
+            lines[1..lines.len() - 2]
+                .iter()
+                .all(|line| line.len() == 64)
+        );
+    }
+}
