@@ -442,10 +442,13 @@ async fn exchange(client: &Client, target: &Target, request: Request) -> Result<
         elapsed_ms = tracing::field::Empty,
     );
     let exchange = async {
-        let answer = send(client, target, request).await?;
+        let answer = send(client, target, request)
+            .await
+            .inspect_err(|stop| tracing::debug!(error = %stop, "no response"))?;
         let span = Span::current();
         span.record("status", answer.status);
         span.record("elapsed_ms", answer.elapsed.as_secs_f64() * 1000.0);
+        tracing::debug!("response received");
         Ok(answer)
     };
     exchange.instrument(span).await
