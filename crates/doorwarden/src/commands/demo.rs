@@ -189,8 +189,9 @@ fn table(before: &Report, after: &Report, taken: &SprayResult, taken_after: &Spr
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["", "before", "after"]);
     let pairs = before.verdicts.iter().zip(&after.verdicts);
+    let is_finding = |judgement: &Judgement| judgement.severity > Some(Severity::Info);
     let (same, other): (Vec<_>, Vec<_>) =
-        pairs.partition(|(one, two)| word(one) == word(two) && word(one) != "FOUND");
+        pairs.partition(|(one, two)| word(one) == word(two) && !is_finding(one));
     for (one, two) in other {
         table.add_row([one.check.as_str(), word(one), word(two)]);
     }
