@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Check, Standards, recipes};
+use super::{Check, Recipes, Standards};
 use crate::{Severity, Verdict, probe::Stop, scan::Session};
 
 pub(super) static CHECK: Check = Check {
@@ -26,7 +26,7 @@ pub(super) static CHECK: Check = Check {
         soc2: &[],
     },
     fix: "",
-    recipes: &recipes::NONE,
+    recipes: &Recipes::NONE,
     policy: "",
     run,
 };

@@ -6,6 +6,7 @@ use super::Command;
 use crate::{
     Error,
     insert::{Source, file_name, write},
+    process::cargo,
 };
 
 pub(crate) const COMMAND: Command = Command {
@@ -36,6 +37,7 @@ pub(crate) fn add(id: &str) -> Result<(), String> {
         &include_str!("../../templates/check.rs").replace("{id}", id),
     )?;
     list.write()?;
+    cargo("fmt --package doorwarden-scan")?;
     println!("Created {path} and added it at the end of ALL in {LIST}.\n\n{NEXT}");
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::Command;
 use crate::{
     Error,
     insert::{Source, file_name, type_name, write},
+    process::cargo,
 };
 
 pub(crate) const COMMAND: Command = Command {
@@ -41,6 +42,7 @@ pub(crate) fn add(name: &str) -> Result<(), String> {
     for source in changed {
         source.write()?;
     }
+    cargo("fmt --package doorwarden-decision")?;
     println!("Created {path} and added it to {SIGNALS}, {POLICY} and {DEFENCES}.\n");
     println!(
         "{}",

@@ -4,7 +4,7 @@ use std::{env, fs, path::Path, process::Command};
 
 use crate::{
     commands::{new_check, new_signal},
-    process::{self, cargo, output, target},
+    process::{self, output, target},
 };
 
 /// Always the same folder, so that cargo finds what it compiled there before.
@@ -17,7 +17,6 @@ pub(super) fn run() -> Result<(), String> {
     env::set_current_dir(COPY).map_err(|error| format!("failed to enter {COPY}: {error}"))?;
     new_check::add("scaffolded-check")?;
     new_signal::add("scaffolded_signal")?;
-    cargo("fmt --all --check")?;
     let mut check = Command::new(env!("CARGO"));
     check.args(["check", "--tests", "--package", "doorwarden-scan"]);
     check.args([
