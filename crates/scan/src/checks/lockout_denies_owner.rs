@@ -49,7 +49,7 @@ fn run(session: &mut Session) -> BoxFuture<'_, Result<Verdict, Stop>> {
 
 fn judge(facts: &LimitFacts) -> Verdict {
     if facts.bystander_refused {
-        return Verdict::inconclusive("all users were rejected; see limit-global");
+        return Verdict::inconclusive("all logins were rejected; see limit-global");
     }
     let Some(account) = &facts.account else {
         return Verdict::inconclusive(

@@ -58,7 +58,7 @@ fn judge(facts: &LimitFacts) -> Verdict {
     // The pair arm shows more: an account that is not limited there is not limited at all.
     let Some(arm) = facts.pair.as_ref().or(facts.account.as_ref()) else {
         return Verdict::inconclusive(
-            "all users were already rejected, so the limit of one account could not be measured",
+            "all logins were already rejected, so the limit of one account could not be measured",
         );
     };
     let words = format!("For one account, {}.", arm.words());

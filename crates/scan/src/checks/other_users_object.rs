@@ -20,9 +20,9 @@ pub(super) static CHECK: Check = Check {
     why: "It is the most common flaw of APIs (OWASP API1), and no limit on logins helps: one \
           account of their own is all that an attacker needs.",
     sends: "The scanner's own object; a login to the other test account and (if the route takes an \
-            id) a request for that account's id; its object with its own token, with the \
-            scanner's, and without one.",
-    max_requests: 6,
+            id) a request for each account's id; the other account's object with its own token, \
+            with the scanner's, and without one.",
+    max_requests: 7,
     measures_limits: false,
     side_by_side: true,
     evidence: "Each account's token reads that account's object (positive controls), a request \
