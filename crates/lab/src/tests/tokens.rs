@@ -215,7 +215,7 @@ async fn observe_jwt(server: &Server, client: &Client, jwt: Option<Jwt>) -> Faul
     faults
 }
 
-/// Returns the published key in PEM, or an empty text if there is none.
+/// Returns the published key in PEM, or an empty string if no key is published.
 async fn public_pem(client: &Client) -> String {
     let keys = client.get("/.well-known/jwks.json", "").await.json();
     let number = |name: &str| BASE64.decode(keys["keys"][0][name].as_str()?).ok();
