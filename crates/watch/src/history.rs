@@ -6,7 +6,7 @@ use doorwarden_scan::Target;
 use rusqlite::{Connection, OptionalExtension, params};
 use time::OffsetDateTime;
 
-use crate::{Change, Message, Summary};
+use crate::{Change, Message, Summary, Webhook};
 
 /// A history file.
 ///
@@ -130,8 +130,21 @@ impl History {
         Ok(scans)
     }
 
-    /// Returns the messages that were not delivered yet, oldest first.
-    pub fn list_undelivered(&self) -> Result<Vec<Message>, HistoryError> {
+    /// Delivers the queued messages, oldest first. If one can't be delivered, a warning is logged, and
+    /// it and those after it stay queued.
+    pub async fn deliver_queued(&self, webhook: &Webhook) -> Result<(), HistoryError> {
+        for message in self.list_queued()? {
+            if let Err(error) = webhook.deliver(&message).await {
+                let receiver = webhook.receiver();
+                tracing::warn!(receiver, "{error}; will retry after the next scan");
+                break;
+            }
+            self.remove_message(&message)?;
+        }
+        Ok(())
+    }
+
+    fn list_queued(&self) -> Result<Vec<Message>, HistoryError> {
         let mut query = self
             .connection
             .prepare("SELECT id, at, body FROM outbox ORDER BY at, id")?;
@@ -145,8 +158,7 @@ impl History {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Removes a message that was delivered.
-    pub fn remove_message(&self, message: &Message) -> Result<(), HistoryError> {
+    fn remove_message(&self, message: &Message) -> Result<(), HistoryError> {
         self.connection
             .execute("DELETE FROM outbox WHERE id = ?1", [&message.id])?;
         Ok(())
@@ -266,7 +278,7 @@ mod tests {
         let (mut history, a) = (history(), target("a"));
         let mut record = |time, check, notify| {
             let recorded = history.record_scan(&a, at(time), &with_finding(check), notify);
-            (recorded.unwrap(), history.list_undelivered().unwrap())
+            (recorded.unwrap(), history.list_queued().unwrap())
         };
         assert_eq!(record(1, "cookie-flags", true), (None, Vec::new()));
         let (change, queued) = record(2, "spray-unseen", false);
@@ -277,7 +289,7 @@ mod tests {
             panic!("{queued:?}")
         };
         history.remove_message(message).unwrap();
-        assert!(history.list_undelivered().unwrap().is_empty());
+        assert!(history.list_queued().unwrap().is_empty());
     }
 
     #[test]

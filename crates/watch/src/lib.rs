@@ -15,4 +15,6 @@ mod webhook;
 pub use history::{History, HistoryError, ScanRecord};
 pub use page::render_page;
 pub use summary::{Change, GradeChange, Summary};
-pub use webhook::{DeliveryError, InvalidSecret, Message, Webhook};
+pub use webhook::{InvalidSecret, Webhook};
+
+use webhook::Message;

@@ -23,13 +23,13 @@ pub struct Webhook {
 /// A message. Its id stays the same when it is sent again, so that a receiver can ignore
 /// duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub(crate) struct Message {
     /// The message's id.
-    pub id: String,
+    pub(crate) id: String,
     /// When the message was created, in seconds since 1970.
-    pub created_at: i64,
+    pub(crate) created_at: i64,
     /// The payload, a JSON document.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 /// The error of an invalid webhook secret.
@@ -42,7 +42,7 @@ pub struct InvalidSecret;
 
 /// Why a message was not delivered. It stays queued.
 #[derive(Debug, thiserror::Error)]
-pub enum DeliveryError {
+pub(crate) enum DeliveryError {
     /// There was no response.
     #[error("failed to deliver to the webhook: no response ({0})")]
     NoResponse(String),
@@ -62,7 +62,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Message {
     /// Creates a message with a new id.
-    pub fn new(created_at: i64, body: String) -> Self {
+    pub(crate) fn new(created_at: i64, body: String) -> Self {
         let mut bytes = [0; 16];
         // Without randomness the time alone has to make ids unique.
         let _ = getrandom::fill(&mut bytes);
@@ -107,31 +107,15 @@ impl Webhook {
         Ok(Self { url, secret })
     }
 
-    /// Delivers a message, in at most three attempts. Redirects are not followed. `now` returns the
-    /// time in seconds since 1970.
-    pub async fn deliver(
-        &self,
-        message: &Message,
-        now: impl Fn() -> i64,
-    ) -> Result<(), DeliveryError> {
-        let delivered = self.attempt_all(message, now).await;
-        if let Err(error) = &delivered {
-            // Only the origin: many services put a secret into the path.
-            let receiver = self.url.origin().ascii_serialization();
-            tracing::warn!(receiver, message = message.id, %error, "webhook delivery failed");
-        }
-        delivered
-    }
-
-    async fn attempt_all(
-        &self,
-        message: &Message,
-        now: impl Fn() -> i64,
-    ) -> Result<(), DeliveryError> {
+    /// Delivers a message, in at most three attempts. Redirects are not followed.
+    pub(crate) async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
         let client = build_client()?;
         let mut attempt = 1;
         loop {
-            match self.attempt(&client, message, now()).await {
+            match self
+                .attempt(&client, message, OffsetDateTime::now_utc())
+                .await
+            {
                 Err(_) if attempt < ATTEMPTS => {
                     tokio::time::sleep(DELAY * 2u32.pow(attempt - 1)).await;
                     attempt += 1;
@@ -145,8 +129,9 @@ impl Webhook {
         &self,
         client: &Client,
         message: &Message,
-        now: i64,
+        now: OffsetDateTime,
     ) -> Result<(), DeliveryError> {
+        let now = now.unix_timestamp();
         let request = client
             .post(self.url.clone())
             .header("content-type", "application/json")
@@ -160,6 +145,11 @@ impl Webhook {
         } else {
             Err(DeliveryError::Rejected(status.as_u16()))
         }
+    }
+
+    /// Returns the receiver for the log: only the origin, as many services put a secret into the path.
+    pub(crate) fn receiver(&self) -> String {
+        self.url.origin().ascii_serialization()
     }
 
     /// Returns the value of `webhook-signature` for a message that is sent at this second.
@@ -273,8 +263,7 @@ mod tests {
     async fn delivery_is_retried_with_the_same_id() {
         let (url, server) = receiver(&["500 Oops", "204 No Content"]).await;
         let message = Message::new(7, "{}".into());
-        let delivered = webhook(&url).deliver(&message, || 1_614_265_330).await;
-        delivered.unwrap();
+        webhook(&url).deliver(&message).await.unwrap();
         let heads = server.await.unwrap();
         let id = format!("webhook-id: {}", message.id);
         assert!(
@@ -286,16 +275,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn errors_contain_neither_the_url_nor_the_secret() {
+    async fn errors_and_log_contain_neither_the_url_nor_the_secret() {
         let (client, message) = (build_client().unwrap(), Message::new(7, "{}".into()));
+        let now = OffsetDateTime::UNIX_EPOCH;
         let closed = webhook("http://user:passw0rd@127.0.0.1:1/path?token=t0ken");
-        let unreachable = closed.attempt(&client, &message, 7).await.unwrap_err();
+        let unreachable = closed.attempt(&client, &message, now).await.unwrap_err();
         assert!(matches!(unreachable, DeliveryError::NoResponse(_)));
         let (url, _) = receiver(&["302 Found"]).await;
-        let redirected = webhook(&url).attempt(&client, &message, 7).await;
+        let redirected = webhook(&url).attempt(&client, &message, now).await;
         let rejected = redirected.unwrap_err();
         assert!(matches!(rejected, DeliveryError::Rejected(302)));
-        for text in [unreachable.to_string(), rejected.to_string()] {
+        let texts = [
+            unreachable.to_string(),
+            rejected.to_string(),
+            closed.receiver(),
+        ];
+        for text in texts {
             for part in ["passw0rd", "/path", "t0ken", &SECRET[6..]] {
                 assert!(!text.contains(part), "{part} in {text}");
             }

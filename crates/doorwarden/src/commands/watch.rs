@@ -88,7 +88,8 @@ pub(crate) async fn watch(args: Args, output: &Output) -> Result<u8, Failure> {
         let next = tokio::time::Instant::now() + args.every;
         let changed = scan_once(&args, output, &interrupted, &mut history).await?;
         if let Some(webhook) = &webhook {
-            deliver(webhook, &history).await?;
+            let delivered = history.deliver_queued(webhook).await;
+            delivered.map_err(Failure::aborted)?;
         }
         if args.once {
             return Ok(u8::from(changed));
@@ -162,22 +163,6 @@ fn report_change(
             .map_err(Failure::aborted)?;
         let page = render_page(target, &scans).map_err(Failure::aborted)?;
         write(path, page)?;
-    }
-    Ok(())
-}
-
-/// Delivers the queued messages. If one can't be delivered, it is reported, and all that are left stay
-/// queued.
-async fn deliver(webhook: &Webhook, history: &History) -> Result<(), Failure> {
-    for message in history.list_undelivered().map_err(Failure::aborted)? {
-        let now = || OffsetDateTime::now_utc().unix_timestamp();
-        match webhook.deliver(&message, now).await {
-            Ok(()) => history.remove_message(&message).map_err(Failure::aborted)?,
-            Err(error) => {
-                tracing::warn!("{error}; will retry after the next scan");
-                break;
-            }
-        }
     }
     Ok(())
 }

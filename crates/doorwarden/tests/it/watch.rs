@@ -60,7 +60,7 @@ fn a_change_is_told_once_and_signed() {
             &history,
             "--page",
             &page,
-            "--mail",
+            "--email",
             &mail,
             "--webhook",
             &hook,
@@ -108,15 +108,7 @@ fn a_target_that_went_away_is_a_change_and_a_message_waits() {
     // A port on which nobody listens: the message can't be delivered.
     let nobody = format!("http://{}/", crate::process::free_address());
     let look = || {
-        let mut args = vec![
-            "watch",
-            &target,
-            "--register",
-            "--pace",
-            "1000",
-            "--once",
-            "--quiet",
-        ];
+        let mut args = vec!["watch", &target, "--register", "--pace", "1000", "--once"];
         args.extend([
             "--history",
             &history,
