@@ -6,12 +6,12 @@ use crate::process::{cargo, output};
 
 /// The features, and how many packages each needs on Linux, its own and the binary's included.
 const FEATURES: [(&str, usize); 6] = [
-    ("scan", 0),
-    ("watch", 0),
-    ("guard", 0),
-    ("serve", 0),
-    ("sim", 0),
-    ("demo", 0),
+    ("scan", 206),
+    ("watch", 213),
+    ("guard", 182),
+    ("serve", 272),
+    ("sim", 89),
+    ("demo", 251),
 ];
 
 /// Lints the binary with each feature.

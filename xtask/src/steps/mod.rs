@@ -195,7 +195,12 @@ const QUICK_TESTS: Step = Step {
     part_of: PartOf::Quick,
     minutes: 10,
     // Without the features of the tests that need what `setup` installs; no dependency changes by that.
-    run: || nextest("quick", "--workspace --features doorwarden-serve/measured"),
+    run: || {
+        nextest(
+            "quick",
+            "--workspace --features doorwarden/demo,doorwarden-serve/measured",
+        )
+    },
 };
 
 /// Profiles of nextest whose results count as this run's.
