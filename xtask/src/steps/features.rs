@@ -16,12 +16,20 @@ const FEATURES: [(&str, usize); 6] = [
 
 /// Lints the binary with each feature.
 pub(super) fn compile() -> Result<(), String> {
-    for (feature, _) in FEATURES {
+    let lint = |(feature, _)| {
+        println!("feature {feature}");
         cargo(&format!(
             "clippy --package doorwarden --no-default-features --features {feature} -- --deny warnings"
-        ))?;
+        ))
+    };
+    let failed: Vec<String> = FEATURES
+        .into_iter()
+        .filter_map(|feature| lint(feature).err())
+        .collect();
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(failed.join("\n  ")),
     }
-    Ok(())
 }
 
 /// Compares the number of packages with what is stated.
