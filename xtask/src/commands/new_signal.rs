@@ -122,7 +122,7 @@ fn ablations(name: &str) -> Result<Source, String> {
 
 const NEXT: &str = "\
 Next:
- 1. Fill in the text of its file, and write charges, weigh and, where right passwords must be taken back,
+ 1. Fill in the text of its file, and write charges, weigh and, where a successful login must not count,
     settle. Ledger::kind says whether its counters hold events or members.
  2. policy.rs: what `{file}` limits, its default in both presets, and the reason for it in the
     documentation of Policy::preset; then its row in explain.rs and its line in
