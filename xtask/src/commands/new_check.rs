@@ -55,4 +55,4 @@ Next:
     crates/doorwarden/tests/it/real_apps.rs and frameworks.rs.
  6. cargo xtask docs         writes its page in docs/checks
     cargo xtask oracle       must show it firing on its own fault only
- 7. Change the number of checks in README.md, and add a line to CHANGELOG.md.";
+ 7. Add a line to CHANGELOG.md.";
