@@ -1,5 +1,6 @@
 //! Ctrl-C and SIGTERM.
 
+#[cfg(feature = "scan")]
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -25,6 +26,7 @@ pub(crate) async fn interrupted() {
 }
 
 /// Returns a flag that the first interrupt sets; the second one ends the process.
+#[cfg(feature = "scan")]
 pub(crate) fn flag() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&flag);

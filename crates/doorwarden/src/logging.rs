@@ -92,6 +92,7 @@ impl Output {
     }
 
     /// Whether progress bars are drawn: they and a verbose log would overwrite each other.
+    #[cfg(any(feature = "scan", feature = "sim"))]
     pub(crate) fn has_progress(&self) -> bool {
         !self.quiet && self.verbose == 0
     }

@@ -390,7 +390,7 @@ fn init_writes_a_file_that_guard_takes_and_never_overwrites_one() {
     assert_eq!(run(&["init", "--output", path]).code, Some(0));
     let again = run(&["init", "--output", path]);
     assert_eq!(again.code, Some(2));
-    assert!(again.err.contains("is there already"), "{}", again.err);
+    assert!(again.err.contains("already exists"), "{}", again.err);
     let mut command = doorwarden(&["guard", "--config", path, "--listen", "127.0.0.1:0"]);
     let guard = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     std::thread::sleep(std::time::Duration::from_millis(500));
@@ -441,7 +441,7 @@ fn a_scan_writes_the_guard_that_closes_it() {
     let again = scan(&url, &["--write-policy", &policy]);
     assert_eq!(again.code, Some(2));
     assert!(
-        again.err.contains("nothing is overwritten"),
+        again.err.contains("is not overwritten"),
         "{}",
         again.err
     );

@@ -18,7 +18,7 @@ fn the_demo_shows_the_loop() {
     let taken = ran
         .out
         .lines()
-        .find(|line| line.contains("taken by the spray"))
+        .find(|line| line.contains("compromised by the spray"))
         .unwrap();
     assert!(
         taken.contains("20 of 200") && taken.contains(" 0 of 200"),
@@ -50,5 +50,5 @@ fn an_interrupt_ends_the_demo_and_all_it_started() {
     std::thread::sleep(Duration::from_millis(10));
     let ran = demo.wait();
     assert_eq!(ran.code, Some(130), "{}", ran.err);
-    assert!(ran.err.contains("ended with it"), "{}", ran.err);
+    assert!(ran.err.contains("have ended"), "{}", ran.err);
 }
