@@ -3,9 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use doorwarden_decision::Policy;
-use doorwarden_gate::{
-    MemoryBudget, Outage, PrivateUrl, http::client_addr::ForwardingHeader,
-};
+use doorwarden_gate::{MemoryBudget, Outage, PrivateUrl, http::client_addr::ForwardingHeader};
 use ipnet::IpNet;
 use serde::Deserialize;
 

@@ -321,7 +321,8 @@ fn a_plan_needs_no_target() {
     let ran = run(&["scan", "http://127.0.0.1:1", "--account", "a:b", "--plan"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(
-        ran.out.contains("250 requests, 5 per second, 12 consecutive failures per account"),
+        ran.out
+            .contains("250 requests, 5 per second, 12 consecutive failures per account"),
         "{}",
         ran.out
     );
@@ -440,11 +441,7 @@ fn a_scan_writes_the_guard_that_closes_it() {
     }
     let again = scan(&url, &["--write-policy", &policy]);
     assert_eq!(again.code, Some(2));
-    assert!(
-        again.err.contains("is not overwritten"),
-        "{}",
-        again.err
-    );
+    assert!(again.err.contains("is not overwritten"), "{}", again.err);
 
     // What waits for its reasons is no baseline yet.
     let unfinished = scan(&url, &["--baseline", &baseline]);
@@ -462,11 +459,7 @@ fn a_scan_writes_the_guard_that_closes_it() {
     .unwrap();
     let accepted = scan(&url, &["--baseline", &baseline]);
     assert!(matches!(accepted.code, Some(0 | 4)), "{}", accepted.out);
-    assert!(
-        accepted.out.contains("\nBaseline\n"),
-        "{}",
-        accepted.out
-    );
+    assert!(accepted.out.contains("\nBaseline\n"), "{}", accepted.out);
 
     let address = crate::process::free_address();
     let listen = address.to_string();

@@ -92,7 +92,11 @@ fn faults_in_a_row_stop_the_scan() {
     let broken = server(|_| http("500 Internal Server Error", "", "boom"));
     let ran = scan(&broken, &LOGIN);
     assert_eq!(ran.code, Some(3));
-    assert!(ran.err.contains("3 consecutive 5xx responses"), "{}", ran.err);
+    assert!(
+        ran.err.contains("3 consecutive 5xx responses"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
