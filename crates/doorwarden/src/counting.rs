@@ -6,6 +6,7 @@ use std::{
     num::NonZeroU32,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -16,8 +17,9 @@ use doorwarden_gate::{
     Store, now,
 };
 use doorwarden_redis::RedisStore;
+use zeroize::Zeroizing;
 
-use crate::Failure;
+use crate::{Failure, trail::AuditTrail};
 
 /// How often the state is written while running; it is written once more at the end.
 const EVERY: Duration = Duration::from_secs(300);
@@ -65,8 +67,30 @@ impl Counting<'_> {
     }
 }
 
+/// Runs `guard` or `serve` to its end. Its state, where it keeps one, is saved at intervals and at the end.
+pub(crate) async fn run(
+    server: impl Future<Output = ()>,
+    gate: Arc<Gate>,
+    state: Option<PathBuf>,
+    trail: AuditTrail,
+) -> Result<u8, Failure> {
+    let keeping = state
+        .clone()
+        .map(|folder| tokio::spawn(keep(folder, Arc::clone(&gate))));
+    server.await;
+    if let Some(keeping) = keeping {
+        keeping.abort();
+    }
+    // Before the state is saved, which may fail.
+    trail.close();
+    if let Some(folder) = state {
+        save(&folder, &gate)?;
+    }
+    Ok(0)
+}
+
 /// Writes the state at intervals until it is dropped.
-pub(crate) async fn keep(folder: PathBuf, gate: Arc<Gate>) {
+async fn keep(folder: PathBuf, gate: Arc<Gate>) {
     loop {
         tokio::time::sleep(EVERY).await;
         let (folder, gate) = (folder.clone(), Arc::clone(&gate));
@@ -78,7 +102,7 @@ pub(crate) async fn keep(folder: PathBuf, gate: Arc<Gate>) {
 }
 
 /// Writes the state, atomically.
-pub(crate) fn save(folder: &Path, gate: &Gate) -> Result<(), Failure> {
+fn save(folder: &Path, gate: &Gate) -> Result<(), Failure> {
     // The final save may start while a periodic one is being written.
     static SAVING: Mutex<()> = Mutex::new(());
     let _saving = SAVING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,8 +159,40 @@ fn calibration(from: &mut impl Read) -> Option<Calibration> {
     Calibration::from_words(&words)
 }
 
+/// The environment variable that holds the secret.
+const SECRET_VARIABLE: &str = "DOORWARDEN_SECRET";
+
+/// Finds the secret of `guard` or `serve`: in the output of `command`, else in `file`, else in the
+/// environment, else in `directory`, where it is created. Returns `None` if there is no directory.
+pub(crate) fn find_secret(
+    command: &[String],
+    file: Option<&Path>,
+    directory: Option<&Path>,
+) -> Result<Option<Secret>, Failure> {
+    if let Some((program, arguments)) = command.split_first() {
+        let failed =
+            |how: String| Failure::usage(format!("failed to get the secret: {program} {how}"));
+        let output = Command::new(program).args(arguments).output();
+        let output = output.map_err(|error| failed(error.to_string()))?;
+        if !output.status.success() {
+            return Err(failed(format!("exited with {}", output.status)));
+        }
+        let text = Zeroizing::new(String::from_utf8(output.stdout).unwrap_or_default());
+        return parse_secret(&text, &format!("the output of {program}")).map(Some);
+    }
+    if let Some(path) = file {
+        return read_secret(path).map(Some);
+    }
+    match std::env::var(SECRET_VARIABLE) {
+        Ok(text) if !text.is_empty() => {
+            parse_secret(&Zeroizing::new(text), SECRET_VARIABLE).map(Some)
+        }
+        _ => directory.map(secret_in).transpose(),
+    }
+}
+
 /// Returns the secret of a directory, which is created if it has none.
-pub(crate) fn secret_in(folder: &Path) -> Result<Secret, Failure> {
+fn secret_in(folder: &Path) -> Result<Secret, Failure> {
     let path = folder.join("secret");
     if path.exists() {
         return read_secret(&path);
@@ -157,7 +213,7 @@ pub(crate) fn secret_in(folder: &Path) -> Result<Secret, Failure> {
 }
 
 /// Reads a secret from a file.
-pub(crate) fn read_secret(path: &Path) -> Result<Secret, Failure> {
+fn read_secret(path: &Path) -> Result<Secret, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("failed to read {shown}: {error}")))?;
@@ -165,7 +221,7 @@ pub(crate) fn read_secret(path: &Path) -> Result<Secret, Failure> {
 }
 
 /// Parses a secret of 64 hexadecimal digits; `source` names where it came from.
-pub(crate) fn parse_secret(text: &str, source: &str) -> Result<Secret, Failure> {
+fn parse_secret(text: &str, source: &str) -> Result<Secret, Failure> {
     let digits = text.trim().as_bytes();
     let pairs = digits.chunks_exact(2).map(|pair| {
         let pair = std::str::from_utf8(pair).ok()?;

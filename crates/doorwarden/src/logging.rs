@@ -7,6 +7,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// How much is printed besides the results.
 #[derive(clap::Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Output {
     /// Log more to standard error: -v for info, -vv for debug, -vvv for trace
     #[arg(long, short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]

@@ -72,8 +72,16 @@ impl Failure {
     }
 }
 
+/// Columns of a terminal below which help puts descriptions under the options.
+const NARROW: u16 = 72;
+
 fn main() -> ExitCode {
-    let matches = Cli::command().color(logging::early_color()).get_matches();
+    // Beside long options a narrow terminal has no room for their descriptions.
+    let is_narrow = terminal_size::terminal_size().is_some_and(|(width, _)| width.0 < NARROW);
+    let command = Cli::command()
+        .color(logging::early_color())
+        .next_line_help(is_narrow);
+    let matches = command.get_matches();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => error.exit(),

@@ -2,14 +2,12 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command as Program,
     sync::Arc,
 };
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use doorwarden_gate::Secret;
 use doorwarden_serve::{Complain, Config, admin::Office};
-use zeroize::Zeroizing;
 
 use crate::{Failure, config, counting};
 
@@ -61,27 +59,12 @@ pub(crate) fn complain() -> Complain {
     Arc::new(|line: &str| tracing::warn!("{line}"))
 }
 
-/// Returns the secret: from the command, file or environment variable that is configured, or else from
-/// the data directory.
+/// Finds the server's secret.
 pub(crate) fn secret(config: &Config) -> Result<Secret, Failure> {
-    if let Some((program, arguments)) = config.secret_command.split_first() {
-        let failed =
-            |how: String| Failure::usage(format!("failed to get the secret: {program} {how}"));
-        let ran = Program::new(program).args(arguments).output();
-        let ran = ran.map_err(|error| failed(error.to_string()))?;
-        if !ran.status.success() {
-            return Err(failed(format!("exited with {}", ran.status)));
-        }
-        let text = Zeroizing::new(String::from_utf8(ran.stdout).unwrap_or_default());
-        return counting::parse_secret(&text, &format!("the output of {program}"));
-    }
-    if let Some(path) = &config.secret_file {
-        return counting::read_secret(path);
-    }
-    match std::env::var("DOORWARDEN_SECRET") {
-        Ok(text) => counting::parse_secret(&Zeroizing::new(text), "DOORWARDEN_SECRET"),
-        Err(_) => counting::secret_in(&config.data),
-    }
+    let (command, file) = (&config.secret_command, config.secret_file.as_deref());
+    let found = counting::find_secret(command, file, Some(&config.data))?;
+    // A directory always has a secret.
+    found.ok_or_else(|| Failure::usage("no secret"))
 }
 
 /// Escapes control characters: account names are chosen by users, and a terminal would obey them.

@@ -113,8 +113,7 @@ async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
         shadow: config.shadow,
         sink: trail.sink(),
     });
-    let kept = Arc::clone(&gate);
-    let guard = Guard::with_gate(config, gate)
+    let guard = Guard::with_gate(config, Arc::clone(&gate))
         .await
         .map_err(Failure::usage)?;
     if !output.quiet {
@@ -138,35 +137,20 @@ async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
             None => {}
         }
     }
-    let keeping = state
-        .clone()
-        .map(|folder| tokio::spawn(counting::keep(folder, Arc::clone(&kept))));
-    guard.run(interrupted()).await;
-    if let Some(keeping) = keeping {
-        keeping.abort();
-    }
-    if let Some(folder) = state {
-        counting::save(&folder, &kept)?;
-    }
-    trail.close();
-    Ok(0)
+    counting::run(guard.run(interrupted()), gate, state, trail).await
 }
 
-/// Returns the secret of `secret_file`, that of the state directory, or a new one that is not kept.
+/// Finds the secret. Guards that share a store must share it too, so that each can't have its own.
 fn secret(config: &doorwarden_guard::Config) -> Result<Secret, Failure> {
-    if let Some(path) = &config.secret_file {
-        return counting::read_secret(path);
-    }
-    if config.store.is_some() {
-        return Err(Failure::usage(
-            "guards that share a store need the same secret: `secret_file = \"FILE\"` with 64 hexadecimal digits, \
+    let state = config.state.as_deref().filter(|_| config.store.is_none());
+    match counting::find_secret(&[], config.secret_file.as_deref(), state)? {
+        Some(secret) => Ok(secret),
+        None if config.store.is_some() => Err(Failure::usage(
+            "guards that share a store need the same secret: `secret_file = \"FILE\"` or DOORWARDEN_SECRET with 64 hexadecimal digits, \
              such as the output of `openssl rand -hex 32`",
-        ));
+        )),
+        None => Secret::generate().map_err(Failure::aborted),
     }
-    let Some(folder) = &config.state else {
-        return Secret::generate().map_err(Failure::aborted);
-    };
-    counting::secret_in(folder)
 }
 
 fn configure(args: Args) -> Result<(doorwarden_guard::Config, Policy), Failure> {

@@ -83,19 +83,19 @@ enum Command {
     /// Manage the accounts of `doorwarden serve`
     #[cfg(feature = "serve")]
     Users(users::Args),
-    /// List or end the sessions of its accounts
+    /// List or end the sessions of an account of `doorwarden serve`
     #[cfg(feature = "serve")]
     Sessions(sessions::Args),
-    /// Manage its OAuth clients
+    /// Manage the OAuth clients of `doorwarden serve`
     #[cfg(feature = "serve")]
     Clients(clients::Args),
-    /// List its audit events: logins, changed credentials, administration
+    /// List the audit events of `doorwarden serve`: logins, changed credentials, administration
     #[cfg(feature = "serve")]
     Audit(audit::Args),
-    /// Manage the keys that sign its tokens
+    /// Manage the signing keys of `doorwarden serve`
     #[cfg(feature = "serve")]
     Keys(keys::Args),
-    /// Build the filter of leaked passwords that it rejects
+    /// Build the filter of leaked passwords that `doorwarden serve` rejects
     #[cfg(feature = "serve")]
     Breach(breach::Args),
     /// Verify tokens of any issuer

@@ -85,12 +85,7 @@ pub(crate) async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
         eprintln!("  to add the first administrator: doorwarden users add NAME --admin");
     }
     let gate = Arc::clone(server.gate());
-    let keeping = tokio::spawn(counting::keep(data.clone(), Arc::clone(&gate)));
-    server.run(interrupted()).await;
-    keeping.abort();
-    trail.close();
-    counting::save(&data, &gate)?;
-    Ok(0)
+    counting::run(server.run(interrupted()), gate, Some(data), trail).await
 }
 
 /// Renders the requirements of ASVS and how many of each level are met.
