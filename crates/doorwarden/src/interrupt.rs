@@ -6,22 +6,27 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Waits for Ctrl-C or, on Unix, SIGTERM.
-pub(crate) async fn interrupted() {
+/// Returns a future that waits for Ctrl-C or, on Unix, SIGTERM. Signals are caught from this call on, not
+/// from the first poll: a server that has said that it listens may be ended at once.
+pub(crate) fn interrupted() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        [SignalKind::interrupt(), SignalKind::terminate()].map(signal)
+    };
+    async move {
+        #[cfg(unix)]
+        if let [Ok(mut interrupt), Ok(mut terminate)] = signals {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
             return;
         }
-    }
-    // Without signal handling only the end of the process ends the wait.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+        // Without signal handling only the end of the process ends the wait.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -30,8 +35,9 @@ pub(crate) async fn interrupted() {
 pub(crate) fn flag() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&flag);
+    let first = interrupted();
     tokio::spawn(async move {
-        interrupted().await;
+        first.await;
         raised.store(true, Ordering::Relaxed);
         interrupted().await;
         std::process::exit(130);

@@ -116,6 +116,7 @@ async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
     let guard = Guard::with_gate(config, Arc::clone(&gate))
         .await
         .map_err(Failure::usage)?;
+    let interrupted = interrupted();
     if !output.quiet {
         let mode = if shadow {
             " (shadow mode: no login is refused)"
@@ -137,7 +138,7 @@ async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
             None => {}
         }
     }
-    counting::run(guard.run(interrupted()), gate, state, trail).await
+    counting::run(guard.run(interrupted), gate, state, trail).await
 }
 
 /// Finds the secret. Guards that share a store must share it too, so that each can't have its own.

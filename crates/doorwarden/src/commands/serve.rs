@@ -71,6 +71,7 @@ pub(crate) async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
     let trail = AuditTrail::open(args.audit.as_deref())?;
     let server = Server::start(config, policy, &secret, counters, trail.sink(), complain()).await;
     let server = server.map_err(Failure::usage)?;
+    let interrupted = interrupted();
     if !output.quiet {
         eprintln!(
             "doorwarden serve listens on {scheme}://{}",
@@ -85,7 +86,7 @@ pub(crate) async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
         eprintln!("  to add the first administrator: doorwarden users add NAME --admin");
     }
     let gate = Arc::clone(server.gate());
-    counting::run(server.run(interrupted()), gate, Some(data), trail).await
+    counting::run(server.run(interrupted), gate, Some(data), trail).await
 }
 
 /// Renders the requirements of ASVS and how many of each level are met.

@@ -27,7 +27,7 @@ pub fn lab(id: &str) -> Lab {
 }
 
 impl Lab {
-    fn register(&self, username: &str, password: &str) {
+    pub fn register(&self, username: &str, password: &str) {
         let body = serde_json::json!({"username": username, "password": password}).to_string();
         let url = format!("{}/register", self.login.url());
         let request = reqwest::Client::new()

@@ -5,6 +5,7 @@
 mod action;
 mod cli;
 mod demo;
+mod docs;
 #[cfg(feature = "real-apps")]
 mod frameworks;
 mod hostile;

@@ -47,6 +47,11 @@ impl Running {
         Self(Some(command.spawn().unwrap()))
     }
 
+    /// Takes over a child that was started elsewhere.
+    pub fn adopt(child: Child) -> Self {
+        Self(Some(child))
+    }
+
     pub fn signal(&self, name: &str) {
         let id = self.0.as_ref().unwrap().id().to_string();
         assert!(
