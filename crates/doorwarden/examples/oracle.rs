@@ -1,6 +1,6 @@
 //! Every check against every login of the lab: each must fire on its own fault and be silent on
-//! all else. Then again with one account and with three, where less can be told, but nothing wrong
-//! may be said. Prints the matrices; exits with 1 when a cell is wrong.
+//! all else. Then again with one account and with three, where it may be inconclusive, but never
+//! wrong. Prints the matrices; exits with 1 when a cell is wrong.
 //!
 //! `cargo xtask oracle [RUNS] [--write] [--load]`: with --load every core is kept busy beside it.
 //! `cargo xtask oracle --timing [RUNS] [--write]`: how often the check of times is wrong, and whether
@@ -176,11 +176,11 @@ async fn timing(runs: u32, writes: bool) -> Result<ExitCode, Box<dyn Error>> {
     let (runs, alarms, ..) = found[0];
     let allowed = f64::from(runs) * 0.001;
     let page = format!(
-        "# How often the check of times is wrong\n\n`cargo xtask oracle --timing {runs} {WRITE}`: whole scans \
+        "# Error rates of enumeration-by-time\n\n`cargo xtask oracle --timing {runs} {WRITE}`: whole scans \
          of enumeration-by-time on loopback with every core kept busy; those without a difference run {SIDE_BY_SIDE} \
          at once as well. α is 0.001, so at most \
-         {allowed:.0} of {runs} may find what is not there.\n\n\
-         | difference | scans | found | passed | could not decide |\n|---|---|---|---|---|\n{}\n",
+         {allowed:.0} of {runs} may be false findings.\n\n\
+         | difference | scans | finding | passed | inconclusive |\n|---|---|---|---|---|\n{}\n",
         rows.join("\n")
     );
     println!("{page}");
@@ -219,10 +219,10 @@ fn heading(runs: u32, loaded: bool) -> String {
     let load = if loaded { " --load" } else { "" };
     let mut page = format!(
         "# The oracle\n\n`cargo xtask oracle {runs} {WRITE}{load}`: every check against every login of the lab, \
-         {runs} scan(s) each, {AT_ONCE} at a time (with few accounts 3 at most). Each must find its own fault and be silent on all else; with few accounts less can be \
-         told, but nothing wrong may be said.\n\n\
-         F found, . passed, - does not apply, ? could not decide; where runs differ, how often it found \
-         something and how often not, as 2F1.\n\n"
+         {runs} scans each, {AT_ONCE} at a time (with few accounts 3 at most). Each check must find its own fault and nothing else. With few accounts it may be \
+         inconclusive, but never wrong.\n\n\
+         F found, . passed, - not applicable, ? inconclusive. Where runs differ: the number of findings and of the \
+         others, as 2F1.\n\n"
     );
     for (number, check) in checks::ALL.iter().enumerate() {
         page.push_str(&format!("{}. [{1}](checks/{1}.md)\n", number + 1, check.id));

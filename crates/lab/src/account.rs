@@ -206,7 +206,7 @@ async fn forgot(State(site): State<Arc<Site>>, Json(body): Json<Forgot>) -> Resp
         )
             .into_response();
     }
-    let body = json!({"status": "if there is such an account, a mail is on its way"});
+    let body = json!({"status": "if the account exists, an email has been sent"});
     (StatusCode::ACCEPTED, Json(body)).into_response()
 }
 

@@ -203,7 +203,7 @@ impl Tokens {
     /// Returns the account of a valid token.
     pub(crate) fn find_owner(&self, token: Option<&str>, address: IpAddr) -> Option<String> {
         if self.rules.checks == Checks::Nothing {
-            return Some("anybody".into());
+            return Some("anyone".into());
         }
         let token = token.filter(|token| !self.revoked.contains(*token))?;
         if self
@@ -214,7 +214,7 @@ impl Tokens {
             return None;
         }
         match self.rules.checks {
-            Checks::Presence => Some("anybody".into()),
+            Checks::Presence => Some("anyone".into()),
             _ if self.rules.form.is_jwt() => self.verify_jwt(token),
             _ => self.opaque.get(token).cloned(),
         }

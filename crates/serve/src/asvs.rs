@@ -199,7 +199,7 @@ const ROWS: [Row; 109] = [
         "Generated initial passwords are random and used once",
         Nothing("no initial passwords are generated"),
     ),
-    ("6.4.2", 1, "There are no secret questions", LIFE),
+    ("6.4.2", 1, "Secret questions are not used", LIFE),
     (
         "6.4.3",
         2,

@@ -59,7 +59,7 @@ fn server(url: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     }
     // The error may quote the URL, which has a password.
     let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-        .map_err(|_| "not the URL of a mail server")?;
+        .map_err(|_| "not the URL of an SMTP server")?;
     Ok(builder.timeout(Some(LONGEST)).build())
 }
 

@@ -29,7 +29,7 @@ impl Measured {
     pub fn issue(&self) -> Option<String> {
         let now = self.0.now();
         let issued = || -> Result<String, Unissued> {
-            let mut claims = self.0.claims("somebody", tokens::FIRST_PARTY, now)?;
+            let mut claims = self.0.claims("user", tokens::FIRST_PARTY, now)?;
             claims["sid"] = tokens::id()?.into();
             claims["auth_time"] = now.into();
             Ok(self.0.made(&claims, now)?.token().to_owned())

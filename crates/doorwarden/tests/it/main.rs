@@ -27,3 +27,4 @@ mod serve_nodes;
 #[expect(dead_code, reason = "the tests of the store itself use more of it")]
 mod server;
 mod watch;
+mod wording;

@@ -130,7 +130,7 @@ fn guards_that_share_a_store_need_a_secret() {
         ran.err
     };
     let store = ["--store", "redis://:hunter2@127.0.0.1:1"];
-    assert!(ran(&store).contains("one secret"));
+    assert!(ran(&store).contains("the same secret"));
     let with =
         |path: &Path| ran(&[&store[..], &["--secret-file", path.to_str().unwrap()]].concat());
     assert!(with(&short).contains("64 hexadecimal digits"));
