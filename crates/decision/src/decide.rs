@@ -631,6 +631,33 @@ mod tests {
         assert_eq!(said(Ledger::Address), 0);
     }
 
+    /// An attacker's own successful logins, with attempts of its own under way, free an address's
+    /// counter of three failures each, and only three of them per day do.
+    #[test]
+    fn one_name_washes_an_address_three_times_a_day() {
+        let mut world = World::default();
+        let mut verified = 0;
+        for round in 0..60u32 {
+            let own = |password| attempt(1, 1, password);
+            let under_way = [1, 2, 3].map(|i| {
+                let attempt = own(round * 10 + i);
+                let (decision, counts) = world.begin(&attempt, 0);
+                (attempt, decision, counts)
+            });
+            let guess = attempt(u64::from(100 + round), 1, 5_000 + round);
+            verified += u32::from(world.attempt(guess, false, 0).verifies());
+            for (attempt, decision, counts) in under_way {
+                let outcome = match decision.verifies() {
+                    true => Outcome::Success,
+                    false => Outcome::Unverified,
+                };
+                world.end(&attempt, &counts, decision, outcome, 0);
+            }
+        }
+        let limit = world.policy.address.get(0).unwrap().count;
+        assert!(verified <= limit + 3 * 3, "{verified}");
+    }
+
     #[test]
     fn parallel_guesses_cannot_all_read_a_cold_counter() {
         let mut world = World::default();

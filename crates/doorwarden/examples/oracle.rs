@@ -86,8 +86,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         page.push_str(&table);
     }
     page.push_str(&format!(
-        "\n{} of {cells} cells are right. The longest scan sent {most} requests of the 250 that are allowed; for \
-         want of more, {cut} cells could not be decided.\n",
+        "\n{} of {cells} cells are right. The longest scan sent {most} requests of the 250 that are allowed; {cut} cells \
+         were inconclusive because the budget was used up.\n",
         cells - wrong.len()
     ));
     println!("{page}");

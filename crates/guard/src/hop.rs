@@ -243,6 +243,13 @@ mod tests {
             ("script_name", "/x"),
             ("x_forwarded_for", "6.6.6.6"),
             ("x-original-url", "/login"),
+            ("x-rewrite-url", "/login"),
+            ("x-http-method-override", "PUT"),
+            ("x-client-ip", "6.6.6.6"),
+            ("true-client-ip", "6.6.6.6"),
+            ("cf-connecting-ip", "6.6.6.6"),
+            ("x-cluster-client-ip", "6.6.6.6"),
+            ("x-forwarded-host", "evil.example"),
         ];
         let mut spoofed = request(&claims);
         tell_origin(spoofed.headers_mut(), [203, 0, 113, 9].into(), &proxies);

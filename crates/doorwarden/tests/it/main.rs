@@ -19,6 +19,8 @@ mod process;
 #[cfg(feature = "real-apps")]
 mod real_apps;
 mod score;
+mod security;
+mod security;
 mod serve;
 #[cfg(feature = "real-postgres")]
 mod serve_nodes;

@@ -193,6 +193,21 @@ async fn ten_megabytes_are_refused_without_being_read() {
 }
 
 #[tokio::test]
+async fn a_login_body_that_stops_is_refused() {
+    let world = World::start().await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let head = format!(
+        "POST /login HTTP/1.1\r\nhost: a\r\ncontent-type: {JSON}\r\ncontent-length: 100\r\n\r\n{{"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    let refused = tokio::time::timeout(Duration::from_secs(30), stream.read_exact(&mut answer));
+    refused.await.expect("it waits for ever").unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert_eq!(world.app.seen(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn an_application_that_fails_costs_the_person_nothing() {
     let world = World::start().await;
     for _ in 0..15 {

@@ -36,7 +36,7 @@ pub(super) static CHECK: Check = Check {
            stopping time (Ville); at 1,000 the odds are 1 in 1,000. A finding also needs an \
            estimated shift (Hodges-Lehmann) of at least 0.5 ms and three times the control's. \
            Otherwise the check reports the shift that these pairs would have detected; that does \
-           not prove that there is none.",
+           not prove that there is no difference.",
     false_alarms: "At most 1 in 1,000 from the signs alone. Limits shift response times, so an \
            unusual response ends the check as inconclusive; nonexistent names fail as often as \
            the accounts that they are compared with.",

@@ -964,6 +964,97 @@ async fn whatever_people_call_themselves_their_failures_are_their_own() {
 }
 
 #[tokio::test]
+async fn client_secrets_and_signatures_are_limited() {
+    let service = Service::start("guessed").await;
+    service.register("alice").await;
+    let access = service.token("alice").await;
+    let password = [("password", PASSWORD)];
+    let signer = service.send_as(&access, "/me/signers", &password).await;
+    let key = text(&signer.json().await.unwrap(), "keyid");
+    let (id, _) = service.client().await;
+    let grant = [("grant_type", "client_credentials")];
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let (mut of_client, mut of_signer) = (Vec::new(), Vec::new());
+    for i in 0..60 {
+        let wrong = format!("wrong {i}");
+        let request = service
+            .post("/oauth/token")
+            .basic_auth(&id, Some(wrong))
+            .form(&grant);
+        of_client.push(request.send().await.unwrap().status().as_u16());
+        let input = format!(
+            "s=(\"@method\" \"@target-uri\");created={now};nonce=\"nonce-{i:020}\";keyid=\"{key}\""
+        );
+        let request = service
+            .get("/signed/me")
+            .header("signature-input", input)
+            .header("signature", format!("s=:{i:042}A=:"));
+        of_signer.push(request.send().await.unwrap().status().as_u16());
+    }
+    for (of, statuses) in [("client", of_client), ("signer", of_signer)] {
+        let verified = statuses.iter().filter(|status| **status == 401).count();
+        assert!((1..=20).contains(&verified), "{of}: {statuses:?}");
+        let refused = statuses.iter().filter(|status| **status == 429).count();
+        assert_eq!(verified + refused, statuses.len(), "{of}: {statuses:?}");
+    }
+    service.stop().await;
+}
+
+/// What was begun with the old password does not outlive its change: a reset, half a login, a signing
+/// secret.
+#[tokio::test]
+async fn a_changed_password_ends_what_was_begun() {
+    let service = Service::start("begun").await;
+    let name = "alice@example.org";
+    service.register(name).await;
+    let access = service.token(name).await;
+    let password = [("password", PASSWORD)];
+    let enrolled = service
+        .send_as(&access, "/mfa/totp/enroll", &password)
+        .await;
+    let enrolled: Value = enrolled.json().await.unwrap();
+    let code = |step| code(&text(&enrolled, "secret"), step);
+    let token = text(&enrolled, "enroll_token");
+    let confirm = [("enroll_token", token.as_str()), ("code", &code(0))];
+    let confirmed = service
+        .send_as(&access, "/mfa/totp/confirm", &confirm)
+        .await;
+    assert_eq!(confirmed.status(), 200);
+    let signer = service.send_as(&access, "/me/signers", &password).await;
+    assert_eq!(signer.status(), 201);
+    service.send("/password/reset", &[("username", name)]).await;
+    let mail = mail(&service, "Reset your password").await;
+    let reset = mail.split("token=").nth(1).unwrap();
+    let reset = reset.split_whitespace().next().unwrap();
+    let login = [("username", name), ("password", PASSWORD)];
+    let half = service.send("/login", &login).await;
+    assert_eq!(half.status(), 403);
+    let half = text(&half.json().await.unwrap(), "mfa_token");
+
+    let new = "another fine long password";
+    let change = [("old_password", PASSWORD), ("new_password", new)];
+    let changed = service.send_as(&access, "/password/change", &change).await;
+    assert_eq!(changed.status(), 200);
+
+    let thief = [("token", reset), ("password", "a password of the thief's")];
+    let confirmed = service.send("/password/reset/confirm", &thief).await;
+    assert_eq!(confirmed.status(), 400);
+    let rest = [("mfa_token", half.as_str()), ("code", &code(1))];
+    assert_eq!(service.send("/mfa/totp", &rest).await.status(), 401);
+    let now = "SELECT count(*) FROM signers WHERE ends IS NULL";
+    assert_eq!(service.ask(now).await, ["0"]);
+    let login = [("username", name), ("password", new)];
+    let half = service.send("/login", &login).await;
+    let half = text(&half.json().await.unwrap(), "mfa_token");
+    let rest = [("mfa_token", half.as_str()), ("code", &code(1))];
+    assert_eq!(service.send("/mfa/totp", &rest).await.status(), 200);
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn of_two_resets_by_one_token_one_counts() {
     let service = Service::start("resets").await;
     service.register("alice@example.org").await;
