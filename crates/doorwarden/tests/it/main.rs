@@ -20,7 +20,6 @@ mod process;
 mod real_apps;
 mod score;
 mod security;
-mod security;
 mod serve;
 #[cfg(feature = "real-postgres")]
 mod serve_nodes;

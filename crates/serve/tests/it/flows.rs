@@ -1044,7 +1044,7 @@ async fn a_changed_password_ends_what_was_begun() {
     assert_eq!(confirmed.status(), 400);
     let rest = [("mfa_token", half.as_str()), ("code", &code(1))];
     assert_eq!(service.send("/mfa/totp", &rest).await.status(), 401);
-    let now = "SELECT count(*) FROM signers WHERE ends IS NULL";
+    let now = "SELECT count(*) FROM signers WHERE expires IS NULL";
     assert_eq!(service.ask(now).await, ["0"]);
     let login = [("username", name), ("password", new)];
     let half = service.send("/login", &login).await;
