@@ -76,7 +76,7 @@ enum Command {
     Watch(Box<watch::Args>),
     /// Run a reverse proxy that protects an application's logins
     #[cfg(feature = "guard")]
-    Guard(guard::Args),
+    Guard(Box<guard::Args>),
     /// Run a login and token service, for applications that have none
     #[cfg(feature = "serve")]
     Serve(serve::Args),
@@ -134,7 +134,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         #[cfg(feature = "watch")]
         Command::Watch(args) => block_on(watch::watch(*args, output)),
         #[cfg(feature = "guard")]
-        Command::Guard(args) => guard::guard(args, output),
+        Command::Guard(args) => guard::guard(*args, output),
         #[cfg(feature = "serve")]
         Command::Serve(args) => block_on(serve::serve(args, output)),
         #[cfg(feature = "serve")]
