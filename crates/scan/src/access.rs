@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::{
     Account, Evidence, Secret, TokenFrom, TokenPlace, Verdict,
@@ -82,6 +83,14 @@ impl Credential {
             _ => return None,
         }
         Some(credential)
+    }
+
+    /// Returns the scheme before the token; `None` in a cookie.
+    pub(crate) fn scheme(&self) -> Option<&str> {
+        match self {
+            Self::Header { word, .. } => Some(word),
+            Self::Cookie { .. } => None,
+        }
     }
 
     fn header(&self) -> (&str, String) {
@@ -441,14 +450,15 @@ pub(crate) async fn of_nobody(session: &mut Session) -> Result<Access, Stop> {
     })
 }
 
-/// Returns the controls, which are measured at the first call.
+/// The controls, or why they could not be measured; shared by all checks of a scan.
+pub(crate) type Shared = Arc<OnceCell<Result<Arc<Access>, Stop>>>;
+
+/// Returns the controls, which are measured at the first call. Checks that run concurrently wait
+/// for the first of them, so that logins never do.
 pub(crate) async fn access(session: &mut Session) -> Result<Arc<Access>, Stop> {
-    if let Some(access) = &session.access {
-        return Ok(Arc::clone(access));
-    }
-    let access = Arc::new(measure(session).await?);
-    session.access = Some(Arc::clone(&access));
-    Ok(access)
+    let shared = Arc::clone(&session.access);
+    let measured = shared.get_or_init(async || Ok(Arc::new(measure(session).await?)));
+    measured.await.clone()
 }
 
 async fn measure(session: &mut Session) -> Result<Access, Stop> {
@@ -466,7 +476,6 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
         let wanted = scheme(&valid).and_then(|word| issued.credential.after(word));
         if let Some(credential) = wanted.filter(|wanted| *wanted != issued.credential) {
             valid = ask(session, &path, Some(&credential)).await?;
-            session.token_word = scheme_of(&credential);
             issued.credential = credential;
         }
         if !(200..300).contains(&valid.status) {
@@ -520,14 +529,6 @@ async fn measure(session: &mut Session) -> Result<Access, Stop> {
         door: Err(reason),
         open,
     })
-}
-
-/// Returns the scheme before the token in `Authorization`.
-fn scheme_of(credential: &Credential) -> Option<String> {
-    match credential {
-        Credential::Header { word, .. } => Some(word.clone()),
-        Credential::Cookie { .. } => None,
-    }
 }
 
 /// Logs in again; returns the new token and the route with the response to it as its control, or
@@ -592,7 +593,7 @@ pub(crate) async fn log_in_as(
         Some(place) => Issued::at(&answer, place),
         None => Issued::of(&answer, &session.learned.wrong_cookies()),
     };
-    if let (Some(issued), Some(word)) = (&mut issued, &session.token_word) {
+    if let (Some(issued), Some(word)) = (&mut issued, session.token_word()) {
         let after = issued.credential.after(word);
         issued.credential = after.unwrap_or(issued.credential.clone());
     }

@@ -10,6 +10,7 @@ use std::{
 use doorwarden_decision::{Login, Shape};
 use futures_util::stream::{self, StreamExt};
 use rand::rngs::StdRng;
+use tokio::sync::OnceCell;
 
 use crate::{
     Account, Options, Ownership, Registration, Report, Route, Secret, TokenPlace, Verdict,
@@ -391,8 +392,8 @@ pub(crate) struct Session {
     pub(crate) is_alone: bool,
     /// The discovered routes.
     pub(crate) found: Discovered,
-    /// Measured once, used by several checks.
-    pub(crate) access: Option<Arc<Access>>,
+    /// Measured once, also by checks that run concurrently.
+    pub(crate) access: access::Shared,
     pub(crate) locks: Option<Result<Locks, Stop>>,
     pub(crate) long_passwords: Option<checks::long_passwords::Facts>,
     pub(crate) signing: Option<Arc<checks::signing::Controls>>,
@@ -400,8 +401,6 @@ pub(crate) struct Session {
     pub(crate) registration: Option<Registered>,
     /// The key that signs the target's JWTs, if the operator gave it.
     pub(crate) jwt_key: Option<Secret>,
-    /// The scheme before the token, if it is not `Bearer`.
-    pub(crate) token_word: Option<String>,
     /// Where tokens are, if the operator said so.
     pub(crate) token: Option<TokenPlace>,
     /// The route for signed requests, if the operator named one.
@@ -507,7 +506,7 @@ impl Session {
             limits: None,
             spray: None,
             found: found.clone(),
-            access: None,
+            access: access::Shared::default(),
             has_account: true,
             is_alone: options.only.len() == 1,
             locks: None,
@@ -515,7 +514,6 @@ impl Session {
             signing: None,
             registration,
             jwt_key: options.jwt_key.clone(),
-            token_word: None,
             token: options.token.clone(),
             signed: options.signed.clone(),
         })
@@ -557,7 +555,7 @@ impl Session {
             limits: None,
             spray: None,
             found: found.clone(),
-            access: None,
+            access: access::Shared::default(),
             has_account: false,
             is_alone: options.only.len() == 1,
             locks: None,
@@ -565,11 +563,11 @@ impl Session {
             signing: None,
             registration: None,
             jwt_key: None,
-            token_word: None,
             token: None,
             signed: None,
         };
-        session.access = Some(Arc::new(access::of_nobody(&mut session).await?));
+        let access = Arc::new(access::of_nobody(&mut session).await?);
+        session.access = Arc::new(OnceCell::from(Ok(access)));
         Ok(session)
     }
 
@@ -650,8 +648,8 @@ impl Session {
         (judged, ended)
     }
 
-    /// Returns a copy of the session for a check that runs concurrently; what it learns is
-    /// discarded.
+    /// Returns a copy of the session for a check that runs concurrently. It shares the token's
+    /// controls; anything else that it learns is discarded.
     fn beside(&mut self) -> Self {
         Self {
             probe: self.probe.beside(),
@@ -667,13 +665,12 @@ impl Session {
             has_account: self.has_account,
             is_alone: self.is_alone,
             found: self.found.clone(),
-            access: self.access.clone(),
+            access: Arc::clone(&self.access),
             locks: None,
             long_passwords: None,
             signing: None,
             registration: self.registration.clone(),
             jwt_key: self.jwt_key.clone(),
-            token_word: self.token_word.clone(),
             token: self.token.clone(),
             signed: self.signed.clone(),
         }
@@ -693,6 +690,18 @@ impl Session {
                 return;
             }
         }
+    }
+
+    /// Returns the token's controls, if they were measured.
+    pub(crate) fn measured_access(&self) -> Option<&Access> {
+        let measured = self.access.get()?.as_ref();
+        measured.ok().map(Arc::as_ref)
+    }
+
+    /// Returns the scheme before the token, if it was measured.
+    pub(crate) fn token_word(&self) -> Option<&str> {
+        let issued = self.measured_access()?.issued.as_ref()?;
+        issued.credential.scheme()
     }
 
     pub(crate) fn failures_of(&self, name: &str) -> u32 {
@@ -1199,4 +1208,94 @@ async fn register(
         usual,
     });
     Ok((accounts, unregistered, registered))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    use super::*;
+    use crate::VerdictKind;
+
+    const NEIGHBOURS: [&str; 4] = [
+        "jwt-unsigned-accepted",
+        "jwt-no-expiry",
+        "cookie-flags",
+        "cors-credentials",
+    ];
+
+    /// Runs checks that may run concurrently, and none before them, on a target that accepts this
+    /// many logins with the correct password. Returns the report and the number of such logins.
+    async fn scanned(accepted: u32) -> (Report, u32) {
+        let logins = Arc::new(AtomicU32::new(0));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = format!("http://{}", listener.local_addr().unwrap());
+        let counted = Arc::clone(&logins);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, logins) = (stream.unwrap(), Arc::clone(&counted));
+                std::thread::spawn(move || {
+                    let (mut request, mut n) = ([0; 8192], 0);
+                    let text = loop {
+                        n += stream.read(&mut request[n..]).unwrap();
+                        let text = String::from_utf8_lossy(&request[..n]);
+                        if text.ends_with("\r\n\r\n") && text.starts_with("GET")
+                            || text.ends_with('}')
+                        {
+                            break text;
+                        }
+                    };
+                    const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmVk";
+                    let is_login = text.starts_with("POST /login ") && text.contains("correct");
+                    let is_own = text.starts_with("GET /me ") && text.contains(TOKEN);
+                    let (status, body) =
+                        if is_login && logins.fetch_add(1, Ordering::Relaxed) < accepted {
+                            ("200 OK", format!("{{\"access_token\":\"{TOKEN}\"}}"))
+                        } else if is_own {
+                            ("200 OK", "{\"me\":1}".to_owned())
+                        } else {
+                            ("401 Unauthorized", "{\"error\":\"no\"}".to_owned())
+                        };
+                    let length = body.len();
+                    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n");
+                    let answer = format!("{head}connection: close\r\n\r\n{body}");
+                    stream.write_all(answer.as_bytes()).unwrap();
+                });
+            }
+        });
+        let mut options = Options::new(target.parse().unwrap());
+        options.login = Some("POST /login json:/username json:/password".parse().unwrap());
+        options.accounts = vec![Account {
+            name: "synthetic".into(),
+            password: Secret::new("correct".into()),
+        }];
+        options.protected = Some(Route::parse("/me", "GET").unwrap());
+        options.pace = 1000.0;
+        options.only = NEIGHBOURS.map(str::to_owned).to_vec();
+        let report = scan(options, Arc::default(), Box::new(|_| {})).await;
+        (report.unwrap(), logins.load(Ordering::Relaxed))
+    }
+
+    /// The successful logins of learning.
+    const LEARNED: u32 = 2;
+
+    #[tokio::test]
+    async fn concurrent_checks_share_one_login() {
+        let (report, logins) = scanned(u32::MAX).await;
+        assert_eq!(logins, LEARNED + 1);
+        let measured = report.endpoints.iter().any(|one| one.kind == "protected");
+        assert!(measured, "the report does not contain the measured route");
+    }
+
+    #[tokio::test]
+    async fn concurrent_checks_share_one_rejected_login() {
+        let (report, logins) = scanned(LEARNED).await;
+        assert_eq!(logins, LEARNED + 1);
+        let mut verdicts = report.verdicts.iter();
+        assert!(verdicts.all(|one| one.verdict == VerdictKind::Inconclusive));
+    }
 }

@@ -39,8 +39,7 @@ pub(super) fn all(options: &Options, found: &Discovered, session: &Session) -> V
         add("registration", login(registration));
     }
     let door = session
-        .access
-        .as_ref()
+        .measured_access()
         .and_then(|access| access.door.as_ref().ok());
     if let Some(door) = door {
         add("protected", bearer(Request::get(&door.path)));
