@@ -39,9 +39,11 @@ fn problem(source: &str, test: &str) -> Option<String> {
     let Some((before, _)) = source.split_once(&format!("fn {test}(")) else {
         return Some("there is no such test".into());
     };
-    // The attributes and comments above it, without `async` and the like on its own line.
-    let above = before.lines().rev().skip(1);
+    // The attributes and comments above its line.
+    let above = before.rsplit_once('\n').map_or("", |(above, _)| above);
     let attributes: Vec<&str> = above
+        .lines()
+        .rev()
         .map(str::trim)
         .take_while(|line| line.starts_with("#[") || line.starts_with("//"))
         .filter(|line| line.starts_with("#["))
@@ -185,7 +187,7 @@ const BYSTANDER: &str = "carol";
 const PACE: u32 = 100;
 
 /// Scans the most faulty login with every check, and returns what was asked of it.
-fn scanned(budget: u32) -> (Vec<Exchange>, Duration) {
+fn scanned(register: bool, budget: u32) -> (Vec<Exchange>, Duration) {
     let naive = lab("naive");
     for (name, password) in GIVEN {
         naive.register(name, password);
@@ -196,19 +198,32 @@ fn scanned(budget: u32) -> (Vec<Exchange>, Duration) {
     let (address, exchanges) = recorder(target);
     let url = format!("http://{address}");
     let (pace, budget) = (PACE.to_string(), budget.to_string());
-    let mut args = vec!["scan", &url, "--register", "--pace", &pace, "--quiet"];
-    args.extend(["--budget", &budget]);
+    let mut args = vec![
+        "scan", &url, "--pace", &pace, "--budget", &budget, "--quiet",
+    ];
     let accounts = GIVEN.map(|(name, password)| format!("{name}:{password}"));
-    for account in &accounts {
-        args.extend(["--account", account]);
+    if register {
+        args.push("--register");
+    } else {
+        args.extend(accounts.iter().flat_map(|account| ["--account", account]));
     }
     let started = Instant::now();
     let scanned = run(&args);
     let elapsed = started.elapsed();
-    assert_eq!(scanned.code, Some(1), "{}", scanned.err);
+    // 4: a budget that was too small left it incomplete.
+    assert!(matches!(scanned.code, Some(1 | 4)), "{}", scanned.err);
     let exchanges = exchanges.lock().unwrap().clone();
-    assert!(exchanges.len() > 60, "{}", exchanges.len());
+    assert!(exchanges.len() > 30, "{}", exchanges.len());
     (exchanges, elapsed)
+}
+
+/// Returns the names that are registered in these exchanges, folded, and their passwords.
+fn registered(exchanges: &[Exchange]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let registrations = exchanges.iter().filter(|one| one.path == "/register");
+    let names = registrations.clone();
+    let names = names.filter_map(|one| Some(folded(&one.field("username")?)));
+    let passwords = registrations.filter_map(|one| one.field("password"));
+    (names.collect(), passwords.collect())
 }
 
 /// A name without case and what is not a letter or digit.
@@ -219,72 +234,79 @@ fn folded(name: &str) -> String {
 
 #[test]
 fn a_scan_touches_only_its_own_accounts() {
-    let (exchanges, _) = scanned(250);
-    let registrations = exchanges.iter().filter(|one| one.path == "/register");
-    let registered: BTreeSet<String> = registrations
-        .clone()
-        .filter_map(|one| Some(folded(&one.field("username")?)))
-        .collect();
-    let passwords: BTreeSet<String> = registrations
-        .filter_map(|one| one.field("password"))
-        .collect();
-    let common = ["password1", "123456", "password", "qwerty123"];
-    for one in &exchanges {
-        let shown = format!("{one:?}");
-        if one.path.to_lowercase().contains("admin") {
-            assert_eq!(one.method, "GET", "{shown}");
+    for register in [true, false] {
+        let (exchanges, _) = scanned(register, 250);
+        let (names, passwords) = registered(&exchanges);
+        assert_eq!(names.is_empty(), !register, "{names:?}");
+        for one in &exchanges {
+            is_its_own(one, &names, &passwords);
         }
-        assert!(
-            ["GET", "POST", "OPTIONS", "HEAD"].contains(&one.method.as_str()),
-            "{shown}"
-        );
-        if let Some(current) = one.field("current_password") {
-            assert!(passwords.contains(&current), "{shown}");
-        }
-        let Some(name) = one.field("username") else {
-            continue;
+        let tried = |name: &str| {
+            let mut logins = exchanges.iter().filter(|one| one.path == "/login");
+            logins.any(|one| one.field("username").as_deref() == Some(name))
         };
-        let password = one.field("password").unwrap_or_default();
-        let is_random = password.starts_with('Q') && password.contains('!');
-        if let Some((_, own)) = GIVEN.iter().find(|(given, _)| *given == name) {
-            let spray = GIVEN[0].1;
-            let may = password.is_empty() || is_random || [*own, spray].contains(&&*password);
-            assert!(may, "{shown}");
-        } else if registered.contains(&folded(&name)) {
-            // Its own, with any password and in any spelling.
-        } else {
-            let letters = name.chars().filter(char::is_ascii_alphabetic).count();
-            assert!(letters >= 10 && name != BYSTANDER, "{shown}");
-            assert!(
-                !GIVEN
-                    .iter()
-                    .any(|(given, _)| folded(given) == folded(&name)),
-                "{shown}"
-            );
-            assert!(!common.contains(&&*password.to_lowercase()), "{shown}");
-        }
+        assert_eq!(tried(GIVEN[0].0), !register);
     }
+}
+
+/// Panics if a request does more than a scan may.
+fn is_its_own(one: &Exchange, registered: &BTreeSet<String>, passwords: &BTreeSet<String>) {
+    let shown = format!("{one:?}");
+    let methods = ["GET", "HEAD", "OPTIONS", "POST"];
+    assert!(methods.contains(&one.method.as_str()), "{shown}");
+    if one.path.to_lowercase().contains("admin") {
+        assert_eq!(one.method, "GET", "{shown}");
+    }
+    if let Some(current) = one.field("current_password") {
+        assert!(passwords.contains(&current), "{shown}");
+    }
+    let Some(name) = one.field("username") else {
+        return;
+    };
+    let password = one.field("password").unwrap_or_default();
+    if registered.contains(&folded(&name)) {
+        return;
+    }
+    if let Some((_, own)) = GIVEN.iter().find(|(given, _)| *given == name) {
+        let is_random = password.starts_with('Q') && password.contains('!');
+        let known = [*own, GIVEN[0].1, ""];
+        assert!(is_random || known.contains(&&*password), "{shown}");
+        return;
+    }
+    // It was made up: not of a word list, and no other spelling of an account that was given.
+    let letters = name.chars().filter(char::is_ascii_alphabetic).count();
+    assert!(letters >= 10, "{shown}");
+    let given = GIVEN.map(|(given, _)| folded(given));
+    assert!(!given.contains(&folded(&name)), "{shown}");
+    let common = ["password", "password1", "123456", "qwerty123"];
+    assert!(!common.contains(&&*password.to_lowercase()), "{shown}");
 }
 
 #[test]
 fn a_scan_stays_within_its_limits() {
-    for budget in [250, 100] {
-        let (exchanges, elapsed) = scanned(budget);
+    for (register, budget) in [(true, 250), (true, 60), (false, 250)] {
+        let (exchanges, elapsed) = scanned(register, budget);
         assert!(exchanges.len() <= budget as usize, "{}", exchanges.len());
         // A burst is made up for by the pause after it.
         let paced = exchanges.len().saturating_sub(16) as f64 / f64::from(PACE);
         assert!(elapsed.as_secs_f64() >= paced, "{elapsed:?} for {paced}");
-        for (given, _) in GIVEN {
-            let logins = exchanges.iter().filter(|one| {
-                one.path == "/login" && one.field("username").as_deref() == Some(given)
+        let (mut names, _) = registered(&exchanges);
+        names.extend(GIVEN.map(|(given, _)| folded(given)));
+        let mut worst = 0;
+        for name in names {
+            let mut row = 0;
+            let logins = exchanges.iter().filter(|one| one.path == "/login");
+            let logins = logins.filter(|one| {
+                one.field("username")
+                    .is_some_and(|tried| folded(&tried) == name)
             });
-            let (mut row, mut most) = (0, 0);
             for login in logins {
                 row = if login.status == 200 { 0 } else { row + 1 };
-                most = most.max(row);
+                worst = worst.max(row);
+                assert!(row <= 12, "{name}: {row}");
             }
-            assert!((1..=12).contains(&most), "{given}: {most}");
         }
+        assert!(worst > 0, "no login failed");
     }
 }
 
