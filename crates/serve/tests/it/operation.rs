@@ -468,6 +468,63 @@ async fn opaque_tokens_work_as_the_signed_ones_do() {
     service.stop().await;
 }
 
+/// Secrets of all kinds, in the forms in which they are used.
+#[tokio::test]
+async fn a_stolen_database_holds_no_secret() {
+    let service = Service::start("stolen").await;
+    let name = "alice@example.org";
+    service.register(name).await;
+    let tokens = service.log_in(name, PASSWORD).await;
+    let access = text(&tokens, "access_token");
+    let password = [("password", PASSWORD)];
+    let enrolled = service
+        .send_as(&access, "/mfa/totp/enroll", &password)
+        .await;
+    let enrolled: Value = enrolled.json().await.unwrap();
+    let totp = text(&enrolled, "secret");
+    let token = text(&enrolled, "enroll_token");
+    let code = crate::flows::code(&totp, 0);
+    let confirm = [("enroll_token", token.as_str()), ("code", &code)];
+    let confirmed = service
+        .send_as(&access, "/mfa/totp/confirm", &confirm)
+        .await;
+    let codes: Value = confirmed.json().await.unwrap();
+    let signer = service.send_as(&access, "/me/signers", &password).await;
+    let signer: Value = signer.json().await.unwrap();
+    let (client, client_secret) = service.client().await;
+    service.send("/password/reset", &[("username", name)]).await;
+    let login = [("username", name), ("password", PASSWORD)];
+    let half = service.send("/login", &login).await;
+    let half: Value = half.json().await.unwrap();
+    let seed = totp_rs::Secret::try_from_base32(&totp).unwrap();
+    let mut secrets = vec![
+        ("password", PASSWORD.as_bytes().to_vec()),
+        ("seed", seed.as_ref().to_vec()),
+    ];
+    for (what, secret) in [
+        ("refresh token", text(&tokens, "refresh_token")),
+        ("access token", access),
+        ("authenticator", totp),
+        ("enrolment", token),
+        (
+            "recovery code",
+            text(&json!({"code": codes["recovery_codes"][0]}), "code"),
+        ),
+        ("signing secret", text(&signer, "secret")),
+        ("client secret", client_secret),
+        ("half a login", text(&half, "mfa_token")),
+    ] {
+        secrets.push((what, secret.into_bytes()));
+    }
+    let everything = service.everything().await;
+    let holds = |part: &[u8]| everything.windows(part.len()).any(|at| at == part);
+    assert!(holds(name.as_bytes()) && holds(client.as_bytes()));
+    for (what, secret) in secrets {
+        assert!(!holds(&secret), "{what}");
+    }
+    service.stop().await;
+}
+
 #[tokio::test]
 async fn a_password_that_is_changed_meanwhile_lets_nobody_in() {
     // The hash takes its time, and so the change comes in between.
