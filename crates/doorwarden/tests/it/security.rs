@@ -6,7 +6,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -310,7 +310,7 @@ fn a_scan_stays_within_its_limits() {
     }
 }
 
-/// A server that answers so to the n-th request, counted from zero; and the heads of what it was sent.
+/// A server that answers so to the n-th request, counted from zero; and what it was sent.
 fn server(
     answer: impl Fn(usize, &str) -> String + Send + 'static,
     bind: &str,
@@ -362,25 +362,37 @@ fn a_target_of_others_gets_only_the_request_for_the_proof() {
             .unwrap())
     };
     let (mine, theirs) = ("ab".repeat(32), "cd".repeat(32));
-    // No proof, another operator's, one for another target, and one in the midst of other text.
-    let published: [fn(&str, &str) -> String; 4] = [
+    // No proof, another operator's, an invented one, one in the midst of other text; at last the right one.
+    let published: [fn(&str, &str) -> String; 5] = [
         |_, _| String::new(),
         |_, theirs| theirs.to_owned(),
         |_, _| "doorwarden-".to_owned() + &"0".repeat(64),
         |mine, _| format!("x{mine}x"),
+        |mine, _| mine.to_owned(),
     ];
-    for publish in published {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+    for (n, publish) in published.into_iter().enumerate() {
+        // What it publishes depends on its port.
+        let page = Arc::<OnceLock<String>>::default();
+        let published = Arc::clone(&page);
+        let (port, seen) = server(
+            move |_, request| match request.contains("/.well-known/") {
+                true => http("200 OK", published.get().unwrap()),
+                false => http("401 Unauthorized", "no"),
+            },
+            "0.0.0.0:0",
+        );
         let url = format!("http://0.0.0.0:{port}");
-        let page = publish(&proof(&mine, &url), &proof(&theirs, &url));
-        let answer = move |_: usize, request: &str| match request.contains("/.well-known/") {
-            true => http("200 OK", &page),
-            false => http("401 Unauthorized", "no"),
-        };
-        let (_, seen) = server(answer, &format!("0.0.0.0:{port}"));
+        page.set(publish(&proof(&mine, &url), &proof(&theirs, &url)))
+            .unwrap();
         let refused = scan(&url, &mine);
+        if n == 4 {
+            let seen = seen.lock().unwrap();
+            assert!(
+                seen.iter().any(|one| one.starts_with("POST /login")),
+                "{seen:?}"
+            );
+            continue;
+        }
         assert_eq!(refused.code, Some(2), "{}", refused.err);
         let seen = seen.lock().unwrap();
         assert_eq!(seen.len(), 1, "{seen:?}");
