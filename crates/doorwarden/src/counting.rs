@@ -1,4 +1,4 @@
-//! The counters of `guard` and `serve`: where they count, their secret, and what is kept over a restart.
+//! The counters of `guard` and `serve`: where they count, and what is kept over a restart.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -6,7 +6,6 @@ use std::{
     num::NonZeroU32,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::Command,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,9 +16,8 @@ use doorwarden_gate::{
     Store, now,
 };
 use doorwarden_redis::RedisStore;
-use zeroize::Zeroizing;
 
-use crate::{Failure, trail::AuditTrail};
+use crate::{Failure, interrupt, trail::AuditTrail};
 
 /// How often the state is written while running; it is written once more at the end.
 const EVERY: Duration = Duration::from_secs(300);
@@ -74,6 +72,7 @@ pub(crate) async fn run(
     state: Option<PathBuf>,
     trail: AuditTrail,
 ) -> Result<u8, Failure> {
+    interrupt::end_at_second();
     let keeping = state
         .clone()
         .map(|folder| tokio::spawn(keep(folder, Arc::clone(&gate))));
@@ -81,11 +80,11 @@ pub(crate) async fn run(
     if let Some(keeping) = keeping {
         keeping.abort();
     }
-    // Before the state is saved, which may fail.
-    trail.close();
-    if let Some(folder) = state {
-        save(&folder, &gate)?;
-    }
+    let saved = state.map_or(Ok(()), |folder| save(&folder, &gate));
+    // After the state is saved: a reader of the trail that has stopped holds this up for ever.
+    let closed = tokio::task::spawn_blocking(|| trail.close()).await;
+    saved?;
+    closed.map_err(Failure::aborted)?;
     Ok(0)
 }
 
@@ -157,82 +156,4 @@ fn calibration(from: &mut impl Read) -> Option<Calibration> {
     let length = word()?.min(1024);
     let words: Vec<u32> = (0..length).map_while(|_| word()).collect();
     Calibration::from_words(&words)
-}
-
-/// The environment variable that holds the secret.
-const SECRET_VARIABLE: &str = "DOORWARDEN_SECRET";
-
-/// Finds the secret of `guard` or `serve`: in the output of `command`, else in `file`, else in the
-/// environment, else in `directory`, where it is created. Returns `None` if there is no directory.
-pub(crate) fn find_secret(
-    command: &[String],
-    file: Option<&Path>,
-    directory: Option<&Path>,
-) -> Result<Option<Secret>, Failure> {
-    if let Some((program, arguments)) = command.split_first() {
-        let failed =
-            |how: String| Failure::usage(format!("failed to get the secret: {program} {how}"));
-        let output = Command::new(program).args(arguments).output();
-        let output = output.map_err(|error| failed(error.to_string()))?;
-        if !output.status.success() {
-            return Err(failed(format!("exited with {}", output.status)));
-        }
-        let text = Zeroizing::new(String::from_utf8(output.stdout).unwrap_or_default());
-        return parse_secret(&text, &format!("the output of {program}")).map(Some);
-    }
-    if let Some(path) = file {
-        return read_secret(path).map(Some);
-    }
-    match std::env::var(SECRET_VARIABLE) {
-        Ok(text) if !text.is_empty() => {
-            parse_secret(&Zeroizing::new(text), SECRET_VARIABLE).map(Some)
-        }
-        _ => directory.map(secret_in).transpose(),
-    }
-}
-
-/// Returns the secret of a directory, which is created if it has none.
-fn secret_in(folder: &Path) -> Result<Secret, Failure> {
-    let path = folder.join("secret");
-    if path.exists() {
-        return read_secret(&path);
-    }
-    let failed = |error| Failure::usage(format!("failed to write {}: {error}", path.display()));
-    fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(PRIVATE)
-        .open(&path)
-        .map_err(failed)?;
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(Failure::aborted)?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    file.write_all(digits.as_bytes()).map_err(failed)?;
-    Ok(Secret::new(bytes))
-}
-
-/// Reads a secret from a file.
-fn read_secret(path: &Path) -> Result<Secret, Failure> {
-    let shown = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("failed to read {shown}: {error}")))?;
-    parse_secret(&text, &shown.to_string())
-}
-
-/// Parses a secret of 64 hexadecimal digits; `source` names where it came from.
-fn parse_secret(text: &str, source: &str) -> Result<Secret, Failure> {
-    let digits = text.trim().as_bytes();
-    let pairs = digits.chunks_exact(2).map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    let bytes: Option<Vec<u8>> = pairs.collect();
-    let bytes = bytes.filter(|_| digits.len() == 64 && digits.iter().all(u8::is_ascii_hexdigit));
-    let bytes: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.try_into().ok());
-    bytes.map(Secret::new).ok_or_else(|| {
-        Failure::usage(format!(
-            "{source} is not a valid secret: expected 64 hexadecimal digits, such as the output of `openssl rand -hex 32`"
-        ))
-    })
 }

@@ -6,17 +6,31 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Returns a future that waits for Ctrl-C or, on Unix, SIGTERM. Signals are caught from this call on, not
-/// from the first poll: a server that has said that it listens may be ended at once.
-pub(crate) fn interrupted() -> impl Future<Output = ()> {
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The signals that ask the process to end. They are caught from here on, and not from the first wait: a
+/// server that has said that it listens may be ended at once.
+struct Interrupts {
     #[cfg(unix)]
-    let signals = {
-        use tokio::signal::unix::{SignalKind, signal};
-        [SignalKind::interrupt(), SignalKind::terminate()].map(signal)
-    };
-    async move {
+    signals: Option<[Signal; 2]>,
+}
+
+impl Interrupts {
+    fn catch() -> Self {
+        Self {
+            #[cfg(unix)]
+            signals: match [SignalKind::interrupt(), SignalKind::terminate()].map(signal) {
+                [Ok(interrupt), Ok(terminate)] => Some([interrupt, terminate]),
+                _ => None,
+            },
+        }
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
         #[cfg(unix)]
-        if let [Ok(mut interrupt), Ok(mut terminate)] = signals {
+        if let Some([interrupt, terminate]) = &mut self.signals {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
@@ -30,17 +44,37 @@ pub(crate) fn interrupted() -> impl Future<Output = ()> {
     }
 }
 
+/// The exit code after a second interrupt, or that of an interrupted demo.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Returns a future that waits for the first interrupt.
+pub(crate) fn interrupted() -> impl Future<Output = ()> {
+    let mut interrupts = Interrupts::catch();
+    async move { interrupts.next().await }
+}
+
+/// Ends the process at the second interrupt, whatever it waits for then.
+#[cfg(any(feature = "guard", feature = "serve"))]
+pub(crate) fn end_at_second() {
+    let mut interrupts = Interrupts::catch();
+    tokio::spawn(async move {
+        interrupts.next().await;
+        interrupts.next().await;
+        std::process::exit(INTERRUPTED.into());
+    });
+}
+
 /// Returns a flag that the first interrupt sets; the second one ends the process.
 #[cfg(feature = "scan")]
 pub(crate) fn flag() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&flag);
-    let first = interrupted();
+    let mut interrupts = Interrupts::catch();
     tokio::spawn(async move {
-        first.await;
+        interrupts.next().await;
         raised.store(true, Ordering::Relaxed);
-        interrupted().await;
-        std::process::exit(130);
+        interrupts.next().await;
+        std::process::exit(INTERRUPTED.into());
     });
     flag
 }

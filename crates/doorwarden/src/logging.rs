@@ -1,9 +1,26 @@
 //! Logging: to standard error, for people or as JSON. Options of every command.
 
-use std::io;
+use std::{ffi::OsString, io};
 
 use clap::ValueEnum;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    Layer as _,
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
+
+/// The crates whose events are logged.
+const OWN: [&str; 7] = [
+    "doorwarden",
+    "doorwarden_scan",
+    "doorwarden_watch",
+    "doorwarden_gate",
+    "doorwarden_guard",
+    "doorwarden_serve",
+    "doorwarden_redis",
+];
 
 /// How much is printed besides the results.
 #[derive(clap::Args)]
@@ -42,7 +59,7 @@ enum LogFormat {
 }
 
 impl Output {
-    /// Installs the log. `DOORWARDEN_LOG` takes directives such as `doorwarden_guard=debug`.
+    /// Installs the log.
     pub(crate) fn install(&self) {
         let level = match (self.quiet, self.verbose) {
             (true, _) => LevelFilter::ERROR,
@@ -52,30 +69,17 @@ impl Output {
             (false, _) => LevelFilter::TRACE,
         };
         // Only this project's own crates: at `trace` an HTTP library logs headers and bodies.
-        let own = [
-            "doorwarden",
-            "doorwarden_scan",
-            "doorwarden_watch",
-            "doorwarden_gate",
-            "doorwarden_guard",
-            "doorwarden_serve",
-            "doorwarden_redis",
-        ];
-        let directives = own.map(|name| format!("{name}={level}")).join(",");
-        let filter = match std::env::var("DOORWARDEN_LOG") {
-            Ok(directives) if !directives.is_empty() => EnvFilter::new(directives),
-            _ => EnvFilter::new(directives),
-        };
-        let builder = tracing_subscriber::fmt()
-            .with_env_filter(filter)
+        let own = Targets::new().with_targets(OWN.map(|target| (target, level)));
+        let lines = fmt::layer()
             .with_writer(io::stderr)
             .with_ansi(self.is_coloured());
-        let installed = match self.log_format {
-            LogFormat::Human => builder.try_init(),
-            LogFormat::Json => builder.json().try_init(),
+        let lines = match self.log_format {
+            LogFormat::Human => lines.boxed(),
+            LogFormat::Json => lines.json().boxed(),
         };
-        // A second subscriber can be installed by tests only.
-        let _ = installed;
+        tracing_subscriber::registry()
+            .with(lines.with_filter(own))
+            .init();
     }
 
     fn is_coloured(&self) -> bool {
@@ -92,6 +96,11 @@ impl Output {
         }
     }
 
+    /// Whether hints for people, such as where a server listens, are printed.
+    pub(crate) fn has_hints(&self) -> bool {
+        !self.quiet && matches!(self.log_format, LogFormat::Human)
+    }
+
     /// Whether progress bars are drawn: they and a verbose log would overwrite each other.
     #[cfg(any(feature = "scan", feature = "sim"))]
     pub(crate) fn has_progress(&self) -> bool {
@@ -101,15 +110,14 @@ impl Output {
 
 /// Returns the colour choice before arguments are parsed, for clap's own help and errors.
 pub(crate) fn early_color() -> clap::ColorChoice {
-    let args: Vec<String> = std::env::args().collect();
-    let given = args
-        .iter()
-        .enumerate()
-        .find_map(|(place, arg)| match arg.as_str() {
-            "--color" => args.get(place + 1).cloned(),
-            other => other.strip_prefix("--color=").map(str::to_owned),
-        });
-    match given.as_deref() {
+    // Arguments that are not UTF-8 are clap's to judge.
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let text = |place: usize| args.get(place).and_then(|arg| arg.to_str());
+    let given = (1..args.len()).find_map(|place| match text(place)? {
+        "--color" => text(place + 1),
+        other => other.strip_prefix("--color="),
+    });
+    match given {
         Some("always") => clap::ColorChoice::Always,
         Some("never") => clap::ColorChoice::Never,
         _ => clap::ColorChoice::Auto,

@@ -5,6 +5,7 @@
 //! commands/     one file per command
 //! config.rs     doorwarden.toml
 //! counting.rs   the counters of guard and serve, and what is kept over a restart
+//! secret.rs     the secret of guard and serve
 //! trail.rs      the audit trail of guard and serve
 //! policy.rs     from findings to a guard configuration
 //! operator.rs   the key that proves ownership of a target
@@ -31,11 +32,16 @@ mod policy;
 #[cfg(any(feature = "scan", feature = "sim"))]
 mod progress;
 #[cfg(any(feature = "guard", feature = "serve"))]
+mod secret;
+#[cfg(any(feature = "guard", feature = "serve"))]
 mod trail;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{
+    CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue},
+};
 
 use commands::Cli;
 
@@ -72,6 +78,21 @@ impl Failure {
     }
 }
 
+/// Prints clap's error, or names the feature of a command that this build lacks.
+fn reject(error: &clap::Error) -> ExitCode {
+    let command = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(command)) => command.as_str(),
+        _ => "",
+    };
+    if let Some(feature) = commands::missing_feature(command) {
+        eprintln!("doorwarden: this build has no `{command}`; install with --features {feature}");
+        return ExitCode::from(2);
+    }
+    // The reader may have gone away.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
 /// Columns of a terminal below which help puts descriptions under the options.
 const NARROW: u16 = 72;
 
@@ -81,10 +102,10 @@ fn main() -> ExitCode {
     let command = Cli::command()
         .color(logging::early_color())
         .next_line_help(is_narrow);
-    let matches = command.get_matches();
-    let cli = match Cli::from_arg_matches(&matches) {
+    let parsed = command.try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => return reject(&error),
     };
     cli.output.install();
     match commands::run(cli) {

@@ -9,7 +9,7 @@ use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use doorwarden_gate::Secret;
 use doorwarden_serve::{Complain, Config, admin::Office};
 
-use crate::{Failure, config, counting};
+use crate::{Failure, config, secret};
 
 /// The options that name a server: its configuration and its data.
 #[derive(clap::Args)]
@@ -48,7 +48,7 @@ impl ServerArgs {
     /// Opens the server's database for administration.
     pub(crate) async fn office(self) -> Result<(Office, Config), Failure> {
         let (config, _) = self.read()?;
-        let secret = secret(&config)?;
+        let secret = find_secret(&config)?;
         let office = Office::open(config.clone(), &secret, complain()).await;
         Ok((office.map_err(Failure::usage)?, config))
     }
@@ -56,15 +56,21 @@ impl ServerArgs {
 
 /// Returns the receiver of the service's warnings: the log.
 pub(crate) fn complain() -> Complain {
-    Arc::new(|line: &str| tracing::warn!("{line}"))
+    Arc::new(|line: &str| tracing::warn!(target: "doorwarden_serve", "{line}"))
 }
 
-/// Finds the server's secret.
-pub(crate) fn secret(config: &Config) -> Result<Secret, Failure> {
-    let (command, file) = (&config.secret_command, config.secret_file.as_deref());
-    let found = counting::find_secret(command, file, Some(&config.data))?;
-    // A directory always has a secret.
-    found.ok_or_else(|| Failure::usage("no secret"))
+/// Finds the server's secret: a program's, a file's, that of the environment, or that of its data.
+pub(crate) fn find_secret(config: &Config) -> Result<Secret, Failure> {
+    if let Some((program, arguments)) = config.secret_command.split_first() {
+        return secret::from_command(program, arguments);
+    }
+    if let Some(path) = &config.secret_file {
+        return secret::from_file(path);
+    }
+    match secret::from_environment()? {
+        Some(secret) => Ok(secret),
+        None => secret::of_directory(&config.data),
+    }
 }
 
 /// Escapes control characters: account names are chosen by users, and a terminal would obey them.

@@ -32,7 +32,7 @@ pub(crate) async fn demo(args: Args, output: &Output) -> Result<u8, Failure> {
         done = play(&args, output) => done,
         () = interrupt::interrupted() => {
             eprintln!("interrupted; all servers of the demo have ended");
-            Ok(130)
+            Ok(interrupt::INTERRUPTED)
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     counting::{self, Counting},
     interrupt::interrupted,
     logging::Output,
+    secret,
     trail::AuditTrail,
 };
 
@@ -107,7 +108,7 @@ async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
         state: config.state.as_deref(),
     };
     let gate = Gate::new(Parts {
-        counters: counting.open(&policy, &secret(&config)?)?,
+        counters: counting.open(&policy, &find_secret(&config)?)?,
         policy,
         capacity: config.verifying.get(),
         shadow: config.shadow,
@@ -117,7 +118,7 @@ async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
         .await
         .map_err(Failure::usage)?;
     let interrupted = interrupted();
-    if !output.quiet {
+    if output.has_hints() {
         let mode = if shadow {
             " (shadow mode: no login is refused)"
         } else {
@@ -141,15 +142,23 @@ async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
     counting::run(guard.run(interrupted), gate, state, trail).await
 }
 
-/// Finds the secret. Guards that share a store must share it too, so that each can't have its own.
-fn secret(config: &doorwarden_guard::Config) -> Result<Secret, Failure> {
-    let state = config.state.as_deref().filter(|_| config.store.is_none());
-    match counting::find_secret(&[], config.secret_file.as_deref(), state)? {
-        Some(secret) => Ok(secret),
-        None if config.store.is_some() => Err(Failure::usage(
-            "guards that share a store need the same secret: `secret_file = \"FILE\"` or DOORWARDEN_SECRET with 64 hexadecimal digits, \
-             such as the output of `openssl rand -hex 32`",
-        )),
+/// Finds the secret. Guards that share a store must share it too. Without a store the environment is not
+/// read: there it may hold the secret of a `serve` on the same machine.
+fn find_secret(config: &doorwarden_guard::Config) -> Result<Secret, Failure> {
+    if let Some(path) = &config.secret_file {
+        return secret::from_file(path);
+    }
+    if config.store.is_some() {
+        let missing = || {
+            Failure::usage(
+                "guards that share a store need the same secret: `secret_file = \"FILE\"` or DOORWARDEN_SECRET \
+                 with 64 hexadecimal digits, such as the output of `openssl rand -hex 32`",
+            )
+        };
+        return secret::from_environment()?.ok_or_else(missing);
+    }
+    match &config.state {
+        Some(folder) => secret::of_directory(folder),
         None => Secret::generate().map_err(Failure::aborted),
     }
 }

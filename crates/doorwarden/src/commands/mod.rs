@@ -118,9 +118,6 @@ enum Command {
     /// Write man pages
     #[command(hide = true)]
     Man(man::Args),
-    /// A command that is unknown, or that this build does not contain.
-    #[command(external_subcommand)]
-    Other(Vec<String>),
 }
 
 /// Runs the command and returns its exit code.
@@ -161,11 +158,10 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),
-        Command::Other(words) => Err(unknown(&words)),
     }
 }
 
-/// The commands of each feature: what an error names if a build lacks them.
+/// The commands of each feature, for the error of a build that lacks them.
 const FEATURES: &[(&str, &[&str])] = &[
     ("demo", &["demo"]),
     ("scan", &["scan", "explain", "schema"]),
@@ -180,20 +176,10 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("sim", &["sim"]),
 ];
 
-fn unknown(words: &[String]) -> Failure {
-    let command = words.first().map_or("", String::as_str);
-    let feature = FEATURES
-        .iter()
-        .find(|(_, commands)| commands.contains(&command));
-    Failure::usage(match feature {
-        Some((feature, _)) => {
-            format!("this build has no `{command}`; install with --features {feature}")
-        }
-        None => format!(
-            "unknown command `{}`; `doorwarden --help` lists the commands",
-            command.escape_debug()
-        ),
-    })
+/// Returns the feature that contains a command, if this build lacks it.
+pub(crate) fn missing_feature(command: &str) -> Option<&'static str> {
+    let has = |(_, commands): &&(&str, &[&str])| commands.contains(&command);
+    FEATURES.iter().find(has).map(|(feature, _)| *feature)
 }
 
 #[cfg(any(feature = "scan", feature = "guard", feature = "serve"))]
@@ -203,4 +189,36 @@ fn block_on(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Fa
         .build()
         .map_err(|error| Failure::aborted(format!("failed to start: {error}")))?;
     runtime.block_on(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, path::Path};
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn a_missing_command_names_its_feature() {
+        assert_eq!(missing_feature("users"), Some("serve"));
+        assert_eq!(missing_feature("scna"), None);
+    }
+
+    #[test]
+    fn every_command_belongs_to_a_feature_of_the_manifest() {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let manifest = std::fs::read_to_string(manifest).unwrap();
+        for (feature, _) in FEATURES {
+            assert!(manifest.contains(&format!("\n{feature} = [")), "{feature}");
+        }
+        let listed = FEATURES.iter().flat_map(|(_, commands)| *commands);
+        let listed: BTreeSet<&str> = listed.copied().collect();
+        let cli = Cli::command();
+        let built = cli.get_subcommands().map(clap::Command::get_name);
+        for command in built.filter(|name| !["completions", "man"].contains(name)) {
+            assert!(listed.contains(command), "{command}");
+        }
+        Cli::command().debug_assert();
+    }
 }

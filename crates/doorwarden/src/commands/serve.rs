@@ -7,7 +7,7 @@ use doorwarden_serve::{
     asvs::{self, Status},
 };
 
-use super::administer::{ServerArgs, complain, secret, table};
+use super::administer::{ServerArgs, complain, find_secret, table};
 use crate::{
     Failure,
     counting::{self, Counting},
@@ -56,7 +56,7 @@ pub(crate) async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
         return Ok(0);
     }
     let policy = policy.unwrap_or_else(|| config.policy());
-    let secret = secret(&config)?;
+    let secret = find_secret(&config)?;
     let data = config.data.clone();
     let has_mail_files = config.mail_command.is_empty() && config.smtp.is_none();
     let scheme = config.scheme();
@@ -72,7 +72,7 @@ pub(crate) async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
     let server = Server::start(config, policy, &secret, counters, trail.sink(), complain()).await;
     let server = server.map_err(Failure::usage)?;
     let interrupted = interrupted();
-    if !output.quiet {
+    if output.has_hints() {
         eprintln!(
             "doorwarden serve listens on {scheme}://{}",
             server.address()

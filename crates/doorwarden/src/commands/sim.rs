@@ -15,10 +15,10 @@ pub(crate) struct Args {
     /// A defence by its name (repeatable) [default: the board's]
     #[arg(long)]
     defence: Vec<String>,
-    /// Doorwarden less one signal each, beside the board's defences
+    /// Also run Doorwarden with each of its signals removed
     #[arg(long)]
     ablations: bool,
-    /// How many seeds
+    /// The number of seeds
     #[arg(long, default_value_t = 18, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
     /// The first seed
@@ -30,18 +30,18 @@ pub(crate) struct Args {
     /// A first look within a minute: fewer accounts, three seeds, four defences
     #[arg(long)]
     quick: bool,
-    /// Worlds that run at once [default: one for each core]
+    /// The number of worlds that run at once [default: the number of cores]
     #[arg(long)]
     threads: Option<usize>,
-    /// Where to write board.csv, board.json, board.md and the figures
+    /// The directory for board.csv, board.json, board.md and the figures
     #[arg(long, default_value = "doorwarden-board")]
     output: PathBuf,
-    /// Name the scenarios and defences, and run nothing
+    /// List the scenarios and defences, and exit
     #[arg(long)]
     list: bool,
 }
 
-/// What a first look shows.
+/// The defences of `--quick`.
 const QUICK: [DefenceId; 4] = [
     DefenceId::None,
     DefenceId::Articles,
@@ -78,12 +78,12 @@ pub(crate) fn sim(args: Args, output: &Output) -> Result<u8, Failure> {
 fn request(args: &Args) -> Result<Request, Failure> {
     let scenario = |id: &String| {
         Scenario::named(id).ok_or_else(|| {
-            Failure::usage(format!("there is no scenario `{id}`; --list names them"))
+            Failure::usage(format!("unknown scenario `{id}`; --list lists them"))
         })
     };
     let defence = |name: &String| {
         DefenceId::named(name).ok_or_else(|| {
-            Failure::usage(format!("there is no defence `{name}`; --list names them"))
+            Failure::usage(format!("unknown defence `{name}`; --list lists them"))
         })
     };
     let mut scenarios: Vec<_> = args
@@ -207,7 +207,7 @@ fn write(args: &Args, request: &Request, board: &Board) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The page that docs/scoreboard.md is made of.
+/// Renders the page that docs/scoreboard.md is made of.
 fn markdown(request: &Request, board: &Board) -> String {
     let mut text = format!(
         "Worlds of {} accounts, seeds {} to {}, means and 95 % intervals by Student's t.\n\n## Goals\n\n\
