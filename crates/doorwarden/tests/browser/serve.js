@@ -44,12 +44,14 @@ function code(base32, later = 0) {
   };
   const logIn = async (page) => {
     await page.goto(`${url}/account/login`);
-    // By keyboard alone: the first field has the focus.
+    // By keyboard alone: the first field has the focus, soon after the page is loaded.
+    await page.waitForFunction(() => document.activeElement?.id === "username");
     await page.keyboard.type(name);
     await page.keyboard.press("Tab");
     await page.keyboard.type(password);
+    const loaded = page.waitForEvent("load");
     await page.keyboard.press("Enter");
-    await page.waitForLoadState();
+    await loaded;
   };
 
   for (const [way, options] of Object.entries(ways)) {
