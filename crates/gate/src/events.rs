@@ -239,14 +239,13 @@ impl AttemptEvent {
 
     /// Logs the attempt. Never logs the account, the client or the reasons.
     pub(crate) fn trace(&self) {
+        let _attempt = tracing::debug_span!("attempt", id = self.id, route = self.route).entered();
         tracing::debug!(
-            id = self.id,
-            route = self.route,
             decision = self.decision,
             outcome = self.outcome.name(),
             suspicion = self.suspicion,
             shadow = self.shadow,
-            "login attempt"
+            "attempt ended"
         );
     }
 }

@@ -701,20 +701,31 @@ mod tests {
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<String>>);
 
+    impl Log {
+        fn note(&self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+            let mut log = self.0.lock().unwrap();
+            log.push_str(&format!("{field}={value:?} "));
+        }
+    }
+
     impl tracing::Subscriber for Log {
         fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
             true
         }
 
-        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            span.record(
+                &mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+                    self.note(field, value);
+                },
+            );
             tracing::span::Id::from_u64(1)
         }
 
         fn event(&self, event: &tracing::Event<'_>) {
-            let mut log = self.0.lock().unwrap();
             event.record(
                 &mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
-                    log.push_str(&format!("{field}={value:?} "));
+                    self.note(field, value);
                 },
             );
         }
@@ -735,7 +746,9 @@ mod tests {
                 let admission = admit(&gate, "canary-name", "canary-password", [10, 0, 0, 1]);
                 end(admission, Outcome::Success);
             });
-            if !log.0.lock().unwrap().is_empty() {
+            let is_whole =
+                ["route=", "outcome="].map(|field| log.0.lock().unwrap().contains(field));
+            if is_whole == [true; 2] {
                 break;
             }
         }

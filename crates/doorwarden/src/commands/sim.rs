@@ -77,14 +77,12 @@ pub(crate) fn sim(args: Args, output: &Output) -> Result<u8, Failure> {
 
 fn request(args: &Args) -> Result<Request, Failure> {
     let scenario = |id: &String| {
-        Scenario::named(id).ok_or_else(|| {
-            Failure::usage(format!("unknown scenario `{id}`; --list lists them"))
-        })
+        Scenario::named(id)
+            .ok_or_else(|| Failure::usage(format!("unknown scenario `{id}`; --list lists them")))
     };
     let defence = |name: &String| {
-        DefenceId::named(name).ok_or_else(|| {
-            Failure::usage(format!("unknown defence `{name}`; --list lists them"))
-        })
+        DefenceId::named(name)
+            .ok_or_else(|| Failure::usage(format!("unknown defence `{name}`; --list lists them")))
     };
     let mut scenarios: Vec<_> = args
         .scenario

@@ -420,11 +420,40 @@ fn the_figures_are_the_programs() {
     }
     assert_eq!(config.cost.passes, 2, "docs/serve.md says two passes");
 
+    let asvs = run(&["serve", "--asvs"]).out;
+    let requirements = asvs.lines().filter(|line| {
+        let first = line.trim_start_matches(['│', ' ']);
+        line.starts_with('│') && first.starts_with(|c: char| c.is_ascii_digit())
+    });
+    let sentence = format!("the {} requirements of ASVS", requirements.count());
+    assert!(serve.contains(&sentence), "{sentence}");
+
+    let vectors = read("crates/serve/tests/it/wycheproof.rs");
+    let number = |before: &str| -> u32 {
+        let rest = vectors.split(before).nth(1).unwrap();
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap();
+        rest[..end].parse().unwrap()
+    };
+    let (verified, faults) = (number("(ran, valid), ("), number("FAULTS: [u64; "));
+    let sentence = format!(
+        "Of Wycheproof's {} vectors for JWS, {verified} are verified as they say; the other {faults} are",
+        verified + faults
+    );
+    assert!(serve.contains(&sentence), "{sentence}");
+
+    let oracle = read("docs/oracle.md");
+    let (cells, _) = oracle.lines().last().unwrap().split_once(" cells").unwrap();
+    assert!(
+        flat(&scan).contains(&format!("{cells} verdicts were correct")),
+        "{cells}"
+    );
+
     let policy = run(&["init", "--output", "-"]).out;
     let guard = read("docs/guard.md");
     for setting in [
         "account = \"10 per 15 minutes; 50 per day\"",
         "step_ups = 0.001",
+        "delays = 0.01",
     ] {
         assert!(
             policy.contains(setting) && guard.contains(setting),

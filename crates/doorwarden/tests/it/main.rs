@@ -9,6 +9,7 @@ mod docs;
 #[cfg(feature = "real-apps")]
 mod frameworks;
 mod hostile;
+mod logging;
 mod nodes;
 #[cfg(feature = "real-apps")]
 mod pages;
