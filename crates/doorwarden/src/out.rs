@@ -1,9 +1,14 @@
-//! Standard output. A reader that goes away (`doorwarden explain | head`) is not an error.
+//! Where results go: standard output, whose reader may go away (`doorwarden explain | head`), and directories.
 
 use std::{
     fmt,
     io::{self, ErrorKind, Write},
 };
+#[cfg(any(feature = "scan", feature = "sim"))]
+use std::{fs, path::Path};
+
+#[cfg(any(feature = "scan", feature = "sim"))]
+use crate::Failure;
 
 /// Prints a line to standard output.
 macro_rules! say {
@@ -18,4 +23,21 @@ pub(crate) fn print_line(text: fmt::Arguments<'_>) {
         eprintln!("doorwarden: failed to write to standard output: {error}");
         std::process::exit(3);
     }
+}
+
+/// Creates a directory for results and tries to write to it: before the work whose results would be lost.
+#[cfg(any(feature = "scan", feature = "sim"))]
+pub(crate) fn prepare_directory(path: &Path) -> Result<(), Failure> {
+    let probe = path.join(format!(".doorwarden-{}", std::process::id()));
+    let prepare = || {
+        fs::create_dir_all(path)?;
+        fs::write(&probe, "")?;
+        fs::remove_file(&probe)
+    };
+    prepare().map_err(|error: io::Error| {
+        Failure::usage(format!(
+            "failed to write to {}: {error}; choose another directory with --output",
+            path.display()
+        ))
+    })
 }

@@ -9,7 +9,7 @@ use doorwarden_lab::{SprayResult, SprayTarget};
 use doorwarden_scan::{Judgement, Options, Registration, Report, Severity, VerdictKind};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::{Failure, interrupt, logging::Output, progress, trail::AuditTrail};
+use crate::{Failure, interrupt, logging::Output, out, progress, trail::AuditTrail};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -41,7 +41,7 @@ async fn play(args: &Args, output: &Output) -> Result<u8, Failure> {
     let started = Instant::now();
     let failed =
         |error: std::io::Error| Failure::aborted(format!("failed to run the demo: {error}"));
-    fs::create_dir_all(&args.output).map_err(failed)?;
+    out::prepare_directory(&args.output)?;
     let (names, accounts) = invent_accounts();
 
     say!("A login that was written without abuse in mind, with {ACCOUNTS} invented accounts.");

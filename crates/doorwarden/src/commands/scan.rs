@@ -15,7 +15,7 @@ use doorwarden_scan::{
 
 use time::OffsetDateTime;
 
-use crate::{Failure, interrupt, logging::Output, operator, policy, progress};
+use crate::{Failure, interrupt, logging::Output, operator, out, policy, progress};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -167,6 +167,9 @@ pub(crate) async fn scan(args: Args, output: &Output) -> Result<u8, Failure> {
             let there = format!("{} already exists and is not overwritten", new.display());
             return Err(Failure::usage(there));
         }
+    }
+    if let Some(folder) = args.output.as_deref().filter(|_| !args.plan) {
+        out::prepare_directory(folder)?;
     }
     let plan = doorwarden_scan::plan(&options).map_err(Failure::usage)?;
     if args.plan {
@@ -398,11 +401,9 @@ fn write(report: &Report, args: &Args, output: &Output) -> Result<(), Failure> {
         };
         let path = folder.join(name);
         let text = render(*format)?;
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&path, text))
-            .map_err(|error| {
-                Failure::usage(format!("failed to write {}: {error}", path.display()))
-            })?;
+        fs::write(&path, text).map_err(|error| {
+            Failure::usage(format!("failed to write {}: {error}", path.display()))
+        })?;
         if !output.quiet {
             eprintln!("wrote {}", path.display());
         }

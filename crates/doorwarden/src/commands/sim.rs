@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, thread, time::Instant};
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use doorwarden_sim::{Board, DefenceId, Request, SCENARIOS, Scenario};
 
-use crate::{Failure, logging::Output, progress};
+use crate::{Failure, logging::Output, out, progress};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -56,6 +56,7 @@ pub(crate) fn sim(args: Args, output: &Output) -> Result<u8, Failure> {
     }
     let started = Instant::now();
     let request = request(&args)?;
+    out::prepare_directory(&args.output)?;
     let bar = progress::bar("sim", request.runs() as u64, output.has_progress());
     let board = Board::run(&request, |progress| bar.set_position(progress.done as u64));
     bar.finish_and_clear();
@@ -190,7 +191,6 @@ fn write(args: &Args, request: &Request, board: &Board) -> Result<(), Failure> {
             args.output.display()
         ))
     };
-    fs::create_dir_all(&args.output).map_err(failed)?;
     let json = serde_json::to_string_pretty(board).map_err(Failure::aborted)?;
     let mut files = vec![
         ("board.csv".to_owned(), board.csv()),

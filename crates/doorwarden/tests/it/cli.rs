@@ -544,3 +544,205 @@ fn a_port_in_use_is_told() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("choose another address"), "{}", ran.err);
 }
+
+#[test]
+fn without_a_command_a_short_help_has_examples() {
+    let ran = run(&[]);
+    assert_eq!(ran.code, Some(2), "a command is missing");
+    assert!(ran.err.lines().count() < 50, "{}", ran.err);
+    let examples = ran.err.split("Examples:").nth(1).unwrap();
+    for command in ["doorwarden scan ", "doorwarden guard ", "doorwarden serve"] {
+        assert!(examples.contains(command), "{}", ran.err);
+    }
+    // The same, asked for.
+    let help = run(&["--help"]);
+    assert_eq!((help.code, help.out), (Some(0), ran.err));
+}
+
+#[test]
+fn what_clap_rejects_says_what_to_do() {
+    for (args, said) in [
+        (&["scna"][..], "similar subcommands exist"),
+        (&["scan", "--register"], "<URL>"),
+        (&["--register", "scan", "http://127.0.0.1:1"], "--register"),
+        (&["serve", "--upstream", "http://127.0.0.1:1"], "--upstream"),
+        (&["guard", "--quiet", "-v"], "cannot be used with"),
+        (&["--color", "blue", "explain"], "always"),
+    ] {
+        let ran = run(args);
+        assert_eq!(ran.code, Some(2), "{args:?}");
+        assert!(ran.err.contains(said), "{args:?}: {}", ran.err);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_not_utf_8_are_no_panic() {
+    use std::os::unix::ffi::OsStrExt;
+    let name = std::ffi::OsStr::from_bytes(b"\xff");
+    let output = doorwarden(&["explain"]).arg(name).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn every_page_of_help_fits_a_narrow_terminal() {
+    let help = run(&["--help"]).out;
+    let commands = help
+        .split("Commands:")
+        .nth(1)
+        .unwrap()
+        .split("\n\n")
+        .next()
+        .unwrap();
+    let mut seen = 0;
+    for line in commands
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+    {
+        let command = line.split_whitespace().next().unwrap();
+        let output = doorwarden(&[command, "--help"])
+            .env("COLUMNS", "40")
+            .output();
+        let output = crate::process::ran(output.unwrap());
+        assert_eq!(output.code, Some(0), "{command}");
+        assert!(output.out.contains("Usage:"), "{command}");
+        seen += 1;
+    }
+    assert!(seen >= 17, "{help}");
+}
+
+#[test]
+fn colours_are_asked_for_or_refused() {
+    let coloured = |args: &[&str]| doorwarden(args).output().unwrap().stderr.contains(&0x1b);
+    assert!(!coloured(&["scna"]), "there is no terminal");
+    assert!(coloured(&["--color", "always", "scna"]));
+    assert!(!coloured(&["--color=never", "scna"]));
+    let mut refused = doorwarden(&["scna"]);
+    let refused = refused.env("NO_COLOR", "1").output().unwrap();
+    assert!(!refused.stderr.contains(&0x1b));
+}
+
+#[test]
+fn every_shell_has_completions() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ran = run(&["completions", shell]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(ran.out.contains("explain-policy"), "{shell}");
+    }
+}
+
+#[test]
+fn every_command_has_a_man_page() {
+    let folder = folder("man");
+    let ran = run(&["man", "--output", folder.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for page in [
+        "doorwarden.1",
+        "doorwarden-scan.1",
+        "doorwarden-guard-explain-policy.1",
+    ] {
+        let text = std::fs::read_to_string(folder.join(page)).unwrap();
+        assert!(text.contains(".TH"), "{page}");
+    }
+}
+
+#[test]
+fn results_that_can_not_be_written_are_told_before_the_work() {
+    let folder = folder("unwritable");
+    let file = folder.join("file");
+    std::fs::write(&file, "").unwrap();
+    // A directory under a file can't be made, not even by root.
+    let output = file.join("reports");
+    let output = output.to_str().unwrap();
+    let naive = lab("naive");
+    let url = naive.login.url();
+    for args in [
+        &[
+            "scan",
+            &url,
+            "--register",
+            "--format",
+            "json",
+            "--output",
+            output,
+        ][..],
+        &["sim", "--quick", "--output", output],
+        &["demo", "--output", output],
+        &["man", "--output", output],
+    ] {
+        let ran = run(args);
+        assert_eq!(ran.code, Some(2), "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(output), "{args:?}: {}", ran.err);
+    }
+    assert_eq!(naive.login.attempts(), 0);
+}
+
+/// An audit trail that nobody reads holds attempts up, as it should, and neither the state nor the end.
+#[cfg(unix)]
+#[test]
+fn a_guard_whose_trail_nobody_reads_still_saves_its_state_and_ends() {
+    let folder = folder("stalled");
+    let (fifo, state) = (folder.join("trail"), folder.join("state"));
+    let made = std::process::Command::new("mkfifo")
+        .arg(&fifo)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    // Opened for both, so that no writer waits for a reader that never comes.
+    let pipe = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&fifo)
+        .unwrap();
+    let naive = lab("naive");
+    let url = naive.login.url();
+    let address = crate::process::free_address();
+    let listen = address.to_string();
+    let mut args = vec![
+        "guard",
+        "--upstream",
+        &url,
+        "--login",
+        LOGIN,
+        "--listen",
+        &listen,
+    ];
+    args.extend([
+        "--state",
+        state.to_str().unwrap(),
+        "--audit",
+        fifo.to_str().unwrap(),
+    ]);
+    let mut command = doorwarden(&args);
+    let guard = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()));
+    crate::process::wait_for("guard", || std::net::TcpStream::connect(address).is_ok());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // More events than a pipe of 64 kB holds.
+    for number in 0..150 {
+        let body = serde_json::json!({"username": format!("n{number}"), "password": "p"});
+        let request = reqwest::Client::new()
+            .post(format!("http://{address}/login"))
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        runtime.block_on(request.send()).unwrap();
+    }
+    guard.signal("-TERM");
+    crate::process::wait_for("state", || state.join("state").exists());
+    guard.signal("-TERM");
+    assert_eq!(guard.wait().code, Some(130));
+    drop(pipe);
+}
+
+#[test]
+fn a_secret_that_was_not_delivered_is_an_error() {
+    let folder = folder("no-secret");
+    let data = folder.join("data");
+    let data = data.to_str().unwrap();
+    for (value, said) in [("", "DOORWARDEN_SECRET"), ("abc", "64 hexadecimal digits")] {
+        let mut command = doorwarden(&["users", "--data", data, "list"]);
+        let ran = crate::process::ran(command.env("DOORWARDEN_SECRET", value).output().unwrap());
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains(said), "{}", ran.err);
+        assert!(!std::path::Path::new(data).join("secret").exists());
+    }
+}
