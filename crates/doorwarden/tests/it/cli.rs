@@ -600,6 +600,9 @@ fn every_page_of_help_fits_a_narrow_terminal() {
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
     {
         let command = line.split_whitespace().next().unwrap();
+        if command == "help" {
+            continue;
+        }
         let output = doorwarden(&[command, "--help"])
             .env("COLUMNS", "40")
             .output();
