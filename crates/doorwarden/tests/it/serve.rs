@@ -34,6 +34,7 @@ impl Service {
     }
 
     /// By a configuration; `more` is what its section says beside the data directory.
+    #[cfg(any(feature = "real-apps", feature = "real-postgres"))]
     pub fn configured(data: PathBuf, more: &str) -> Self {
         std::fs::create_dir_all(&data).unwrap();
         let config = data.join("doorwarden.toml");
