@@ -3,7 +3,8 @@
 set -euo pipefail
 mkdir -p "$FOLDER"
 if [[ $VERSION == source ]]; then
-  cargo build --release --quiet --manifest-path "$ACTION/Cargo.toml" --package doorwarden
+  cargo build --release --quiet --manifest-path "$ACTION/Cargo.toml" --package doorwarden \
+    --no-default-features --features scan
   target=${CARGO_TARGET_DIR:-$ACTION/target}
   binary=$target/release/doorwarden
 else
