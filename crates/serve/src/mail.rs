@@ -34,12 +34,28 @@ pub(crate) enum Unsent {
     Write(#[from] std::io::Error),
     #[error("failed to send an email: {program}: {how}")]
     Command { program: String, how: String },
-    #[error("failed to send an email: {0}")]
+    /// Without the server's text, which repeats the address.
+    #[error("failed to send an email: {}", describe(.0))]
     Smtp(#[from] lettre::transport::smtp::Error),
     #[error("failed to write an email: {0}")]
     Form(#[from] lettre::error::Error),
     #[error("failed to write an email: {0}")]
     Address(#[from] lettre::address::AddressError),
+}
+
+/// Describes an SMTP error by its kind and code.
+fn describe(error: &lettre::transport::smtp::Error) -> String {
+    let kind = match error {
+        error if error.is_permanent() => "the server rejected it",
+        error if error.is_transient() => "the server rejected it for now",
+        error if error.is_timeout() => "the server did not respond in time",
+        error if error.is_tls() => "TLS failed",
+        _ => "the connection failed",
+    };
+    match error.status() {
+        Some(code) => format!("{kind} ({code})"),
+        None => kind.to_owned(),
+    }
 }
 
 /// Returns the server of a URL. Password-reset tokens never cross a network unencrypted.

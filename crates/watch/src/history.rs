@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use doorwarden_scan::Target;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use time::OffsetDateTime;
 
 use crate::{Change, Message, Summary, Webhook};
@@ -84,7 +84,11 @@ impl History {
         summary: &Summary,
         notify: bool,
     ) -> Result<Option<Change>, HistoryError> {
-        let transaction = self.connection.transaction()?;
+        // One that reads before it writes: begun as a reader, it could not become a writer after another
+        // process has written, and SQLite's busy timeout does not wait for that.
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let previous = last_scan(&transaction, target)?.map(|record| record.summary);
         let change = previous.as_ref().and_then(|last| last.diff(summary));
         let carried = match &previous {

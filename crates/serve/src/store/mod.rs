@@ -197,25 +197,24 @@ impl Store {
         told.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Writes without waiting, for what need not be acknowledged. `failed` is called if it was not written.
+    /// Writes without waiting, for what need not be acknowledged. `failed` is called if it was not written,
+    /// whatever became of the job.
     pub(crate) fn post(
         &self,
         job: impl FnOnce(&Connection) -> Queried<()> + Send + 'static,
-        failed: impl Fn(&dyn std::fmt::Display) + Send + Sync + 'static,
+        failed: impl FnOnce(&dyn std::fmt::Display) + Send + 'static,
     ) {
-        let failed = Arc::new(failed);
-        let told = Arc::clone(&failed);
+        let mut report = Posted(Some(Box::new(failed)));
         let job: Job = Box::new(move |connection| {
             let done = connection.within_savepoint(job);
             Box::new(move |committed| match (done, committed) {
-                (Ok(()), Ok(())) => {}
-                (Err(error), _) => told(&error),
-                (_, Err(reason)) => told(&reason),
+                (Ok(()), Ok(())) => report.0 = None,
+                (Err(error), _) => report.fail(&error),
+                (_, Err(reason)) => report.fail(&reason),
             })
         });
-        if self.jobs.try_send(job).is_err() {
-            failed(&"the write queue is full");
-        }
+        // A job that finds no place in the queue is dropped here, and reports itself.
+        let _ = self.jobs.try_send(job);
     }
 
     /// Returns when everything posted before is on disk.
@@ -237,6 +236,24 @@ impl Store {
             Ok(query(connection)?)
         });
         reading.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// What a posted write calls if it was not written. Jobs are dropped when the queue is full, when a
+/// transaction can't begin, and when the one before them panics: then it is called as well.
+struct Posted(Option<Box<dyn FnOnce(&dyn std::fmt::Display) + Send>>);
+
+impl Posted {
+    fn fail(&mut self, reason: &dyn std::fmt::Display) {
+        if let Some(failed) = self.0.take() {
+            failed(reason);
+        }
+    }
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        self.fail(&"the database is locked, gone or overloaded");
     }
 }
 
@@ -333,6 +350,46 @@ mod tests {
         assert!(broken.is_err());
         assert!(insert("d", false).await.is_ok());
         assert_eq!(store.read(all).await.unwrap(), ["a", "c", "d"]);
+        drop(store);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_posted_and_not_written_is_reported_whatever_became_of_it() {
+        let folder =
+            std::env::temp_dir().join(format!("doorwarden-store-posts-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = Arc::new(Store::embedded(&folder).unwrap());
+        let (reports, mut reported) = tokio::sync::mpsc::unbounded_channel::<String>();
+        let post = |id: &'static str, panics: bool| {
+            let reports = reports.clone();
+            let job = move |connection: &Connection| {
+                assert!(!panics, "a job that panics");
+                let insert = "INSERT INTO revoked (jti, expires) VALUES (?1, 1)";
+                connection.execute(insert, params![id])?;
+                Ok(())
+            };
+            store.post(job, move |why| {
+                reports.send(format!("{id}: {why}")).unwrap()
+            });
+        };
+        post("written", false);
+        store.flush().await.unwrap();
+        post("panics", true);
+        assert!(reported.recv().await.unwrap().starts_with("panics: "));
+
+        // Another process holds the write lock for longer than a write waits.
+        let other = rusqlite::Connection::open(folder.join("doorwarden.sqlite3")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        post("locked out", false);
+        assert!(reported.recv().await.unwrap().starts_with("locked out: "));
+        other.execute_batch("ROLLBACK").unwrap();
+        // What was gathered with it is dropped too.
+        while store.flush().await.is_err() {}
+        post("written again", false);
+        store.flush().await.unwrap();
+        assert!(reported.try_recv().is_err());
         drop(store);
         std::fs::remove_dir_all(folder).unwrap();
     }
