@@ -70,6 +70,11 @@ impl Door {
         })
     }
 
+    /// Returns the method and path, as configured.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns whether a request is an attempt at this login, in any spelling of its path. With Basic, a
     /// request without such credentials is not an attempt.
     pub(crate) fn matches<B>(&self, request: &Request<B>) -> bool {

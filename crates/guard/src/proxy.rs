@@ -51,7 +51,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Responds to a request of `peer`, and logs it without its query.
+    /// Responds to a request of `peer`, and logs it: a login by its route, anything else without its path,
+    /// which may hold the token of a password-reset link.
     pub(crate) async fn answer(
         self: Arc<Self>,
         peer: IpAddr,
@@ -60,7 +61,7 @@ impl Proxy {
         let span = tracing::debug_span!(
             "request",
             method = request.method().as_str(),
-            path = request.uri().path(),
+            route = tracing::field::Empty,
             upstream_status = tracing::field::Empty,
         );
         let started = Instant::now();
@@ -97,7 +98,10 @@ impl Proxy {
 
     async fn route(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
         match self.doors.iter().find(|door| door.matches(&request)) {
-            Some(door) => door.pass(self, peer, request).await,
+            Some(door) => {
+                tracing::Span::current().record("route", door.name());
+                door.pass(self, peer, request).await
+            }
             None if self.scope == Scope::Logins => {
                 refuse(StatusCode::NOT_FOUND, "Only logins are served here.")
             }

@@ -482,6 +482,10 @@ fn row(get: impl Fn(&str) -> Option<String>) -> Result<Row, String> {
         Some("false" | "f" | "no" | "n" | "0") => Ok(Some(false)),
         Some(_) => Err(format!("`{name}` must be true or false")),
     };
+    // Skipped, it would leave the account without the address that resets its password.
+    if get("mail").is_some() {
+        return Err("`mail` is not read; rename it to `email`".into());
+    }
     let disabled = is("disabled")? == Some(true) || is("is_active")? == Some(false);
     Ok(Row {
         name: first(&NAMES).ok_or("missing name (`name`, `username` or `email`)")?,
@@ -559,4 +563,22 @@ fn from_csv(text: &str) -> Rows {
 pub fn is_csv(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_that_would_be_lost_is_an_error() {
+        let csv = "name,mail,hash\nann,ann@example.org,x\n";
+        let json = r#"{"name":"ann","mail":"ann@example.org","hash":"x"}"#;
+        for rows in [from_csv(csv), from_json_lines(json)] {
+            let error = rows[0].1.as_ref().err().unwrap();
+            assert!(error.contains("rename it to `email`"), "{error}");
+        }
+        let csv = "name,email,hash,joined\nann,ann@example.org,x,2020\n";
+        let row = from_csv(csv).remove(0).1.unwrap();
+        assert_eq!(row.email.as_deref(), Some("ann@example.org"));
+    }
 }

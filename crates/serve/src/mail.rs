@@ -215,4 +215,33 @@ mod tests {
             assert!(!error.contains("canary"), "{error}");
         }
     }
+
+    #[tokio::test]
+    async fn an_smtp_error_does_not_repeat_the_address() {
+        use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (read, mut write) = stream.into_split();
+            write.write_all(b"220 test\r\n").await.unwrap();
+            let mut lines = BufReader::new(read).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let reply = match line.get(..4) {
+                    Some("RCPT") => "550 5.1.1 <canary@example.org>: no such user\r\n",
+                    _ => "250 fine\r\n",
+                };
+                let _ = write.write_all(reply.as_bytes()).await;
+            }
+        });
+        let from = "doorwarden@example.org".parse().unwrap();
+        let server = server(&format!("smtp://127.0.0.1:{port}")).unwrap();
+        let mailer = Mailer::Smtp(Box::new(server), from);
+        let error = mailer
+            .send("canary@example.org", "s", "t")
+            .await
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("550") && !text.contains("canary"), "{text}");
+    }
 }

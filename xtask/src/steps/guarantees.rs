@@ -12,8 +12,7 @@ pub(super) fn run() -> Result<(), String> {
     let page = read(PAGE)?;
     let named = named(&page);
     if named.is_empty() {
-        println!("{PAGE} names no tests yet");
-        return Ok(());
+        return Err(format!("{PAGE} names no tests: has its format changed?"));
     }
     let mut ran = Vec::new();
     for profile in PROFILES {

@@ -228,7 +228,7 @@ fn a_guard_logs_requests_and_attempts_and_no_secret() {
         for password in [WRONG, PASSWORD] {
             ask(&address, "POST /login", &credentials(password));
         }
-        ask(&address, &format!("GET /me?reset={QUERY}"), "");
+        ask(&address, &format!("GET /reset/{QUERY}?reset={QUERY}"), "");
         running.signal("-TERM");
         assert_eq!(running.wait().code, Some(0));
         let log = reading.join().unwrap();

@@ -208,7 +208,7 @@ impl Store {
         let job: Job = Box::new(move |connection| {
             let done = connection.within_savepoint(job);
             Box::new(move |committed| match (done, committed) {
-                (Ok(()), Ok(())) => report.0 = None,
+                (Ok(()), Ok(())) => report.withdraw(),
                 (Err(error), _) => report.fail(&error),
                 (_, Err(reason)) => report.fail(&reason),
             })
@@ -244,6 +244,10 @@ impl Store {
 struct Posted(Option<Box<dyn FnOnce(&dyn std::fmt::Display) + Send>>);
 
 impl Posted {
+    fn withdraw(&mut self) {
+        self.0 = None;
+    }
+
     fn fail(&mut self, reason: &dyn std::fmt::Display) {
         if let Some(failed) = self.0.take() {
             failed(reason);
