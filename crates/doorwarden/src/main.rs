@@ -7,6 +7,7 @@
 //! counting.rs   the counters of guard and serve, and what is kept over a restart
 //! secret.rs     the secret of guard and serve
 //! trail.rs      the audit trail of guard and serve
+//! warnings.rs   the service's warnings, on their way to the log
 //! policy.rs     from findings to a guard configuration
 //! operator.rs   the key that proves ownership of a target
 //! logging.rs    --verbose, --quiet, --log-format, --color
@@ -35,6 +36,8 @@ mod progress;
 mod secret;
 #[cfg(any(feature = "guard", feature = "serve"))]
 mod trail;
+#[cfg(feature = "serve")]
+mod warnings;
 
 use std::process::ExitCode;
 

@@ -1,15 +1,12 @@
 //! What the commands that administer a server share: which server, its secret, tables.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use doorwarden_gate::Secret;
-use doorwarden_serve::{Complain, Config, admin::Office};
+use doorwarden_serve::{Config, admin::Office};
 
-use crate::{Failure, config, secret};
+use crate::{Failure, config, secret, warnings};
 
 /// The options that name a server: its configuration and its data.
 #[derive(clap::Args)]
@@ -49,14 +46,9 @@ impl ServerArgs {
     pub(crate) async fn office(self) -> Result<(Office, Config), Failure> {
         let (config, _) = self.read()?;
         let secret = find_secret(&config)?;
-        let office = Office::open(config.clone(), &secret, complain()).await;
+        let office = Office::open(config.clone(), &secret, warnings::log()).await;
         Ok((office.map_err(Failure::usage)?, config))
     }
-}
-
-/// Returns the receiver of the service's warnings: the log.
-pub(crate) fn complain() -> Complain {
-    Arc::new(|line: &str| tracing::warn!(target: "doorwarden_serve", "{line}"))
 }
 
 /// Finds the server's secret: a program's, a file's, that of the environment, or that of its data.

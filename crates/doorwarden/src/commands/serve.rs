@@ -7,13 +7,14 @@ use doorwarden_serve::{
     asvs::{self, Status},
 };
 
-use super::administer::{ServerArgs, complain, find_secret, table};
+use super::administer::{ServerArgs, find_secret, table};
 use crate::{
     Failure,
     counting::{self, Counting},
     interrupt::interrupted,
     logging::Output,
     trail::AuditTrail,
+    warnings,
 };
 
 #[derive(clap::Args)]
@@ -69,7 +70,15 @@ pub(crate) async fn serve(args: Args, output: &Output) -> Result<u8, Failure> {
     };
     let counters = counting.open(&policy, &secret)?;
     let trail = AuditTrail::open(args.audit.as_deref())?;
-    let server = Server::start(config, policy, &secret, counters, trail.sink(), complain()).await;
+    let server = Server::start(
+        config,
+        policy,
+        &secret,
+        counters,
+        trail.sink(),
+        warnings::log(),
+    )
+    .await;
     let server = server.map_err(Failure::usage)?;
     let interrupted = interrupted();
     if output.has_hints() {
