@@ -6,7 +6,6 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    process::Command,
 };
 
 use doorwarden_gate::Secret;
@@ -34,7 +33,7 @@ pub(crate) fn from_environment() -> Result<Option<Secret>, Failure> {
 #[cfg(feature = "serve")]
 pub(crate) fn from_command(program: &str, arguments: &[String]) -> Result<Secret, Failure> {
     let failed = |how: String| Failure::usage(format!("failed to get the secret: {program} {how}"));
-    let output = Command::new(program).args(arguments).output();
+    let output = std::process::Command::new(program).args(arguments).output();
     let output = output.map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         return Err(failed(format!("exited with {}", output.status)));

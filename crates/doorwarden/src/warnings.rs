@@ -12,6 +12,9 @@ use doorwarden_serve::Complain;
 /// How long a kind of warning is counted instead of logged after it was logged.
 const PAUSE: Duration = Duration::from_secs(60);
 
+/// The number of kinds that are remembered.
+const MOST_KINDS: usize = 256;
+
 /// Returns a receiver of warnings that logs them.
 pub(crate) fn log() -> Complain {
     let recent = Mutex::new(Recent::default());
@@ -42,6 +45,10 @@ impl Recent {
                 Some(std::mem::take(suppressed))
             }
             None => {
+                // There are a few dozen kinds; should a text vary before its colon, memory stays bounded.
+                if self.0.len() >= MOST_KINDS {
+                    self.0.clear();
+                }
                 self.0.insert(kind.to_owned(), (now, 0));
                 Some(0)
             }

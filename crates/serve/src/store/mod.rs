@@ -241,7 +241,9 @@ impl Store {
 
 /// What a posted write calls if it was not written. Jobs are dropped when the queue is full, when a
 /// transaction can't begin, and when the one before them panics: then it is called as well.
-struct Posted(Option<Box<dyn FnOnce(&dyn std::fmt::Display) + Send>>);
+struct Posted(Option<Failed>);
+
+type Failed = Box<dyn FnOnce(&dyn std::fmt::Display) + Send>;
 
 impl Posted {
     fn withdraw(&mut self) {
