@@ -48,6 +48,7 @@ impl Interrupts {
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Returns a future that waits for the first interrupt.
+#[cfg(any(feature = "guard", feature = "serve"))]
 pub(crate) fn interrupted() -> impl Future<Output = ()> {
     let mut interrupts = Interrupts::catch();
     async move { interrupts.next().await }

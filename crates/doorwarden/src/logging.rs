@@ -97,6 +97,7 @@ impl Output {
     }
 
     /// Whether hints for people, such as where a server listens, are printed.
+    #[cfg(any(feature = "guard", feature = "serve"))]
     pub(crate) fn has_hints(&self) -> bool {
         !self.quiet && matches!(self.log_format, LogFormat::Human)
     }
