@@ -40,7 +40,7 @@ pub(crate) fn guard_for(report: &Report, target: &Target) -> Result<String, toml
     Ok(text + "\n" + &toml::to_string(&table)?)
 }
 
-/// Adds one table to another; of two values the stricter wording is the same, so the last stays.
+/// Adds one table to another. Checks that set the same field set it to the same value, so either may stay.
 fn merge(into: &mut Table, from: Table) {
     for (key, value) in from {
         match (into.get_mut(&key), value) {

@@ -277,7 +277,7 @@ impl Gate {
         self.tell_turn(charged.turned, now);
         let policy = self.store.policy(&self.policy, charged.place);
         let (counts, place) = (charged.counts, charged.place);
-        // In an outage nobody is known, and thresholds for a site that knows its people don't fit.
+        // In an outage no device or network is known, and thresholds of a site that knows its users don't fit.
         let thresholds = match place {
             Place::Normal => self.calibrating().thresholds,
             Place::Own | Place::Nowhere(_) => Thresholds::default(),
@@ -484,7 +484,7 @@ impl Drop for Ticket {
 impl Pending {
     async fn finish(&self, outcome: Outcome, now: Timestamp) {
         let policy = self.gate.store.policy(&self.gate.policy, self.place);
-        // In shadow nobody steps up, so a successful login is one.
+        // In shadow mode no login is stepped up, so a successful one needs no second factor to count.
         let decision = if self.gate.shadow {
             Decision::Allow
         } else {

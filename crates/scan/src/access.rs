@@ -454,7 +454,7 @@ pub(crate) async fn of_nobody(session: &mut Session) -> Result<Access, Stop> {
 pub(crate) type Shared = Arc<OnceCell<Result<Arc<Access>, Stop>>>;
 
 /// Returns the controls, which are measured at the first call. Checks that run concurrently wait
-/// for the first of them, so that logins never do.
+/// for the first of them, so that no two logins overlap.
 pub(crate) async fn access(session: &mut Session) -> Result<Arc<Access>, Stop> {
     let shared = Arc::clone(&session.access);
     let measured = shared.get_or_init(async || Ok(Arc::new(measure(session).await?)));

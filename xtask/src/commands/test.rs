@@ -116,7 +116,7 @@ impl Done {
 
 /// Runs the lanes of a phase side by side.
 fn side_by_side(phase: &[Lane]) -> Vec<Done> {
-    // Where there is only one, nobody's output needs to be told from another's.
+    // The output of a lane that runs alone needs no label.
     let is_labelled = phase.len() > 1;
     let run = |lane: &Lane| -> Vec<Done> {
         let steps = lane.iter();

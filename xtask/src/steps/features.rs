@@ -6,12 +6,12 @@ use crate::process::{cargo, output};
 
 /// The features, and how many packages each needs on Linux, its own and the binary's included.
 const FEATURES: [(&str, usize); 6] = [
-    ("scan", 206),
-    ("watch", 213),
-    ("guard", 182),
-    ("serve", 272),
-    ("sim", 89),
-    ("demo", 251),
+    ("scan", 203),
+    ("watch", 210),
+    ("guard", 181),
+    ("serve", 271),
+    ("sim", 86),
+    ("demo", 250),
 ];
 
 /// Lints the binary with each feature.

@@ -4,7 +4,8 @@
 //!   passwords so thinly that no other counter reaches two.
 //! - **Memory** four counters.
 //! - **Evaded by** going slowly among many legitimate logins, or by adding successful logins to
-//!   accounts of the attacker's own: each account is credited three times per day.
+//!   accounts of the attacker's own: each spelling of an account's name is credited
+//!   three times per day.
 //! - **Hurts** no one by itself: a site-wide limit that denies is a denial of service on every login.
 //!   Under pressure the policy's larger budget for step-ups applies, and the limits of strangers per
 //!   address and network shrink, to half at most.

@@ -5,7 +5,8 @@
 //!   from which others log in.
 //! - **Memory** 32 bytes for each network with a successful login, and for each account's credit.
 //! - **Evaded by** proxies in the site's own networks, or by first logging in to accounts of the
-//!   attacker's own from everywhere: each account can vouch at most three times per day.
+//!   attacker's own from everywhere: each spelling of an account's name can
+//!   vouch at most three times per day.
 //! - **Hurts** no one by itself; users from networks without standing lack what speaks for others.
 //! - **Constants**: StopGuessing caps an account's credit too (Herley, Schechter and Tian, EuroS&P
 //!   2019). Windows and nats are fitted on simulated traces (docs/scoreboard.md).

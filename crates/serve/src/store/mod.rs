@@ -128,7 +128,7 @@ impl Drop for Reader {
 }
 
 impl Store {
-    /// Opens a configuration's database, brings it up to date, and begins to write.
+    /// Opens a configuration's database, migrates it, and starts the writing thread.
     pub(crate) async fn open(config: &Config) -> Result<Self, StoreError> {
         match &config.database {
             None => Self::embedded(&config.data),
