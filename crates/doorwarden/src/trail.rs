@@ -53,7 +53,7 @@ impl AuditTrail {
         let lines = self.lines.clone();
         Box::new(move |event: &Event| {
             if let Ok(line) = serde_json::to_string(event) {
-                // Fails only after the writer has ended, which is after the last attempt.
+                // Fails only after the writer has ended, at the end of the process.
                 let _ = lines.send(Some(line));
             }
         })

@@ -184,7 +184,8 @@ impl Guard {
     }
 
     /// Serves until `shutdown` completes, then lets requests in flight finish, for at most 10 seconds.
-    /// When it returns, all of its tasks have ended.
+    /// When it returns, all connections have ended; an admission whose client has left may still be
+    /// under way, and counts as a failure.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         tracing::info!(
             address = %self.address,

@@ -27,10 +27,18 @@ impl Breaker {
         }
     }
 
-    /// Closes the breaker; returns whether it was open.
-    pub(crate) fn record_success(&self) -> bool {
+    /// Closes the breaker, if the request began after the last failure or is the trial; returns whether it
+    /// was open. The late response to an earlier request proves nothing: under load a slow store would else
+    /// be away and back with every request.
+    pub(crate) fn record_success(&self, began: Instant) -> bool {
         let mut open_since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open_since.take().is_some()
+        match *open_since {
+            Some(since) if began >= since => {
+                *open_since = None;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Opens the breaker; returns whether it was closed.
@@ -52,17 +60,29 @@ mod tests {
         assert!(!breaker.may_ask(start + PAUSE / 2));
         assert!(breaker.may_ask(start + PAUSE));
         assert!(!breaker.may_ask(start + PAUSE));
-        breaker.record_success();
+        assert!(breaker.record_success(start + PAUSE));
         assert!(breaker.may_ask(start + PAUSE));
     }
 
     #[test]
     fn each_transition_is_reported_once() {
         let (breaker, now) = (Breaker::default(), Instant::now());
-        assert!(!breaker.record_success());
+        assert!(!breaker.record_success(now));
         assert!(breaker.record_failure(now));
         assert!(!breaker.record_failure(now));
-        assert!(breaker.record_success());
-        assert!(!breaker.record_success());
+        assert!(breaker.record_success(now));
+        assert!(!breaker.record_success(now));
+    }
+
+    #[test]
+    fn a_late_response_to_an_earlier_request_closes_nothing() {
+        let (breaker, began) = (Breaker::default(), Instant::now());
+        let failed = began + Duration::from_millis(100);
+        assert!(breaker.record_failure(failed));
+        assert!(!breaker.record_success(began));
+        assert!(!breaker.may_ask(failed));
+        let trial = failed + PAUSE;
+        assert!(breaker.may_ask(trial));
+        assert!(breaker.record_success(trial));
     }
 }

@@ -78,12 +78,13 @@ impl SharedStore for RedisStore {
             if charges.is_empty() {
                 return Ok(Counts::new());
             }
-            if !self.breaker.may_ask(Instant::now()) {
+            let began = Instant::now();
+            if !self.breaker.may_ask(began) {
                 return Err(Away("no response a moment ago".into()));
             }
             match self.try_charge(charges).await {
                 Ok(counted) => {
-                    if self.breaker.record_success() {
+                    if self.breaker.record_success(began) {
                         tracing::info!("the shared counter store is available again");
                     }
                     Ok(to_counts(charges, counted))
