@@ -1,13 +1,11 @@
 //! Where results go: standard output, whose reader may go away (`doorwarden explain | head`), and directories.
 
 use std::{
-    fmt,
+    fmt, fs,
     io::{self, ErrorKind, Write},
+    path::Path,
 };
-#[cfg(any(feature = "scan", feature = "sim"))]
-use std::{fs, path::Path};
 
-#[cfg(any(feature = "scan", feature = "sim"))]
 use crate::Failure;
 
 /// Prints a line to standard output.
@@ -26,7 +24,6 @@ pub(crate) fn print_line(text: fmt::Arguments<'_>) {
 }
 
 /// Creates a directory for results and tries to write to it: before the work whose results would be lost.
-#[cfg(any(feature = "scan", feature = "sim"))]
 pub(crate) fn prepare_directory(path: &Path) -> Result<(), Failure> {
     let probe = path.join(format!(".doorwarden-{}", std::process::id()));
     let prepare = || {
@@ -39,5 +36,18 @@ pub(crate) fn prepare_directory(path: &Path) -> Result<(), Failure> {
             "failed to write to {}: {error}; choose another directory with --output",
             path.display()
         ))
+    })
+}
+
+/// Checks that a new file can be written: before the work whose result would be lost.
+#[cfg(feature = "scan")]
+pub(crate) fn check_new_file(path: &Path) -> Result<(), Failure> {
+    let created = fs::File::create_new(path).and_then(|_| fs::remove_file(path));
+    created.map_err(|error| {
+        let path = path.display();
+        Failure::usage(match error.kind() {
+            ErrorKind::AlreadyExists => format!("{path} already exists and is not overwritten"),
+            _ => format!("failed to write to {path}: {error}; choose another file"),
+        })
     })
 }

@@ -1,11 +1,11 @@
 //! `doorwarden man`: what `cargo xtask man` runs.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::CommandFactory;
 
 use super::Cli;
-use crate::Failure;
+use crate::{Failure, out};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -16,13 +16,12 @@ pub(crate) struct Args {
 
 /// Writes a page for the program and one for each command.
 pub(crate) fn man(args: &Args) -> Result<u8, Failure> {
-    fs::create_dir_all(&args.output)
-        .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.output))
-        .map_err(|error| {
-            Failure::usage(format!(
-                "failed to write {}: {error}",
-                args.output.display()
-            ))
-        })?;
+    out::prepare_directory(&args.output)?;
+    clap_mangen::generate_to(Cli::command(), &args.output).map_err(|error| {
+        Failure::aborted(format!(
+            "failed to write to {}: {error}",
+            args.output.display()
+        ))
+    })?;
     Ok(0)
 }

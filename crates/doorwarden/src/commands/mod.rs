@@ -54,8 +54,8 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  doorwarden scan http://127.0.0.1:8000 --register
-  doorwarden guard --upstream http://127.0.0.1:8000 --login 'POST /token form:username form:password'
+  doorwarden scan http://127.0.0.1:8000 --register --write-policy guard.toml
+  doorwarden guard --config guard.toml
   doorwarden serve
 
 Exit codes: 0 no findings; 1 a finding at or above --fail-on, or a score below --min-score;
@@ -89,7 +89,7 @@ enum Command {
     /// Manage the OAuth clients of `doorwarden serve`
     #[cfg(feature = "serve")]
     Clients(clients::Args),
-    /// List the audit events of `doorwarden serve`: logins, changed credentials, administration
+    /// List the audit events of `doorwarden serve`: logins, credentials, administration
     #[cfg(feature = "serve")]
     Audit(audit::Args),
     /// Manage the signing keys of `doorwarden serve`
@@ -176,8 +176,8 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("sim", &["sim"]),
 ];
 
-/// Returns the feature that contains a command, if this build lacks it.
-pub(crate) fn missing_feature(command: &str) -> Option<&'static str> {
+/// Returns the feature that contains a command.
+pub(crate) fn feature_of(command: &str) -> Option<&'static str> {
     let has = |(_, commands): &&(&str, &[&str])| commands.contains(&command);
     FEATURES.iter().find(has).map(|(feature, _)| *feature)
 }
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_missing_command_names_its_feature() {
-        assert_eq!(missing_feature("users"), Some("serve"));
-        assert_eq!(missing_feature("scna"), None);
+        assert_eq!(feature_of("users"), Some("serve"));
+        assert_eq!(feature_of("scna"), None);
     }
 
     #[test]

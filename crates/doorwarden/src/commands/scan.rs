@@ -159,17 +159,13 @@ pub(crate) async fn scan(args: Args, output: &Output) -> Result<u8, Failure> {
     }
     let options = options(&args.request)?;
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
-    for new in [&args.write_baseline, &args.write_policy]
-        .into_iter()
-        .flatten()
-    {
-        if new.exists() {
-            let there = format!("{} already exists and is not overwritten", new.display());
-            return Err(Failure::usage(there));
+    if !args.plan {
+        if let Some(folder) = &args.output {
+            out::prepare_directory(folder)?;
         }
-    }
-    if let Some(folder) = args.output.as_deref().filter(|_| !args.plan) {
-        out::prepare_directory(folder)?;
+        for new in [&args.write_baseline, &args.write_policy] {
+            new.as_deref().map_or(Ok(()), out::check_new_file)?;
+        }
     }
     let plan = doorwarden_scan::plan(&options).map_err(Failure::usage)?;
     if args.plan {

@@ -133,6 +133,10 @@ fn a_scan_logs_its_requests_and_no_secret() {
         for expected in ["request", "check started", "response received"] {
             assert!(ran.err.contains(expected), "{expected}: {}", ran.err);
         }
+        let prove = ["scan", "https://example.org", "--prove"];
+        let proof = crate::process::ran(verbose(&prove, format).output().unwrap());
+        assert_eq!(proof.code, Some(0), "{}", proof.err);
+        is_clean(format, &(proof.out + &proof.err));
     }
 }
 
@@ -307,4 +311,29 @@ fn nothing_is_logged_by_default_and_nothing_is_said_when_quiet() {
             assert!(!ran.err.contains(level), "{}", ran.err);
         }
     }
+}
+
+#[test]
+fn a_scan_and_a_service_log_nothing_below_warn_by_default() {
+    let is_quiet = |what: &str, log: &str| {
+        for level in ["TRACE", "DEBUG", "INFO"] {
+            assert!(!log.contains(level), "{what}: {log}");
+        }
+    };
+    let (url, account) = (application(), format!("synthetic:{PASSWORD}"));
+    let mut command = doorwarden(&scan_arguments("scan", &url, &account));
+    let scan = ran(command
+        .env("DOORWARDEN_SIGNING_KEY", SIGNING_KEY)
+        .output()
+        .unwrap());
+    assert!(scan.err.contains("at most"), "{}", scan.err);
+    is_quiet("scan", &scan.err);
+
+    let data = folder("serve-default-log").join("data");
+    let args = ["serve", "--data", data.to_str().unwrap(), "--listen"];
+    let (running, address, reading) = start(doorwarden(&[&args[..], &["127.0.0.1:0"]].concat()));
+    ask(&address, "POST /login", &credentials(WRONG));
+    running.signal("-TERM");
+    assert_eq!(running.wait().code, Some(0));
+    is_quiet("serve", &reading.join().unwrap());
 }
